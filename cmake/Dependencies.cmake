@@ -1,0 +1,16 @@
+# All from Debian 12; docs/dependencies.md says why each is there.
+find_package(CURL 7.88 REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt 9 REQUIRED)
+find_package(yaml-cpp 0.7 REQUIRED)
+find_package(RapidJSON REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
+pkg_check_modules(GPGME REQUIRED IMPORTED_TARGET gpgme)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+
+add_library(streamsync_rapidjson INTERFACE)
+target_include_directories(streamsync_rapidjson SYSTEM INTERFACE ${RAPIDJSON_INCLUDE_DIRS})
+target_compile_definitions(streamsync_rapidjson INTERFACE RAPIDJSON_HAS_STDSTRING=1)
