@@ -1,0 +1,143 @@
+#include "base/crypto/digest.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace streamsync {
+namespace {
+
+std::size_t hex_length(DigestAlgorithm algorithm) {
+  switch (algorithm) {
+    case DigestAlgorithm::Md5:
+      return 32;
+    case DigestAlgorithm::Sha256:
+      return 64;
+    case DigestAlgorithm::Sha512:
+      return 128;
+  }
+  return 0;
+}
+
+const EVP_MD* implementation(DigestAlgorithm algorithm) {
+  switch (algorithm) {
+    case DigestAlgorithm::Md5:
+      return EVP_md5();
+    case DigestAlgorithm::Sha256:
+      return EVP_sha256();
+    case DigestAlgorithm::Sha512:
+      return EVP_sha512();
+  }
+  return nullptr;
+}
+
+Error unusable(DigestAlgorithm algorithm) {
+  return Error(ErrorKind::Config, Origin::Local,
+               fmt::format("OpenSSL can't compute {} on this machine: see its configuration "
+                           "(FIPS mode forbids md5)",
+                           to_string(algorithm)));
+}
+
+}  // namespace
+
+std::string_view to_string(DigestAlgorithm algorithm) noexcept {
+  switch (algorithm) {
+    case DigestAlgorithm::Md5:
+      return "md5";
+    case DigestAlgorithm::Sha256:
+      return "sha256";
+    case DigestAlgorithm::Sha512:
+      return "sha512";
+  }
+  return "unknown";
+}
+
+std::optional<DigestAlgorithm> parse_digest_algorithm(std::string_view name) noexcept {
+  for (const auto algorithm :
+       {DigestAlgorithm::Md5, DigestAlgorithm::Sha256, DigestAlgorithm::Sha512}) {
+    if (name == to_string(algorithm)) return algorithm;
+  }
+  return std::nullopt;
+}
+
+std::optional<Digest> Digest::parse(DigestAlgorithm algorithm, std::string_view hex) {
+  std::string lower = to_lower_ascii(hex);
+  if (lower.size() != hex_length(algorithm)) return std::nullopt;
+  if (lower.find_first_not_of("0123456789abcdef") != std::string::npos) return std::nullopt;
+  return Digest(algorithm, std::move(lower));
+}
+
+std::string Digest::str() const { return fmt::format("{}:{}", to_string(algorithm_), hex_); }
+
+struct Hasher::Context {
+  Context() : evp(EVP_MD_CTX_new()) {}
+  ~Context() { EVP_MD_CTX_free(evp); }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  EVP_MD_CTX* evp;
+};
+
+Hasher::Hasher(DigestAlgorithm algorithm)
+    : algorithm_(algorithm), context_(std::make_unique<Context>()) {
+  if (EVP_DigestInit_ex(context_->evp, implementation(algorithm), nullptr) != 1) {
+    throw unusable(algorithm);
+  }
+}
+
+Hasher::~Hasher() = default;
+Hasher::Hasher(Hasher&&) noexcept = default;
+Hasher& Hasher::operator=(Hasher&&) noexcept = default;
+
+void Hasher::update(Bytes bytes) {
+  if (EVP_DigestUpdate(context_->evp, bytes.data(), bytes.size()) != 1) throw unusable(algorithm_);
+}
+
+Digest Hasher::finish() {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> raw{};
+  unsigned length = 0;
+  if (EVP_DigestFinal_ex(context_->evp, raw.data(), &length) != 1) throw unusable(algorithm_);
+  const std::string hex = to_hex(as_text(std::as_bytes(std::span(raw.data(), length))));
+  return Digest::parse(algorithm_, hex).value();
+}
+
+Digest digest_of(DigestAlgorithm algorithm, std::string_view text) {
+  Hasher hasher(algorithm);
+  hasher.update(as_bytes(text));
+  return hasher.finish();
+}
+
+VerifyingSink::VerifyingSink(const Digest& expected, std::uint64_t size, ByteSink& next)
+    : expected_(expected), size_(size), hasher_(expected.algorithm()), next_(next) {}
+
+void VerifyingSink::write(Bytes bytes) {
+  if (bytes.size() > size_ - seen_) {
+    throw Error(ErrorKind::Corrupt, Origin::Source,
+                fmt::format("the content is longer than the {} bytes that were promised", size_));
+  }
+  hasher_.update(bytes);
+  seen_ += bytes.size();
+  next_.write(bytes);
+}
+
+void VerifyingSink::finish() {
+  if (seen_ != size_) {
+    throw Error(ErrorKind::Corrupt, Origin::Source,
+                fmt::format("the content ends after {} of {} bytes", seen_, size_));
+  }
+  const Digest found = hasher_.finish();
+  if (found != expected_) {
+    throw Error(
+        ErrorKind::Corrupt, Origin::Source,
+        fmt::format("the content has {} where {} was promised", found.str(), expected_.str()));
+  }
+  next_.finish();
+}
+
+}  // namespace streamsync

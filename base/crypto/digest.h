@@ -1,0 +1,77 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/io/bytes.h"
+
+namespace streamsync {
+
+/// In order of strength.
+enum class DigestAlgorithm { Md5, Sha256, Sha512 };
+
+std::string_view to_string(DigestAlgorithm algorithm) noexcept;  // "md5", "sha256", "sha512"
+std::optional<DigestAlgorithm> parse_digest_algorithm(std::string_view name) noexcept;
+
+/// A digest in lower-case hexadecimal of the right length.
+class Digest {
+ public:
+  /// None when `hex` is not exactly as long as the algorithm's digest, or not hexadecimal. Upper
+  /// case is taken (upstream compares case-sensitively and fails: `upstream-gss.md` §4.5).
+  static std::optional<Digest> parse(DigestAlgorithm algorithm, std::string_view hex);
+
+  DigestAlgorithm algorithm() const noexcept { return algorithm_; }
+  const std::string& hex() const noexcept { return hex_; }
+  /// "sha256:0123…"
+  std::string str() const;
+  auto operator<=>(const Digest&) const = default;
+
+ private:
+  Digest(DigestAlgorithm algorithm, std::string hex)
+      : algorithm_(algorithm), hex_(std::move(hex)) {}
+  DigestAlgorithm algorithm_;
+  std::string hex_;
+};
+
+/// OpenSSL EVP. One use: after `finish` the object is spent.
+class Hasher {
+ public:
+  explicit Hasher(DigestAlgorithm algorithm);
+  ~Hasher();
+  Hasher(Hasher&&) noexcept;
+  Hasher& operator=(Hasher&&) noexcept;
+
+  void update(Bytes bytes);
+  Digest finish();
+
+ private:
+  struct Context;
+  DigestAlgorithm algorithm_;
+  std::unique_ptr<Context> context_;
+};
+
+Digest digest_of(DigestAlgorithm algorithm, std::string_view text);
+
+/// Passes bytes on, and `finish` only when they are as many as promised and have the promised
+/// digest. Never passes more than `size` bytes: throws at size + 1 (threats-and-faults.md T10).
+/// Throws `Error{Corrupt, Source}`: what was expected and what came.
+class VerifyingSink final : public ByteSink {
+ public:
+  VerifyingSink(const Digest& expected, std::uint64_t size, ByteSink& next);
+
+  void write(Bytes bytes) override;
+  void finish() override;
+
+ private:
+  Digest expected_;
+  std::uint64_t size_;
+  std::uint64_t seen_ = 0;
+  Hasher hasher_;
+  ByteSink& next_;
+};
+
+}  // namespace streamsync

@@ -1,0 +1,333 @@
+#include "base/crypto/openpgp.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gpgme.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <utility>
+
+#include "base/crypto/clearsign_framing.h"
+#include "base/crypto/signature_judgement.h"
+#include "base/error.h"
+#include "base/io/file_descriptor.h"
+#include "base/io/local_error.h"
+
+namespace streamsync {
+namespace {
+
+struct ContextDeleter {
+  void operator()(gpgme_ctx_t context) const noexcept { gpgme_release(context); }
+};
+using Context = std::unique_ptr<gpgme_context, ContextDeleter>;
+
+struct DataDeleter {
+  void operator()(gpgme_data_t data) const noexcept { gpgme_data_release(data); }
+};
+using Data = std::unique_ptr<gpgme_data, DataDeleter>;
+
+struct KeyDeleter {
+  void operator()(gpgme_key_t key) const noexcept { gpgme_key_unref(key); }
+};
+using Key = std::unique_ptr<_gpgme_key, KeyDeleter>;
+
+/// gpg itself does not work; says nothing about keys and signatures.
+Error engine_failure(gpgme_error_t code) {
+  return Error(ErrorKind::Config, Origin::Local,
+               fmt::format("GnuPG fails: {}; is gpg installed?", gpgme_strerror(code)));
+}
+
+void require_engine(gpgme_error_t code) {
+  if (gpgme_err_code(code) != GPG_ERR_NO_ERROR) throw engine_failure(code);
+}
+
+bool is_engine_failure(gpgme_error_t code) {
+  const gpgme_err_code_t reason = gpgme_err_code(code);
+  return reason == GPG_ERR_INV_ENGINE || reason == GPG_ERR_ENOMEM || reason == GPG_ERR_EMFILE ||
+         reason == GPG_ERR_ENFILE || reason == GPG_ERR_EAGAIN;
+}
+
+/// A directory of mode 0700 that goes with the object.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string name =
+        (std::filesystem::temp_directory_path() / "streamsync-gnupg-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw local_error(errno, "making directory " + name);
+    path_ = name;
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// Trust is ours to decide, so no trust database; public keys need no agent, and one that was
+/// started would outlive us; nothing is fetched from anywhere. No locks: the home has one user, and
+/// gpg removes them so late that they would come between us and the removal of the home.
+void write_configuration(const std::filesystem::path& home) {
+  std::ofstream file(home / "gpg.conf");
+  file << "trust-model always\n"
+          "no-auto-check-trustdb\n"
+          "no-auto-key-retrieve\n"
+          "no-autostart\n"
+          "lock-never\n";
+  file.close();
+  if (!file) {
+    throw Error(ErrorKind::NoRoom, Origin::Local,
+                fmt::format("can't write {}/gpg.conf", home.string()));
+  }
+}
+
+Context make_context(const std::filesystem::path& home) {
+  // Initialises the library, without which no other call works; may be repeated.
+  gpgme_check_version(nullptr);
+  gpgme_ctx_t raw = nullptr;
+  require_engine(gpgme_new(&raw));
+  Context context(raw);
+  require_engine(gpgme_set_protocol(raw, GPGME_PROTOCOL_OpenPGP));
+  require_engine(
+      gpgme_ctx_set_engine_info(raw, GPGME_PROTOCOL_OpenPGP, nullptr, home.string().c_str()));
+  require_engine(gpgme_set_ctx_flag(raw, "trust-model", "always"));
+  gpgme_set_offline(raw, 1);
+  return context;
+}
+
+Error unusable_keyring(const std::filesystem::path& file, std::string_view why) {
+  return Error(ErrorKind::Config, Origin::Config,
+               fmt::format("keyring {}: {}", file.string(), why));
+}
+
+void import_keys(const std::filesystem::path& home, const std::filesystem::path& file) {
+  // Read here, not by gpg: some characters of a path mean something to it (T5).
+  const FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!opened.is_open()) throw unusable_keyring(file, std::generic_category().message(errno));
+  const Context context = make_context(home);
+  gpgme_data_t raw = nullptr;
+  require_engine(gpgme_data_new_from_fd(&raw, opened.get()));
+  const Data keys(raw);
+  const gpgme_error_t code = gpgme_op_import(context.get(), keys.get());
+  if (is_engine_failure(code)) throw engine_failure(code);
+  if (gpgme_err_code(code) != GPG_ERR_NO_ERROR) throw unusable_keyring(file, gpgme_strerror(code));
+}
+
+/// What factoring or a discrete logarithm on today's machines may reach. Curves have no such sizes.
+std::string weakness_of(const _gpgme_subkey& key) {
+  constexpr unsigned kFewestBits = 2048;
+  const bool is_sized = key.pubkey_algo == GPGME_PK_RSA || key.pubkey_algo == GPGME_PK_RSA_S ||
+                        key.pubkey_algo == GPGME_PK_DSA;
+  if (!is_sized || key.length >= kFewestBits) return {};
+  return fmt::format("{} of {} bits", gpgme_pubkey_algo_name(key.pubkey_algo), key.length);
+}
+
+void add_signing_keys(const _gpgme_key& key, std::vector<SigningKey>& out) {
+  const std::string primary_weakness = weakness_of(*key.subkeys);
+  for (gpgme_subkey_t subkey = key.subkeys; subkey != nullptr; subkey = subkey->next) {
+    // Who breaks the primary key can give it any subkey.
+    const std::string weakness = primary_weakness.empty() ? weakness_of(*subkey) : primary_weakness;
+    out.push_back({subkey->fpr, key.subkeys->fpr, weakness});
+  }
+}
+
+std::vector<SigningKey> list_keys(const std::filesystem::path& home) {
+  const Context context = make_context(home);
+  std::vector<SigningKey> keys;
+  require_engine(gpgme_op_keylist_start(context.get(), nullptr, 0));
+  for (;;) {
+    gpgme_key_t raw = nullptr;
+    const gpgme_error_t code = gpgme_op_keylist_next(context.get(), &raw);
+    if (gpgme_err_code(code) == GPG_ERR_EOF) return keys;
+    require_engine(code);
+    const Key key(raw);
+    add_signing_keys(*key, keys);
+  }
+}
+
+/// A source and a sink as GPGME's callbacks see them. An exception must not pass through C code: it
+/// is kept here and thrown after the operation.
+struct Exchange {
+  ByteSource& document;
+  ByteSink& text;
+  std::exception_ptr failure{};
+
+  template <typename Action>
+  gpgme_ssize_t guarded(Action action) noexcept {
+    try {
+      return static_cast<gpgme_ssize_t>(action());
+    } catch (...) {
+      failure = std::current_exception();
+      errno = EIO;
+      return -1;
+    }
+  }
+};
+
+gpgme_ssize_t give_document(void* handle, void* buffer, std::size_t size) noexcept {
+  auto& exchange = *static_cast<Exchange*>(handle);
+  return exchange.guarded(
+      [&] { return exchange.document.read(MutableBytes(static_cast<std::byte*>(buffer), size)); });
+}
+
+gpgme_ssize_t take_text(void* handle, const void* buffer, std::size_t size) noexcept {
+  auto& exchange = *static_cast<Exchange*>(handle);
+  return exchange.guarded([&] {
+    exchange.text.write(Bytes(static_cast<const std::byte*>(buffer), size));
+    return size;
+  });
+}
+
+Data make_data(gpgme_data_cbs& callbacks, Exchange& exchange) {
+  gpgme_data_t raw = nullptr;
+  require_engine(gpgme_data_new_from_cbs(&raw, &callbacks, &exchange));
+  return Data(raw);
+}
+
+SignatureStatus status_of(gpgme_error_t code) {
+  switch (static_cast<int>(gpgme_err_code(code))) {
+    case GPG_ERR_NO_ERROR:
+      return SignatureStatus::Good;
+    case GPG_ERR_BAD_SIGNATURE:
+      return SignatureStatus::Bad;
+    case GPG_ERR_SIG_EXPIRED:
+      return SignatureStatus::Expired;
+    case GPG_ERR_KEY_EXPIRED:
+      return SignatureStatus::KeyExpired;
+    case GPG_ERR_CERT_REVOKED:
+      return SignatureStatus::KeyRevoked;
+    case GPG_ERR_NO_PUBKEY:
+      return SignatureStatus::UnknownKey;
+    default:
+      return SignatureStatus::Unusable;
+  }
+}
+
+std::string text_of(const char* text, std::string_view otherwise) {
+  return std::string(text == nullptr ? otherwise : text);
+}
+
+Signature signature_of(const _gpgme_signature& given) {
+  Signature signature;
+  signature.key = text_of(given.fpr, "an unnamed key");
+  signature.status = status_of(given.status);
+  signature.digest = text_of(gpgme_hash_algo_name(given.hash_algo), "(unknown)");
+  signature.made = Time(std::chrono::seconds(given.timestamp));
+  signature.detail = gpgme_strerror(given.status);
+  if (given.wrong_key_usage != 0 && signature.status == SignatureStatus::Good) {
+    signature.status = SignatureStatus::Unusable;
+    signature.detail = "its key is not for signing";
+  }
+  return signature;
+}
+
+std::vector<Signature> signatures_of(gpgme_ctx_t context) {
+  std::vector<Signature> signatures;
+  const gpgme_verify_result_t result = gpgme_op_verify_result(context);
+  if (result == nullptr) return signatures;
+  for (gpgme_signature_t given = result->signatures; given != nullptr; given = given->next) {
+    signatures.push_back(signature_of(*given));
+  }
+  return signatures;
+}
+
+/// Runs the verification; the text that was hashed goes to `text`, good or not.
+std::vector<Signature> verify(const std::filesystem::path& home, ByteSource& document,
+                              ByteSink& text) {
+  const Context context = make_context(home);
+  Exchange exchange{document, text};
+  gpgme_data_cbs callbacks{give_document, take_text, nullptr, nullptr};
+  const Data signed_data = make_data(callbacks, exchange);
+  const Data plain_data = make_data(callbacks, exchange);
+  const gpgme_error_t code =
+      gpgme_op_verify(context.get(), signed_data.get(), nullptr, plain_data.get());
+  if (exchange.failure != nullptr) std::rethrow_exception(exchange.failure);
+  if (is_engine_failure(code)) throw engine_failure(code);
+  if (gpgme_err_code(code) != GPG_ERR_NO_ERROR) {
+    throw Error(ErrorKind::Untrusted, Origin::Source,
+                fmt::format("GnuPG can't verify it: {}", gpgme_strerror(code)));
+  }
+  return signatures_of(context.get());
+}
+
+/// For a check of the framing alone.
+class NoSink final : public ByteSink {
+ public:
+  void write(Bytes) override {}
+  void finish() override {}
+};
+
+void require_framing(const Spool& document) {
+  if (!is_clearsigned(document)) {
+    throw Error(ErrorKind::Untrusted, Origin::Source,
+                "it is not signed: a clear-signed document is wanted");
+  }
+  NoSink nowhere;
+  if (const auto fault = unwrap_clearsigned(*document.reader(), nowhere)) {
+    throw Error(ErrorKind::Untrusted, Origin::Source, "unsafe framing, " + *fault);
+  }
+}
+
+}  // namespace
+
+struct Keyring::Home {
+  TemporaryDirectory directory;
+  std::vector<SigningKey> keys;
+};
+
+Keyring::Keyring(const std::filesystem::path& file) : home_(std::make_unique<Home>()) {
+  const std::filesystem::path& directory = home_->directory.path();
+  write_configuration(directory);
+  import_keys(directory, file);
+  home_->keys = list_keys(directory);
+  if (home_->keys.empty()) throw unusable_keyring(file, "it holds no public key");
+}
+
+Keyring::~Keyring() = default;
+Keyring::Keyring(Keyring&&) noexcept = default;
+Keyring& Keyring::operator=(Keyring&&) noexcept = default;
+
+TrustedText Keyring::verify_clearsigned(const Spool& document, const SignaturePolicy& policy,
+                                        std::string_view where) const {
+  return with_context(where, [&] {
+    require_framing(document);
+    Spool text;
+    const auto reader = document.reader();
+    const auto signatures = verify(home_->directory.path(), *reader, text);
+    auto signers = judge_signatures(signatures, home_->keys, policy, now());
+    return TrustedText(std::move(text), std::move(signers));
+  });
+}
+
+TrustedText accept_unverified(const Spool& document, std::string_view where) {
+  Spool text;
+  const auto reader = document.reader();
+  if (!is_clearsigned(document)) {
+    copy(*reader, text);
+  } else if (const auto fault = unwrap_clearsigned(*reader, text)) {
+    throw Error(ErrorKind::Malformed, Origin::Source, fmt::format("{}: {}", where, *fault));
+  }
+  return TrustedText(std::move(text), {});
+}
+
+bool is_clearsigned(const Spool& document) {
+  std::array<std::byte, kClearsignHeader.size()> buffer;
+  const auto reader = document.reader();
+  std::size_t filled = 0;
+  while (const std::size_t count = reader->read(MutableBytes(buffer).subspan(filled))) {
+    filled += count;
+    if (filled == buffer.size()) break;
+  }
+  return as_text(Bytes(buffer).first(filled)) == kClearsignHeader;
+}
+
+}  // namespace streamsync

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/crypto/openpgp.h"
+#include "base/time.h"
+
+namespace streamsync {
+
+enum class SignatureStatus { Good, Bad, Expired, KeyExpired, KeyRevoked, UnknownKey, Unusable };
+
+/// What OpenPGP says about one signature of a document.
+struct Signature {
+  std::string key;  ///< fingerprint of the key that made it, or its id when the key is unknown
+  SignatureStatus status = SignatureStatus::Unusable;
+  std::string digest;  ///< "SHA256"
+  Time made{};
+  std::string detail;  ///< why it is unusable
+};
+
+/// A key that may sign, primary or subkey.
+struct SigningKey {
+  std::string fingerprint;
+  std::string primary;   ///< fingerprint of the key it belongs to, maybe itself
+  std::string weakness;  ///< "RSA of 1024 bits"; empty when it and its primary key are strong
+};
+
+/// Decides which signatures count (threats-and-faults.md T2, T3, T9): the primary fingerprints of
+/// the distinct keys behind them. Throws `Error{Untrusted, Source}` when one signature is bad, or
+/// when fewer keys than the policy asks for are left, with the reason for each that does not count.
+std::vector<std::string> judge_signatures(const std::vector<Signature>& signatures,
+                                          const std::vector<SigningKey>& keys,
+                                          const SignaturePolicy& policy, Time now);
+
+}  // namespace streamsync

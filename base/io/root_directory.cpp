@@ -1,0 +1,399 @@
+#include "base/io/root_directory.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/openat2.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "base/io/file_descriptor.h"
+#include "base/io/local_error.h"
+#include "base/text.h"
+
+namespace streamsync {
+namespace {
+
+constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+/// A name below the root, cut at its last '/'.
+struct Place {
+  std::string directory;  ///< empty: the root itself
+  std::string leaf;
+};
+
+bool is_safe_segment(std::string_view segment) {
+  return !segment.empty() && segment != "." && segment != ".." &&
+         segment.find('\0') == std::string_view::npos;
+}
+
+std::vector<std::string_view> segments_of(std::string_view name) {
+  std::vector<std::string_view> segments = split(name, '/');
+  for (const std::string_view segment : segments) {
+    if (!is_safe_segment(segment)) {
+      throw Error(ErrorKind::Untrusted, Origin::Local,
+                  fmt::format("'{}' is no name below a directory", printable(name)));
+    }
+  }
+  return segments;
+}
+
+Place place_of(std::string_view name) {
+  segments_of(name);
+  const std::size_t slash = name.rfind('/');
+  if (slash == std::string_view::npos) return {"", std::string(name)};
+  return {std::string(name.substr(0, slash)), std::string(name.substr(slash + 1))};
+}
+
+std::string partial(const std::string& leaf) { return leaf + ".part"; }
+
+/// Not a duplicate: those share the place where a listing has come to.
+FileDescriptor reopen(int directory) {
+  return FileDescriptor(::openat(directory, ".", kDirectoryFlags));
+}
+
+bool is_link(int directory, const std::string& leaf) {
+  struct stat status {};
+  return ::fstatat(directory, leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISLNK(status.st_mode);
+}
+
+/// One step of the walk; not open with errno when there is no such directory.
+FileDescriptor step_into(int directory, const std::string& segment) {
+  FileDescriptor next(::openat(directory, segment.c_str(), kDirectoryFlags | O_NOFOLLOW));
+  // With O_DIRECTORY the kernel says ENOTDIR for a link, too; openat2 tells it apart.
+  if (!next.is_open() && errno == ENOTDIR) {
+    errno = is_link(directory, segment) ? ELOOP : ENOTDIR;
+  }
+  return next;
+}
+
+/// The walk that openat2 does inside the kernel, for kernels before 5.6 and sandboxes that forbid
+/// it: no segment is followed when it is a link.
+FileDescriptor walk(int root, std::string_view directory) {
+  FileDescriptor current = reopen(root);
+  for (const std::string_view segment : segments_of(directory)) {
+    if (!current.is_open()) break;
+    FileDescriptor next = step_into(current.get(), std::string(segment));
+    const int code = errno;
+    current = std::move(next);
+    errno = code;
+  }
+  return current;
+}
+
+/// The directory `directory` below `root`; not open with errno when it can't be had.
+FileDescriptor find_directory(int root, const std::string& directory) {
+  if (directory.empty()) return reopen(root);
+  open_how how{};
+  how.flags = kDirectoryFlags;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  const long fd = ::syscall(SYS_openat2, root, directory.c_str(), &how, sizeof how);
+  if (fd >= 0) return FileDescriptor(static_cast<int>(fd));
+  // EPERM is what older container run-times answer for a system call they do not know.
+  if (errno == ENOSYS || errno == EPERM) return walk(root, directory);
+  return {};
+}
+
+/// Steps into `segment`, which is made first where it is missing.
+FileDescriptor make_step(int directory, const std::string& segment, unsigned mode) {
+  FileDescriptor next = step_into(directory, segment);
+  if (next.is_open() || errno != ENOENT) return next;
+  if (::mkdirat(directory, segment.c_str(), mode) == 0) {
+    ::fsync(directory);
+  } else if (errno != EEXIST) {
+    return {};
+  }
+  return step_into(directory, segment);
+}
+
+FileDescriptor make_directory(int root, const std::string& directory, unsigned mode) {
+  FileDescriptor current = find_directory(root, directory);
+  if (current.is_open() || errno != ENOENT) return current;
+  current = reopen(root);
+  for (const std::string_view segment : segments_of(directory)) {
+    FileDescriptor next = make_step(current.get(), std::string(segment), mode);
+    if (!next.is_open()) return next;
+    current = std::move(next);
+  }
+  return current;
+}
+
+/// Refuses what is no regular file of ours alone: a link to it under another name would let a
+/// write here change a file elsewhere (threats-and-faults.md T14).
+void require_own_file(int fd, const std::string& shown) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) throw local_error(errno, "looking at " + shown);
+  if (!S_ISREG(status.st_mode) || status.st_nlink != 1) {
+    throw Error(ErrorKind::Untrusted, Origin::Local,
+                fmt::format("{} is not a regular file with one name: remove it", shown));
+  }
+}
+
+/// Refuses a name whose present holder a rename would replace though it is no file.
+void require_replaceable(int directory, const std::string& leaf, const std::string& shown) {
+  struct stat status {};
+  if (::fstatat(directory, leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return;
+    throw local_error(errno, "looking at " + shown);
+  }
+  if (!S_ISREG(status.st_mode)) {
+    throw Error(ErrorKind::Untrusted, Origin::Local,
+                fmt::format("{} is not a regular file: remove it", shown));
+  }
+}
+
+class FileSource final : public ByteSource {
+ public:
+  FileSource(FileDescriptor file, std::string doing)
+      : file_(std::move(file)), doing_(std::move(doing)) {}
+
+  std::size_t read(MutableBytes buffer) override {
+    const std::size_t count = read_some(file_.get(), buffer, offset_, doing_);
+    offset_ += count;
+    return count;
+  }
+
+ private:
+  FileDescriptor file_;
+  std::string doing_;
+  std::uint64_t offset_ = 0;
+};
+
+/// A file under its temporary name until it is whole.
+class PartialFile final : public ByteSink {
+ public:
+  PartialFile(FileDescriptor directory, std::string leaf, std::string shown, unsigned mode)
+      : directory_(std::move(directory)), leaf_(std::move(leaf)), shown_(std::move(shown)) {
+    require_replaceable(directory_.get(), leaf_, shown_);
+    // Not O_TRUNC: nothing is cut before it is known to be ours. O_NONBLOCK: a planted FIFO must
+    // not hold us.
+    file_ =
+        FileDescriptor(::openat(directory_.get(), partial(leaf_).c_str(),
+                                O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode));
+    if (!file_.is_open()) throw local_error(errno, "creating " + partial(shown_));
+    require_own_file(file_.get(), partial(shown_));
+    if (::ftruncate(file_.get(), 0) != 0) throw local_error(errno, "emptying " + partial(shown_));
+  }
+
+  ~PartialFile() override {
+    if (!finished_) ::unlinkat(directory_.get(), partial(leaf_).c_str(), 0);
+  }
+
+  void write(Bytes bytes) override {
+    write_fully(file_.get(), bytes, size_, "writing " + shown_);
+    size_ += bytes.size();
+  }
+
+  void finish() override {
+    if (::fdatasync(file_.get()) != 0) throw local_error(errno, "syncing " + shown_);
+    if (::renameat(directory_.get(), partial(leaf_).c_str(), directory_.get(), leaf_.c_str()) !=
+        0) {
+      throw local_error(errno, "renaming " + partial(shown_));
+    }
+    finished_ = true;
+    if (::fsync(directory_.get()) != 0) throw local_error(errno, "syncing directory of " + shown_);
+  }
+
+ private:
+  FileDescriptor directory_;
+  std::string leaf_;
+  std::string shown_;
+  FileDescriptor file_;
+  std::uint64_t size_ = 0;
+  bool finished_ = false;
+};
+
+bool means_absent(int code) { return code == ENOENT || code == ENOTDIR; }
+
+/// The regular file `leaf`, none when there is none.
+std::optional<FileDescriptor> open_file(int directory, const std::string& leaf,
+                                        const std::string& shown) {
+  FileDescriptor file(
+      ::openat(directory, leaf.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file.is_open()) {
+    if (means_absent(errno)) return std::nullopt;
+    throw local_error(errno, "opening " + shown);
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw local_error(errno, "looking at " + shown);
+  if (!S_ISREG(status.st_mode)) {
+    throw Error(ErrorKind::Untrusted, Origin::Local, shown + " is not a regular file: remove it");
+  }
+  return file;
+}
+
+bool is_regular(int directory, const dirent& entry) {
+  if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_REG;
+  // Some file systems do not say.
+  struct stat status {};
+  return ::fstatat(directory, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISREG(status.st_mode);
+}
+
+void unlink_file(int directory, const std::string& leaf, const std::string& shown) {
+  if (::unlinkat(directory, leaf.c_str(), 0) != 0 && errno != ENOENT) {
+    throw local_error(errno, "removing " + shown);
+  }
+}
+
+/// Removes `directory` and those above it as long as they are empty. That one stays for any other
+/// reason is no failure: the file is gone.
+void remove_empty_directories(int root, std::string directory) {
+  while (!directory.empty()) {
+    const Place place = place_of(directory);
+    const FileDescriptor parent = find_directory(root, place.directory);
+    if (!parent.is_open()) return;
+    if (::unlinkat(parent.get(), place.leaf.c_str(), AT_REMOVEDIR) != 0) return;
+    directory = place.directory;
+  }
+}
+
+std::filesystem::path parent_of(const std::filesystem::path& path) {
+  const std::filesystem::path whole = std::filesystem::absolute(path).lexically_normal();
+  // "state/" has an empty last element, and the parent of that would be the directory itself.
+  return whole.has_filename() ? whole.parent_path() : whole.parent_path().parent_path();
+}
+
+}  // namespace
+
+RootDirectory::RootDirectory(const std::filesystem::path& path, unsigned mode)
+    : mode_(mode), path_(path) {
+  std::error_code ignored;  // what matters shows when the directory is opened
+  std::filesystem::create_directories(parent_of(path), ignored);
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
+    throw local_error(errno, "making directory " + path.string());
+  }
+  fd_ = ::open(path.c_str(), kDirectoryFlags);
+  if (fd_ < 0) throw local_error(errno, "opening directory " + path.string());
+}
+
+RootDirectory::~RootDirectory() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+RootDirectory::RootDirectory(RootDirectory&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), mode_(other.mode_), path_(std::move(other.path_)) {}
+
+RootDirectory& RootDirectory::operator=(RootDirectory&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(mode_, other.mode_);
+  path_.swap(other.path_);
+  return *this;
+}
+
+std::string RootDirectory::shown(std::string_view name) const {
+  return printable((path_ / name).string());
+}
+
+std::optional<std::uint64_t> RootDirectory::size_of(std::string_view name) const {
+  const Place place = place_of(name);
+  const FileDescriptor directory = find_directory(fd_, place.directory);
+  struct stat status {};
+  if (!directory.is_open() ||
+      ::fstatat(directory.get(), place.leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (means_absent(errno)) return std::nullopt;
+    throw local_error(errno, "looking at " + shown(name));
+  }
+  if (S_ISLNK(status.st_mode)) throw local_error(ELOOP, "looking at " + shown(name));
+  if (!S_ISREG(status.st_mode)) return std::nullopt;
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+std::unique_ptr<ByteSource> RootDirectory::find(std::string_view name) const {
+  const Place place = place_of(name);
+  const FileDescriptor directory = find_directory(fd_, place.directory);
+  if (!directory.is_open()) {
+    if (means_absent(errno)) return nullptr;
+    throw local_error(errno, "opening " + shown(name));
+  }
+  auto file = open_file(directory.get(), place.leaf, shown(name));
+  if (!file) return nullptr;
+  return std::make_unique<FileSource>(std::move(*file), "reading " + shown(name));
+}
+
+std::optional<std::string> RootDirectory::read(std::string_view name) const {
+  const auto source = find(name);
+  if (!source) return std::nullopt;
+  return read_all(*source, std::numeric_limits<std::uint64_t>::max());
+}
+
+std::unique_ptr<ByteSource> RootDirectory::open(std::string_view name) const {
+  auto source = find(name);
+  if (!source) throw local_error(ENOENT, "opening " + shown(name));
+  return source;
+}
+
+std::vector<std::string> RootDirectory::names_in(std::string_view name) const {
+  FileDescriptor directory = find_directory(fd_, std::string(name));
+  if (!directory.is_open()) {
+    if (means_absent(errno)) return {};
+    throw local_error(errno, "listing " + shown(name));
+  }
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(directory.get()), &::closedir);
+  if (!stream) throw local_error(errno, "listing " + shown(name));
+  directory.release();  // the stream closes it
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    if (is_regular(::dirfd(stream.get()), *entry)) names.emplace_back(entry->d_name);
+    errno = 0;
+  }
+  if (errno != 0) throw local_error(errno, "listing " + shown(name));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::unique_ptr<ByteSink> RootDirectory::create(std::string_view name) const {
+  const Place place = place_of(name);
+  FileDescriptor directory = make_directory(fd_, place.directory, mode_);
+  if (!directory.is_open()) throw local_error(errno, "making the directory of " + shown(name));
+  // A state directory (0700) keeps files for its owner only, a published tree (0755) for all.
+  constexpr unsigned kReadAndWrite = 0666;
+  return std::make_unique<PartialFile>(std::move(directory), place.leaf, shown(name),
+                                       mode_ & kReadAndWrite);
+}
+
+void RootDirectory::write(std::string_view name, std::string_view content) const {
+  const auto sink = create(name);
+  sink->write(as_bytes(content));
+  sink->finish();
+}
+
+void RootDirectory::remove(std::string_view name) const {
+  const Place place = place_of(name);
+  const FileDescriptor directory = find_directory(fd_, place.directory);
+  if (!directory.is_open()) {
+    if (means_absent(errno)) return;
+    throw local_error(errno, "removing " + shown(name));
+  }
+  unlink_file(directory.get(), place.leaf, shown(name));
+  unlink_file(directory.get(), partial(place.leaf), shown(name));
+  remove_empty_directories(fd_, place.directory);
+}
+
+FileLock::FileLock(const std::filesystem::path& file) {
+  FileDescriptor opened(
+      ::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (!opened.is_open()) throw local_error(errno, "opening the lock " + file.string());
+  if (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) throw local_error(errno, "locking " + file.string());
+    throw Error(ErrorKind::Busy, Origin::Local,
+                fmt::format("another run holds {}: wait for it to end", file.string()));
+  }
+  fd_ = opened.release();
+}
+
+FileLock::~FileLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+}  // namespace streamsync

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/io/bytes.h"
+#include "base/relative_path.h"
+
+namespace streamsync {
+
+/// A directory below which we read and write, and never outside: no symbolic link below the root
+/// is followed (openat2 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS; threats-and-faults.md T14). Used for
+/// tree targets and for the state directory. Names given as text are ours, not a document's.
+/// Thread-safe: holds only the descriptor of the root. Failures throw `Error` with origin Local
+/// (ENOSPC and EDQUOT: NoRoom; a symbolic link, or no regular file where one is to be: Untrusted)
+/// and the path in the message.
+class RootDirectory {
+ public:
+  /// Opens `path`, creating it and its parents where missing, with `mode` for the last and for what
+  /// is made below it (files without the bits for execution).
+  explicit RootDirectory(const std::filesystem::path& path, unsigned mode = 0755);
+  ~RootDirectory();
+  RootDirectory(RootDirectory&&) noexcept;
+  RootDirectory& operator=(RootDirectory&&) noexcept;
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+  /// Size of a regular file, none when there is none.
+  std::optional<std::uint64_t> size_of(std::string_view name) const;
+  /// Whole content, none when there is no such file.
+  std::optional<std::string> read(std::string_view name) const;
+  std::unique_ptr<ByteSource> open(std::string_view name) const;
+
+  /// Names of the regular files in the directory `name`, sorted; none when there is no such
+  /// directory.
+  std::vector<std::string> names_in(std::string_view name) const;
+
+  /// A file that appears under `name` only by `finish`: written beside it as `name.part`, synced,
+  /// renamed, directory synced. Missing parent directories are made.
+  std::unique_ptr<ByteSink> create(std::string_view name) const;
+  void write(std::string_view name, std::string_view content) const;
+
+  /// Removes the file and its `.part`, then directories above it that became empty. No error when
+  /// there is nothing.
+  void remove(std::string_view name) const;
+
+ private:
+  std::unique_ptr<ByteSource> find(std::string_view name) const;
+  std::string shown(std::string_view name) const;
+
+  int fd_ = -1;
+  unsigned mode_ = 0;
+  std::filesystem::path path_;
+};
+
+/// The lock of a state directory: flock on a file that is never unlinked, so that no two runs can
+/// hold different files of one name (threats-and-faults.md T27). Throws `Error{Busy, Local}` at
+/// once when another process has it. Released by the destructor, or by the kernel.
+class FileLock {
+ public:
+  explicit FileLock(const std::filesystem::path& file);
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace streamsync

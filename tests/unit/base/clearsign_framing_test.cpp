@@ -1,0 +1,162 @@
+#include "base/crypto/clearsign_framing.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <optional>
+
+#include "base/text.h"
+
+using namespace streamsync;
+using std::string_literals::operator""s;
+
+namespace {
+
+/// Gives `text` in pieces of `piece` bytes.
+class PiecewiseSource final : public ByteSource {
+ public:
+  PiecewiseSource(std::string_view text, std::size_t piece) : text_(text), piece_(piece) {}
+  std::size_t read(MutableBytes buffer) override {
+    return text_.read(buffer.first(std::min(piece_, buffer.size())));
+  }
+
+ private:
+  TextSource text_;
+  std::size_t piece_;
+};
+
+class TextSink final : public ByteSink {
+ public:
+  void write(Bytes bytes) override { text += as_text(bytes); }
+  void finish() override {}
+  std::string text;
+};
+
+struct Unwrapped {
+  std::optional<std::string> fault;
+  std::string text;
+};
+
+Unwrapped unwrap(std::string_view message, std::size_t piece = 1'000'000) {
+  PiecewiseSource source(message, piece);
+  TextSink sink;
+  auto fault = unwrap_clearsigned(source, sink);
+  return {std::move(fault), std::move(sink.text)};
+}
+
+const std::string kHeader = "-----BEGIN PGP SIGNED MESSAGE-----\n";
+const std::string kHash = "Hash: SHA512\n";
+const std::string kBegin = "-----BEGIN PGP SIGNATURE-----\n";
+const std::string kData = "iQIcBAEBCgAGBQJYHAGrAAoJEH/z9AhHbPEAxhkQ+/==\n=WWCZ\n";
+const std::string kEnd = "-----END PGP SIGNATURE-----\n";
+
+std::string signed_text(const std::string& text) {
+  return kHeader + kHash + "\n" + text + kBegin + "\n" + kData + kEnd;
+}
+
+std::string with_crlf(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c == '\n' ? "\r\n"s : std::string(1, c);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("an exact message gives its text") {
+  const auto [message, text] = GENERATE(table<std::string, std::string>({
+      {signed_text("{\n \"a\": 1\n}\n"), "{\n \"a\": 1\n}\n"},
+      {signed_text(""), ""},
+      {signed_text("\n\n"), "\n\n"},
+      {signed_text("- -----BEGIN PGP SIGNATURE-----\n- - x\n- \n"),
+       "-----BEGIN PGP SIGNATURE-----\n- x\n\n"},
+      {signed_text("trailing blanks  \t\n x\n"), "trailing blanks  \t\n x\n"},
+      {signed_text("Hash: SHA1\n\n" + kHeader.substr(5)), "Hash: SHA1\n\n" + kHeader.substr(5)},
+      {signed_text("a\v-----BEGIN PGP SIGNATURE-----\n"), "a\v-----BEGIN PGP SIGNATURE-----\n"},
+      {signed_text("\xe2\x80\xa8-----END PGP SIGNATURE-----\n"),
+       "\xe2\x80\xa8-----END PGP SIGNATURE-----\n"},
+      {with_crlf(signed_text("a\nb\n")), "a\nb\n"},
+      {kHeader + "\nx\n" + kBegin + "\n" + kData + kEnd, "x\n"},
+      {kHeader + "Hash: SHA256, SHA512\nHash: SHA384\n\nx\n" + kBegin + "\n" + kData + kEnd, "x\n"},
+      {kHeader + kHash + "\nx\n" + kBegin +
+           "Version: GnuPG v1.4.11 (GNU/Linux)\nComment: a: b\n\n" + kData + kEnd,
+       "x\n"},
+      {signed_text("x\n") + " \t\n\r\n\n", "x\n"},
+      {signed_text("x\n").substr(0, signed_text("x\n").size() - 1), "x\n"},
+      {kHeader + kHash + "\nx\n" + kBegin + "\niQIc\n" + kEnd, "x\n"},
+      {signed_text(std::string(19'990, 'x') + "\n"), std::string(19'990, 'x') + "\n"},
+  }));
+  const auto piece = GENERATE(as<std::size_t>(), 1, 7, 1'000'000);
+  const Unwrapped result = unwrap(message, piece);
+  CAPTURE(printable(message.substr(0, 400)), piece, result.fault.value_or(""));
+  CHECK_FALSE(result.fault);
+  CHECK((result.text == text));
+}
+
+TEST_CASE("every byte out of its place is a fault, with its line") {
+  const std::string good = signed_text("{}\n");
+  const auto [message, line] = GENERATE_COPY(table<std::string, std::string>({
+      {"", "line 1:"},
+      {"{}\n", "line 1:"},
+      {"\n" + good, "line 1:"},
+      {" " + good, "line 1:"},
+      {"\xef\xbb\xbf" + good, "line 1:"},
+      {"{\"evil\": 1}\n" + good, "line 1:"},
+      {"-----BEGIN PGP SIGNED MESSAGE----- \n" + kHash + "\n{}\n", "line 1:"},
+      {"-----BEGIN PGP SIGNED MESSAGE-----\v\n" + kHash + "\n{}\n", "line 1:"},
+      {"-----BEGIN PGP SIGNED MESSAGE-----\r\r\n" + kHash + "\n{}\n", "line 1:"},
+      {"------BEGIN PGP SIGNED MESSAGE-----\n" + kHash + "\n{}\n", "line 1:"},
+      {kHeader.substr(0, 34), "line 2:"},
+      {kHeader, "line 2:"},
+      {kHeader + "Version: x\n\n{}\n", "line 2:"},
+      {kHeader + "NotDashEscaped: x\n\n{}\n", "line 2:"},
+      {kHeader + "Hash:SHA512\n\n{}\n", "line 2:"},
+      {kHeader + "Hash: \n\n{}\n", "line 2:"},
+      {kHeader + "Hash: SHA512,\n\n{}\n", "line 2:"},
+      {kHeader + "Hash: SHA512\v{}\n\n{}\n", "line 2:"},
+      {kHeader + "Hash: SHA512\xc2\x85\n\n{}\n", "line 2:"},
+      {kHeader + "hash: SHA512\n\n{}\n", "line 2:"},
+      {kHeader + kHash + " \n{}\n", "line 3:"},
+      {kHeader + kHash + "{}\n\n", "line 3:"},
+      {signed_text("-x\n"), "line 4:"},
+      {signed_text("-\n"), "line 4:"},
+      {signed_text("{}\n" + kHeader), "line 5:"},
+      {signed_text("{}\n-----BEGIN PGP SIGNATURE-----\v\n"), "line 5:"},
+      {signed_text("{}\n-----BEGIN PGP SIGNATURE----- \n"), "line 5:"},
+      {signed_text("{}\n-----END PGP SIGNATURE-----\n"), "line 5:"},
+      {signed_text("{}\n-----BEGIN PGP MESSAGE-----\n"), "line 5:"},
+      {signed_text("{}\r\"evil\": 1\n"), "line 4:"},
+      {signed_text("{}\r\r\n"), "line 4:"},
+      {signed_text("{}\n" + std::string(19'991, 'x') + "\n"), "line 5:"},
+      {kHeader + kHash + "\n{}\n", "line 5:"},
+      {kHeader + kHash + "\n{}\n" + kBegin, "line 6:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + kData + kEnd, "line 6:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "{\"evil\": 1}\n\n" + kData + kEnd, "line 6:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "Version: a\x1b\n\n" + kData + kEnd, "line 6:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "evil\n\n" + kData + kEnd, "line 6:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + ": x\n\n" + kData + kEnd, "line 6:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + " \n" + kData + kEnd, "line 6:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "\n" + kEnd, "line 7:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "\n=WWCZ\n" + kEnd, "line 7:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "\n\n" + kData + kEnd, "line 7:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "\n{\"evil\": 1}\n" + kData + kEnd, "line 7:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "\niQ=c\n" + kEnd, "line 7:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "\niQ===\n" + kEnd, "line 7:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "\niQ==\niQIc\n" + kEnd, "line 8:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "\n" + kData + "iQIc\n" + kEnd, "line 9:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "\n" + kData + kBegin + "\n" + kData + kEnd,
+       "line 9:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "\n" + kData, "line 9:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "\n" + kData + "-----END PGP SIGNATURE-----x\n",
+       "line 9:"},
+      {good + "x", "line 10:"},
+      {good + "\n{\"evil\": 1}\n", "line 11:"},
+      {good + "\v\n", "line 10:"},
+      {good + "\0"s, "line 10:"},
+      {good + good, "line 10:"},
+      {good + "\xc2\xa0\n", "line 10:"},
+  }));
+  const auto piece = GENERATE(as<std::size_t>(), 1, 1'000'000);
+  const Unwrapped result = unwrap(message, piece);
+  CAPTURE(printable(message.substr(0, 400)), line, piece);
+  REQUIRE(result.fault.has_value());
+  CHECK_THAT(*result.fault, Catch::StartsWith(line));
+}

@@ -1,0 +1,491 @@
+#include "base/crypto/openpgp.h"
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "tests/unit/base/failure.h"
+#include "tests/unit/base/temporary_directory.h"
+
+using namespace streamsync;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::uint64_t kPlenty = 100'000'000;
+const std::string kText = "{\n \"format\": \"index:1.0\"\n}\n";
+const std::string kLongAgo = "--faked-system-time=20200101T000000! ";
+
+/// A GnuPG home with secret keys, made when the tests run, so that no key of ours lies around.
+class Signer {
+ public:
+  ~Signer() { run("gpgconf --homedir " + directory_.path().string() + " --kill all"); }
+  Signer() = default;
+  Signer(const Signer&) = delete;
+  Signer& operator=(const Signer&) = delete;
+
+  const fs::path& home() const { return directory_.path(); }
+
+  /// Makes a key, says its fingerprint.
+  std::string make_key(const std::string& name, const std::string& algorithm,
+                       const std::string& expires = "never", const std::string& options = "") {
+    const auto before = fingerprints();
+    gpg(options + " --passphrase '' --quick-gen-key " + name + " " + algorithm + " sign " +
+        expires);
+    return the_new_one(before);
+  }
+
+  std::string add_subkey(const std::string& fingerprint) {
+    const auto before = fingerprints();
+    gpg("--passphrase '' --quick-add-key " + fingerprint + " ed25519 sign never");
+    return the_new_one(before);
+  }
+
+  /// Uses the revocation that GnuPG makes with each key; it is spoilt by a ':' against accidents.
+  void revoke(const std::string& fingerprint) const {
+    std::string text = read_file(home() / "openpgp-revocs.d" / (fingerprint + ".rev"));
+    text.erase(text.find(":-----BEGIN"), 1);
+    write_file(home() / "revocation", text);
+    gpg("--import " + (home() / "revocation").string());
+  }
+
+  /// `text` clear-signed; `options` say by whom and how.
+  std::string sign(const std::string& options, const std::string& text = kText) const {
+    write_file(home() / "text", text);
+    gpg(options + " --output " + (home() / "out").string() + " --clear-sign " +
+        (home() / "text").string());
+    return read_file(home() / "out");
+  }
+
+  fs::path export_keys(const std::string& file, const std::string& which) const {
+    gpg("--output " + (home() / file).string() + " --export " + which);
+    return home() / file;
+  }
+
+  std::string gpg(const std::string& arguments) const {
+    const fs::path output = home() / "output";
+    const int status = run("gpg --homedir " + home().string() + " --batch --yes --no-tty " +
+                           arguments + " >" + output.string() + " 2>&1");
+    std::string text = read_file(output);
+    if (status != 0) throw std::runtime_error("gpg " + arguments + ": " + text);
+    return text;
+  }
+
+ private:
+  static int run(const std::string& command) {
+    return std::system(command.c_str());  // NOLINT(concurrency-mt-unsafe): no other thread
+  }
+
+  std::set<std::string> fingerprints() const {
+    std::set<std::string> all;
+    const std::string listing = gpg("--with-colons --with-subkey-fingerprint --list-keys");
+    for (const std::string_view line : split(listing, '\n')) {
+      if (line.starts_with("fpr:")) all.emplace(split(line, ':').at(9));
+    }
+    return all;
+  }
+
+  std::string the_new_one(const std::set<std::string>& before) const {
+    for (const std::string& fingerprint : fingerprints()) {
+      if (before.count(fingerprint) == 0) return fingerprint;
+    }
+    throw std::runtime_error("gpg made no key");
+  }
+
+  TemporaryDirectory directory_;
+};
+
+/// Keys of each goodness, and a keyring with all of them but the stranger's.
+struct Scene {
+  Signer signer;
+  std::string first = signer.make_key("first", "ed25519");
+  std::string subkey = signer.add_subkey(first);
+  std::string second = signer.make_key("second", "rsa2048");
+  std::string stranger = signer.make_key("stranger", "ed25519");
+  std::string expired = signer.make_key("expired", "ed25519", "1d", kLongAgo);
+  std::string revoked = signer.make_key("revoked", "ed25519");
+  std::string weak = signer.make_key("weak", "rsa1024");
+  std::string old = signer.make_key("old", "ed25519", "never", kLongAgo);
+  std::string by_revoked = signer.sign("-u " + revoked);
+  fs::path keyring = finish_keyring();
+
+  fs::path finish_keyring() {
+    signer.revoke(revoked);
+    return signer.export_keys("keyring.gpg", first + " " + second + " " + expired + " " + revoked +
+                                                 " " + weak + " " + old);
+  }
+};
+
+/// Made once: generating keys is what takes time here.
+Scene& scene() {
+  static Scene made;
+  return made;
+}
+
+const Keyring& keyring() {
+  static const Keyring made(scene().keyring);
+  return made;
+}
+
+Spool spooled(std::string_view text) {
+  Spool spool;
+  spool.write(as_bytes(text));
+  return spool;
+}
+
+TrustedText verify(std::string_view document, const SignaturePolicy& policy = {}) {
+  return keyring().verify_clearsigned(spooled(document), policy, "http://host/index.sjson");
+}
+
+std::string text_of(const TrustedText& text) { return read_all(*text.reader(), kPlenty); }
+
+std::string refusal(std::string_view document, const SignaturePolicy& policy = {}) {
+  const Error error = failure_of([&] { verify(document, policy); });
+  CHECK(error.kind() == ErrorKind::Untrusted);
+  CHECK(error.origin() == Origin::Source);
+  CHECK_THAT(error.what(), Catch::StartsWith("http://host/index.sjson: "));
+  return error.what();
+}
+
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  const std::size_t position = text.find(from);
+  REQUIRE(position != std::string::npos);
+  return text.replace(position, from.size(), to);
+}
+
+/// What a signature covers of `text` (RFC 4880 §7.1).
+std::string without_blanks_at_line_ends(std::string_view text) {
+  std::string covered;
+  for (const char c : text) {
+    if (c == '\n') covered.erase(covered.find_last_not_of(" \t") + 1);
+    covered += c;
+  }
+  return covered;
+}
+
+constexpr std::string_view kSignatureHeader = "-----BEGIN PGP SIGNATURE-----";
+
+/// `document`, with the signatures of `other` besides its own.
+std::string with_signatures_of(const std::string& document, const std::string& other) {
+  Signer& signer = scene().signer;
+  std::string packets;
+  for (const std::string& one : {document, other}) {
+    write_file(signer.home() / "armored", one.substr(one.find(kSignatureHeader)));
+    signer.gpg("--output " + (signer.home() / "packets").string() + " --dearmor " +
+               (signer.home() / "armored").string());
+    packets += read_file(signer.home() / "packets");
+  }
+  write_file(signer.home() / "packets", packets);
+  signer.gpg("--no-comments --output " + (signer.home() / "armored").string() + " --enarmor " +
+             (signer.home() / "packets").string());
+  std::string armor = read_file(signer.home() / "armored");
+  armor = replaced(armor, "BEGIN PGP ARMORED FILE", "BEGIN PGP SIGNATURE");
+  armor = replaced(armor, "END PGP ARMORED FILE", "END PGP SIGNATURE");
+  return document.substr(0, document.find(kSignatureHeader)) + armor;
+}
+
+/// Sets a variable of the environment while it lives.
+class Environment {
+ public:
+  Environment(const char* name, const std::string& value) : name_(name) {
+    if (const char* before = std::getenv(name)) before_ = before;  // NOLINT(concurrency-mt-unsafe)
+    ::setenv(name, value.c_str(), 1);                              // NOLINT(concurrency-mt-unsafe)
+  }
+  ~Environment() {
+    if (before_) {
+      ::setenv(name_, before_->c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+    } else {
+      ::unsetenv(name_);  // NOLINT(concurrency-mt-unsafe)
+    }
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  const char* name_;
+  std::optional<std::string> before_;
+};
+
+/// Command lines of running processes that name `text`.
+std::vector<std::string> processes_naming(const std::string& text) {
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "cmdline", std::ios::binary);
+    const std::string line((std::istreambuf_iterator<char>(file)), {});
+    if (line.find(text) != std::string::npos) found.push_back(line);
+  }
+  return found;
+}
+
+/// Ubuntu's own signed tree, whose keyring lies beside it; none when it is not on this machine.
+std::optional<fs::path> ubuntu_tree() {
+  const char* named = std::getenv("STREAMSYNC_UBUNTU_TREE");  // NOLINT(concurrency-mt-unsafe)
+  const fs::path tree =
+      named != nullptr ? fs::path(named) : TEST_DATA "/../../../shared/data/ubuntu-releases-2016";
+  if (fs::exists(tree)) return tree;
+  return std::nullopt;
+}
+
+}  // namespace
+
+TEST_CASE("a good signature gives the signed text and its key") {
+  const TrustedText text = verify(scene().signer.sign("-u " + scene().second));
+  CHECK(text_of(text) == kText);
+  CHECK(text.size() == kText.size());
+  CHECK(text.signed_by() == std::vector<std::string>{scene().second});
+}
+
+TEST_CASE("a subkey signs for its primary key") {
+  const std::string document = scene().signer.sign("-u " + scene().subkey + "!");
+  CHECK(verify(document).signed_by() == std::vector<std::string>{scene().first});
+  CHECK(verify(document, {{scene().subkey}, 1}).signed_by().size() == 1);
+  CHECK(verify(document, {{scene().first}, 1}).signed_by().size() == 1);
+}
+
+TEST_CASE("forms of a document that RFC 4880 allows are taken") {
+  const std::string by = "-u " + scene().first;
+  SECTION("lines that begin with a dash") {
+    const std::string text = "- a\n-----BEGIN PGP SIGNATURE-----\n--\n{}\n";
+    CHECK(text_of(verify(scene().signer.sign(by, text))) == text);
+  }
+  SECTION("line ends CRLF") {
+    std::string document;
+    for (const char c : scene().signer.sign(by)) {
+      document += c == '\n' ? std::string("\r\n") : std::string(1, c);
+    }
+    CHECK_THAT(text_of(verify(document)), Contains("\"index:1.0\""));
+  }
+  SECTION("blanks at the ends of lines, which are not signed") {
+    const std::string document = scene().signer.sign(by, "{} \t\n \n{}\n");
+    CHECK_THAT(text_of(verify(document)), Catch::StartsWith("{}"));
+  }
+  SECTION("blanks after the footer") {
+    CHECK(text_of(verify(scene().signer.sign(by) + "\n \t\r\n")) == kText);
+  }
+  SECTION("a document that is longer than all buffers") {
+    std::string text;
+    while (text.size() < 3'000'000) text += "  \"pubname\": \"ubuntu-xenial-16.04-amd64\",\n";
+    CHECK((text_of(verify(scene().signer.sign(by, text))) == text));
+  }
+}
+
+TEST_CASE("text that is not signed is refused wherever it stands") {
+  const std::string document = scene().signer.sign("-u " + scene().first);
+  const std::string evil = "{\"evil\": 1}\n";
+  CHECK_THAT(refusal(evil), Contains("not signed"));
+  CHECK_THAT(refusal(""), Contains("not signed"));
+  CHECK_THAT(refusal("\n" + document), Contains("not signed"));
+  CHECK_THAT(refusal(evil + document), Contains("not signed"));
+  CHECK_THAT(refusal(document + evil), Contains("framing"));
+  CHECK_THAT(refusal(document + document), Contains("framing"));
+  CHECK_THAT(refusal(replaced(document, "\n\n", "\n" + evil + "\n")), Contains("framing"));
+  CHECK_THAT(refusal(replaced(document, "SIGNATURE-----\n", "SIGNATURE-----\n" + evil)),
+             Contains("framing"));
+  // In the signed part it is a matter of the signature.
+  CHECK_THAT(refusal(replaced(document, kText, evil + kText)),
+             Contains(scene().subkey.substr(24)) && Contains("bad"));
+  CHECK_THAT(refusal(replaced(document, kText, kText + "\v" + evil)), Contains("bad"));
+}
+
+TEST_CASE("every changed byte of the text is noticed") {
+  const std::string document = scene().signer.sign("-u " + scene().first);
+  const std::size_t begin = document.find(kText);
+  const auto offset = GENERATE(as<std::size_t>(), 0, 4, 12);
+  std::string changed = document;
+  changed[begin + offset] = static_cast<char>(changed[begin + offset] ^ 0x40);
+  CHECK_THROWS_AS(verify(changed), Error);
+}
+
+TEST_CASE("a signature that is none is refused") {
+  const std::string document = scene().signer.sign("-u " + scene().first);
+  const std::string front = document.substr(0, document.find(kSignatureHeader));
+  CHECK_THROWS_AS(verify(front + "-----BEGIN PGP SIGNATURE-----\n\naGVsbG8gd29ybGQ=\n"
+                                 "-----END PGP SIGNATURE-----\n"),
+                  Error);
+}
+
+TEST_CASE("a signature is refused for what it is, with reason and key") {
+  Scene& with = scene();
+  SECTION("unknown key") {
+    CHECK_THAT(refusal(with.signer.sign("-u " + with.stranger)),
+               Contains(with.stranger.substr(24)) && Contains("not in the keyring"));
+  }
+  SECTION("expired key") {
+    CHECK_THAT(refusal(with.signer.sign(kLongAgo + "-u " + with.expired)),
+               Contains(with.expired) && Contains("key that has expired"));
+  }
+  SECTION("revoked key") {
+    CHECK_THAT(refusal(with.by_revoked), Contains(with.revoked) && Contains("revoked"));
+  }
+  SECTION("weak key") {
+    CHECK_THAT(refusal(with.signer.sign("-u " + with.weak)),
+               Contains(with.weak) && Contains("RSA of 1024 bits"));
+  }
+  SECTION("SHA-1") {
+    CHECK_THAT(refusal(with.signer.sign("--digest-algo SHA1 -u " + with.second)),
+               Contains(with.second) && Contains("SHA1"));
+  }
+  SECTION("RIPEMD-160") {
+    CHECK_THAT(refusal(with.signer.sign("--digest-algo RIPEMD160 -u " + with.second)),
+               Contains(with.second) && Contains("RIPEMD160"));
+  }
+  SECTION("expired signature") {
+    CHECK_THAT(refusal(with.signer.sign(kLongAgo + "--default-sig-expire 1d -u " + with.old)),
+               Contains(with.old) && Contains("has expired"));
+  }
+  SECTION("signature from the future") {
+    const std::string date = to_rfc3339(now() + std::chrono::hours(48)).substr(0, 10);
+    const std::string compact = date.substr(0, 4) + date.substr(5, 2) + date.substr(8, 2);
+    CHECK_THAT(
+        refusal(with.signer.sign("--faked-system-time=" + compact + "T235959! -u " + with.second)),
+        Contains(with.second) && Contains("future"));
+  }
+  SECTION("key that is not pinned") {
+    CHECK_THAT(refusal(with.signer.sign("-u " + with.second), {{with.first}, 1}),
+               Contains(with.second) && Contains("pinned"));
+  }
+}
+
+TEST_CASE("several signatures are judged one by one") {
+  Scene& with = scene();
+  const std::string first = "-u " + with.first + " ";
+  const std::string second = "-u " + with.second + " ";
+  const SignaturePolicy two = {{}, 2};
+  SECTION("two good ones") {
+    const TrustedText text = verify(with.signer.sign(first + second), two);
+    const std::set<std::string> signers(text.signed_by().begin(), text.signed_by().end());
+    CHECK(signers == std::set<std::string>{with.first, with.second});
+  }
+  SECTION("one good, one by an unknown key, as in a key rotation") {
+    const std::string document = with.signer.sign(second + "-u " + with.stranger);
+    CHECK(verify(document).signed_by() == std::vector<std::string>{with.second});
+    CHECK_THAT(refusal(document, two), Contains("1 of 2") && Contains(with.stranger.substr(24)));
+  }
+  SECTION("one good, one by an expired key") {
+    const std::string document = with_signatures_of(
+        with.signer.sign(second), with.signer.sign(kLongAgo + "-u " + with.expired));
+    CHECK(verify(document).signed_by() == std::vector<std::string>{with.second});
+    CHECK_THAT(refusal(document, two), Contains(with.expired));
+  }
+  SECTION("one good, one bad") {
+    // One digest for both: GnuPG computes only those that the first document's header names.
+    const std::string digest = "--digest-algo SHA512 ";
+    const std::string document = with_signatures_of(with.signer.sign(digest + second),
+                                                    with.signer.sign(digest + first, "{}\n"));
+    CHECK_THAT(refusal(document), Contains("bad"));
+  }
+  SECTION("the same key twice") {
+    const std::string document =
+        with_signatures_of(with.signer.sign(second), with.signer.sign(second));
+    CHECK(verify(document).signed_by().size() == 1);
+    CHECK_THAT(refusal(document, two), Contains("1 of 2"));
+  }
+  SECTION("two subkeys of one key") {
+    const std::string document = with.signer.sign("-u " + with.first + "! -u " + with.subkey + "!");
+    CHECK(verify(document).signed_by().size() == 1);
+    CHECK_THAT(refusal(document, two), Contains("1 of 2"));
+  }
+}
+
+TEST_CASE("keyrings are taken armored and binary, whatever their path") {
+  const TemporaryDirectory place;
+  const std::string document = scene().signer.sign("-u " + scene().second);
+  const fs::path file = place / GENERATE(as<std::string>(), "a b.gpg", "a:b@c'\"", "Schlüssel");
+  const std::string armor = GENERATE(as<std::string>(), "", "--armor ");
+  scene().signer.gpg(armor + "--output " + (scene().signer.home() / "exported").string() +
+                     " --export " + scene().second);
+  fs::copy_file(scene().signer.home() / "exported", file);
+  const Keyring keys(file);
+  CHECK(text_of(keys.verify_clearsigned(spooled(document), {}, "x")) == kText);
+}
+
+TEST_CASE("a keyring without keys is a fault of the configuration") {
+  const TemporaryDirectory place;
+  write_file(place / "empty", "");
+  write_file(place / "text", "no keys here\n");
+  for (const char* name : {"missing", "empty", "text", ""}) {
+    CAPTURE(name);
+    const Error error = failure_of([&] { const Keyring keys(place / name); });
+    CHECK(error.kind() == ErrorKind::Config);
+    CHECK_THAT(error.what(), Contains((place / name).string()));
+  }
+}
+
+TEST_CASE("the user's own GnuPG is not looked at") {
+  const Environment home("GNUPGHOME", scene().signer.home().string());
+  const std::string document = scene().signer.sign("-u " + scene().stranger);
+  CHECK_THAT(refusal(document), Contains("not in the keyring"));
+}
+
+TEST_CASE("a keyring leaves nothing behind, neither files nor an agent") {
+  const fs::path file = scene().keyring;
+  const std::string document = scene().signer.sign("-u " + scene().first);
+  const TemporaryDirectory place;
+  const Environment temporary("TMPDIR", place.path().string());
+  {
+    Keyring keys(file);
+    Keyring moved(std::move(keys));
+    CHECK(text_of(moved.verify_clearsigned(spooled(document), {}, "x")) == kText);
+    for (const auto& entry : fs::recursive_directory_iterator(place.path())) {
+      CAPTURE(entry.path());
+      CHECK_FALSE(entry.is_socket());
+    }
+    for (const auto& entry : fs::directory_iterator(place.path())) {
+      CHECK(static_cast<unsigned>(entry.status().permissions()) == 0700);
+    }
+  }
+  CHECK(fs::is_empty(place.path()));
+  CHECK(processes_naming(place.path().string()).empty());
+}
+
+TEST_CASE("documents that the operator takes unsigned lose their framing") {
+  const std::string document = scene().signer.sign("-u " + scene().stranger, "- a\n" + kText);
+  const TrustedText text = accept_unverified(spooled(document), "x");
+  CHECK(text_of(text) == "- a\n" + kText);
+  CHECK(text.signed_by().empty());
+
+  CHECK(text_of(accept_unverified(spooled(kText), "x")) == kText);
+  CHECK(text_of(accept_unverified(spooled(""), "x")).empty());
+
+  const Error error = failure_of([&] { accept_unverified(spooled(document + "evil"), "x.sjson"); });
+  CHECK(error.kind() == ErrorKind::Malformed);
+  CHECK_THAT(error.what(), Catch::StartsWith("x.sjson: "));
+}
+
+TEST_CASE("clear-signed documents are known by their first bytes") {
+  CHECK(is_clearsigned(spooled("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n")));
+  CHECK_FALSE(is_clearsigned(spooled("")));
+  CHECK_FALSE(is_clearsigned(spooled("-----BEGIN PGP SIGNED")));
+  CHECK_FALSE(is_clearsigned(spooled("\n-----BEGIN PGP SIGNED MESSAGE-----\n")));
+  CHECK_FALSE(is_clearsigned(spooled("-----BEGIN PGP MESSAGE-----\n\naaaaaaaaaaaaaaaaaaaaa\n")));
+}
+
+TEST_CASE("Ubuntu's own documents verify with Ubuntu's own keys") {
+  const auto tree = ubuntu_tree();
+  if (!tree) {
+    WARN("skipped: no signed Ubuntu tree here; STREAMSYNC_UBUNTU_TREE names one");
+    return;
+  }
+  const Keyring ubuntu(tree->parent_path() / "ubuntu-cloudimage-keyring.gpg");
+  const fs::path directory = *tree / "streams/v1";
+  const std::string name =
+      GENERATE(as<std::string>(), "index.sjson", "com.ubuntu.cloud:released:download.sjson");
+  std::string document = read_file(directory / name);
+  const TrustedText text = ubuntu.verify_clearsigned(spooled(document), {}, name);
+  CHECK(text.signed_by() == std::vector<std::string>{"4A3CE3CD565D7EB5C810E2B97FF3F408476CF100"});
+  CHECK((text_of(text) ==
+         without_blanks_at_line_ends(text_of(accept_unverified(spooled(document), name)))));
+
+  char& flipped = document[document.size() / 2];
+  flipped = static_cast<char>(flipped ^ 1);
+  const Error error = failure_of([&] { ubuntu.verify_clearsigned(spooled(document), {}, name); });
+  CHECK(error.kind() == ErrorKind::Untrusted);
+}
