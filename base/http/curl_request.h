@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+
+#include "base/http/http_client.h"
+
+namespace streamsync {
+
+/// A `Request` as options of a libcurl easy handle, which must be freshly reset. Holds what libcurl
+/// does not copy, so it must live, as the request must, until the transfer has ended. Throws
+/// `Error{Protocol, Local}` for a header value that would be two lines.
+class CurlRequest {
+ public:
+  /// `easy` is a CURL*, as libcurl itself declares it; curl.h stays out of our headers.
+  CurlRequest(void* easy, const Request& request, const HttpOptions& options);
+  ~CurlRequest();
+  CurlRequest(const CurlRequest&) = delete;
+  CurlRequest& operator=(const CurlRequest&) = delete;
+
+  /// Method and body as the request has them. Without this it is a GET.
+  void set_method_and_body();
+
+ private:
+  class HeaderLines;
+  void* easy_;
+  const Request& request_;
+  std::unique_ptr<HeaderLines> headers_;
+};
+
+}  // namespace streamsync

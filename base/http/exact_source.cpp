@@ -1,0 +1,38 @@
+#include "base/http/exact_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+
+namespace streamsync {
+
+ExactSource::ExactSource(ByteSource& source, std::uint64_t size)
+    : source_(source), size_(size), left_(size) {
+  if (left_ == 0) expect_end();
+}
+
+std::size_t ExactSource::read(MutableBytes buffer) {
+  if (left_ == 0) return 0;
+  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), left_));
+  const std::size_t got = source_.read(buffer.first(wanted));
+  if (got == 0) {
+    throw Error(ErrorKind::Corrupt, Origin::Source,
+                fmt::format("only {} of {} bytes came", size_ - left_, size_));
+  }
+  left_ -= got;
+  if (left_ == 0) expect_end();
+  return got;
+}
+
+void ExactSource::expect_end() {
+  std::array<std::byte, 1> beyond;
+  if (source_.read(beyond) != 0) {
+    throw Error(ErrorKind::Corrupt, Origin::Source,
+                fmt::format("more than the {} bytes that were promised came", size_));
+  }
+}
+
+}  // namespace streamsync

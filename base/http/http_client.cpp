@@ -1,0 +1,265 @@
+#include "base/http/http_client.h"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <mutex>
+#include <new>
+
+#include "base/http/answer_text.h"
+#include "base/http/curl_failure.h"
+#include "base/http/curl_request.h"
+#include "base/http/exact_source.h"
+#include "base/http/exchange.h"
+#include "base/http/file_url.h"
+#include "base/text.h"
+
+namespace streamsync {
+namespace {
+
+// How late a timeout or a stop request may be noticed.
+constexpr int kPollMilliseconds = 250;
+// Of an answer that is only quoted in messages.
+constexpr std::size_t kQuotedTextLimit = 64 * 1024;
+
+struct EasyDeleter {
+  void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
+};
+struct MultiDeleter {
+  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
+};
+
+void require(CURLMcode code) {
+  if (code == CURLM_OUT_OF_MEMORY) throw std::bad_alloc();
+  if (code != CURLM_OK) throw Error(ErrorKind::Config, Origin::Local, curl_multi_strerror(code));
+}
+
+std::string name_of(const Request& request) {
+  return fmt::format("{} {}", request.method, request.url.redacted());
+}
+
+bool is_file(const Url& url) { return url.scheme() == "file"; }
+
+Request with_method(Request request, std::string_view method) {
+  request.method = method;
+  return request;
+}
+
+Error too_long(const Request& request, Origin origin) {
+  return Error(ErrorKind::Guard, origin,
+               fmt::format("{}: the answer is longer than {}", name_of(request),
+                           human_size(HttpClient::kBodyLimit)));
+}
+
+}  // namespace
+
+HttpRuntime::HttpRuntime() { require_curl(curl_global_init(CURL_GLOBAL_DEFAULT)); }
+HttpRuntime::~HttpRuntime() { curl_global_cleanup(); }
+
+void Headers::add(std::string name, std::string value) {
+  fields_.emplace_back(std::move(name), std::move(value));
+}
+
+std::optional<std::string> Headers::find(std::string_view name) const {
+  const std::string wanted = to_lower_ascii(name);
+  for (const auto& [field, value] : fields_) {
+    if (to_lower_ascii(field) == wanted) return value;
+  }
+  return std::nullopt;
+}
+
+/// An easy handle in a multi handle of its own, which keeps its connections and leaves its steps to
+/// us: between them there is time to look at the clock and the stop token.
+class HttpClient::Handle {
+ public:
+  Handle() : multi_(curl_multi_init()), easy_(curl_easy_init()) {
+    if (!multi_ || !easy_) throw std::bad_alloc();
+  }
+
+  /// Forgets everything but the connections.
+  CURL* reset() {
+    curl_easy_reset(easy_.get());
+    reason_[0] = '\0';
+    require_curl(curl_easy_setopt(easy_.get(), CURLOPT_ERRORBUFFER, reason_.data()));
+    return easy_.get();
+  }
+
+  /// Returns when the exchange has ended, well or not (CURLcode). Throws when time is up, and
+  /// `Cancelled`.
+  CURLcode perform(Exchange& exchange, const std::stop_token& stop);
+
+  CurlFailure failure(CURLcode code) const;
+
+ private:
+  class Membership;
+
+  std::unique_ptr<CURLM, MultiDeleter> multi_;
+  std::unique_ptr<CURL, EasyDeleter> easy_;
+  std::array<char, CURL_ERROR_SIZE> reason_{};
+};
+
+/// The easy handle works while it is in the multi handle; taking it out ends what is under way.
+class HttpClient::Handle::Membership {
+ public:
+  Membership(CURLM* multi, CURL* easy) : multi_(multi), easy_(easy) {
+    require(curl_multi_add_handle(multi, easy));
+  }
+  ~Membership() { curl_multi_remove_handle(multi_, easy_); }
+  Membership(const Membership&) = delete;
+  Membership& operator=(const Membership&) = delete;
+
+ private:
+  CURLM* multi_;
+  CURL* easy_;
+};
+
+CURLcode HttpClient::Handle::perform(Exchange& exchange, const std::stop_token& stop) {
+  const Membership membership(multi_.get(), easy_.get());
+  for (;;) {
+    if (stop.stop_requested()) throw Cancelled();
+    int running = 0;
+    require(curl_multi_perform(multi_.get(), &running));
+    if (running == 0) break;
+    exchange.check_time();
+    exchange.resume_upload();
+    require(curl_multi_poll(multi_.get(), nullptr, 0, kPollMilliseconds, nullptr));
+  }
+  int left = 0;
+  const CURLMsg* message = curl_multi_info_read(multi_.get(), &left);
+  return message == nullptr ? CURLE_FAILED_INIT : message->data.result;
+}
+
+CurlFailure HttpClient::Handle::failure(CURLcode code) const {
+  long certificate = 0;
+  long proxy_status = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_SSL_VERIFYRESULT, &certificate);
+  curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+  const char* reason = reason_[0] != '\0' ? reason_.data() : curl_easy_strerror(code);
+  return CurlFailure{code, reason, certificate, static_cast<int>(proxy_status)};
+}
+
+class HttpClient::Pool {
+ public:
+  Pool(HttpOptions options, std::stop_token stop)
+      : options_(std::move(options)), stop_(std::move(stop)) {}
+
+  const HttpOptions& options() const noexcept { return options_; }
+  const std::stop_token& stop() const noexcept { return stop_; }
+
+  /// A handle for as long as it lives.
+  class Lease {
+   public:
+    explicit Lease(Pool& pool) : pool_(pool), handle_(pool.take()) {}
+    ~Lease() { pool_.give_back(std::move(handle_)); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    Handle* operator->() const noexcept { return handle_.get(); }
+
+   private:
+    Pool& pool_;
+    std::unique_ptr<Handle> handle_;
+  };
+
+ private:
+  std::unique_ptr<Handle> take() {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return std::make_unique<Handle>();
+    auto handle = std::move(idle_.back());
+    idle_.pop_back();
+    return handle;
+  }
+
+  void give_back(std::unique_ptr<Handle> handle) {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(handle));
+  }
+
+  const HttpOptions options_;
+  const std::stop_token stop_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Handle>> idle_;
+};
+
+/// One call: a leased handle, set up for its request.
+class HttpClient::Call {
+ public:
+  Call(Pool& pool, const Request& request, std::size_t text_limit)
+      : pool_(pool),
+        request_(request),
+        handle_(pool),
+        easy_(handle_->reset()),
+        setup_(easy_, request, pool.options()),
+        exchange_(easy_, request, pool.options(), text_limit) {}
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  CurlRequest& setup() noexcept { return setup_; }
+  Exchange& exchange() noexcept { return exchange_; }
+
+  Response run() {
+    const CURLcode code = handle_->perform(exchange_, pool_.stop());
+    exchange_.rethrow();
+    if (code != CURLE_OK && !is_answered(code)) {
+      throw to_error(handle_->failure(code), name_of(request_), pool_.options().origin);
+    }
+    return exchange_.take_response();
+  }
+
+ private:
+  /// The transfer failed, but only after it had told all that is needed.
+  bool is_answered(CURLcode code) const {
+    if (code == CURLE_WRITE_ERROR) return exchange_.is_cut();
+    // A server that refuses an upload may close while we still send.
+    const bool is_cut =
+        code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_PARTIAL_FILE;
+    return is_cut && exchange_.is_upload() && exchange_.status() >= 400;
+  }
+
+  Pool& pool_;
+  const Request& request_;
+  Pool::Lease handle_;
+  CURL* easy_;
+  CurlRequest setup_;
+  Exchange exchange_;
+};
+
+HttpClient::HttpClient(HttpOptions options, std::stop_token stop)
+    : pool_(std::make_unique<Pool>(std::move(options), std::move(stop))) {}
+HttpClient::~HttpClient() = default;
+
+const HttpOptions& HttpClient::options() const noexcept { return pool_->options(); }
+
+Response HttpClient::send(const Request& request) {
+  if (is_file(request.url)) {
+    AnswerText text(kBodyLimit);
+    Response response = answer_from_file(request, text, pool_->stop());
+    if (text.is_cut()) throw too_long(request, options().origin);
+    response.body = text.release();
+    return response;
+  }
+  Call call(*pool_, request, kBodyLimit);
+  call.setup().set_method_and_body();
+  Response response = call.run();
+  if (call.exchange().is_cut()) throw too_long(request, options().origin);
+  return response;
+}
+
+Response HttpClient::get(const Request& request, ByteSink& body) {
+  const Request asked = with_method(request, "GET");
+  if (is_file(request.url)) return answer_from_file(asked, body, pool_->stop());
+  Call call(*pool_, asked, kQuotedTextLimit);
+  call.exchange().deliver_to(body);
+  return call.run();
+}
+
+Response HttpClient::put(const Request& request, ByteSource& body, std::uint64_t size) {
+  const Request asked = with_method(request, "PUT");
+  if (is_file(request.url)) return Response{405, {}, {}};
+  ExactSource exact(body, size);
+  Call call(*pool_, asked, kQuotedTextLimit);
+  call.exchange().upload_from(exact, size);
+  return call.run();
+}
+
+}  // namespace streamsync

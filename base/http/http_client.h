@@ -1,0 +1,124 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/crypto/secret.h"
+#include "base/error.h"
+#include "base/http/url.h"
+#include "base/io/bytes.h"
+
+namespace streamsync {
+
+/// libcurl's process-wide state. `main` owns one, before threads and clients.
+class HttpRuntime {
+ public:
+  HttpRuntime();
+  ~HttpRuntime();
+  HttpRuntime(const HttpRuntime&) = delete;
+  HttpRuntime& operator=(const HttpRuntime&) = delete;
+};
+
+struct HttpTimeouts {
+  std::chrono::seconds connect{10};
+  std::chrono::seconds first_byte{30};  ///< from the request's last byte to the answer's first
+  std::chrono::seconds stall{60};       ///< less than 1 KB/s for so long
+};
+
+enum class Redirects {
+  Follow,  ///< at most 5, http(s) only, never from https to http: sources
+  Refuse,  ///< a 3xx is returned as it is: services that are sent a token (T16)
+};
+
+enum class TlsVerification { Required, Off };
+
+struct HttpOptions {
+  HttpTimeouts timeouts;
+  Redirects redirects = Redirects::Refuse;
+  TlsVerification tls = TlsVerification::Required;
+  std::optional<std::filesystem::path> ca_file;  ///< beside the system's store
+  std::optional<std::string> proxy;              ///< else http_proxy, https_proxy, no_proxy
+  std::string user_agent;
+  Origin origin = Origin::Source;  ///< whose fault a failure of this client is
+};
+
+/// Names compare without case (RFC 9110 §5.1).
+class Headers {
+ public:
+  Headers() = default;
+  Headers(std::initializer_list<std::pair<std::string, std::string>> fields) : fields_(fields) {}
+
+  void add(std::string name, std::string value);
+  std::optional<std::string> find(std::string_view name) const;
+  const std::vector<std::pair<std::string, std::string>>& all() const noexcept { return fields_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+struct Request {
+  std::string method = "GET";
+  Url url;
+  Headers headers{};
+  Secret token{};  ///< sent as X-Auth-Token, never logged
+  std::string body{};
+};
+
+struct Response {
+  int status = 0;
+  Headers headers{};
+  std::string body;  ///< of `send`, and of every answer to `get` or `put` that is not 2xx
+  bool ok() const noexcept { return status >= 200 && status < 300; }
+};
+
+/// Blocking HTTP over libcurl, with file URLs answered as a server would (200, 404). Thread-safe:
+/// each call leases one easy handle, so connections are kept alive between calls and there are as
+/// many as calls at once. HTTP/1.1, no Expect, no cookies, no netrc, no content coding.
+///
+/// What the network does wrong is thrown as `Error` (Transient for what may pass; TLS and DNS
+/// failures too); every HTTP status is returned, see `require_ok`. Once `stop` is requested, calls
+/// end within a second with `Cancelled`. A leg that waits for its sink or source is not stalled:
+/// only time spent in the network counts.
+class HttpClient {
+ public:
+  HttpClient(HttpOptions options, std::stop_token stop);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  /// Answer's body in memory, at most `kBodyLimit`, else `Error{Guard}`.
+  Response send(const Request& request);
+  /// Body of a 2xx goes to `body`, not finished here: the caller knows whether it is right. What
+  /// `body.write` throws comes out unchanged.
+  Response get(const Request& request, ByteSink& body);
+  /// Sends `size` bytes from `body` with Content-Length, and reads the answer also when it comes
+  /// early. A source that ends before `size` or throws makes the request fail without the server
+  /// having seen a complete body; what `body.read` throws comes out unchanged.
+  Response put(const Request& request, ByteSource& body, std::uint64_t size);
+
+  const HttpOptions& options() const noexcept;
+
+  static constexpr std::uint64_t kBodyLimit = 64 * 1024 * 1024;
+
+ private:
+  class Handle;
+  class Pool;
+  class Call;
+  std::unique_ptr<Pool> pool_;
+};
+
+/// Returns when the status is 2xx; else throws the `Error` that the status means, with method,
+/// redacted URL, status and the first line of the answer's text: 404, 410 NotFound; 401, 403
+/// Denied; 409, 412 Conflict; 413, 507 NoRoom; 429, and 503 with Retry-After, RateLimited; 408, 5xx
+/// Transient; else Protocol.
+void require_ok(const Request& request, const Response& response, Origin origin);
+
+}  // namespace streamsync

@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/http/http_client.h"
+#include "base/text.h"
+#include "base/time.h"
+
+namespace streamsync {
+namespace {
+
+constexpr std::size_t kLongestQuote = 300;
+
+/// RFC 9110 §10.2.3: seconds or a date. None for what is neither.
+std::optional<std::chrono::seconds> retry_after(const Headers& headers) {
+  const auto value = headers.find("Retry-After");
+  if (!value) return std::nullopt;
+  const std::string_view text = trimmed(*value);
+  if (const auto seconds = parse_decimal(text)) return std::chrono::seconds(*seconds);
+  const auto date = parse_date(text);
+  if (!date) return std::nullopt;
+  return std::max(std::chrono::seconds(0), *date - now());
+}
+
+ErrorKind kind_of(int status, bool asks_to_wait) {
+  switch (status) {
+    case 404:
+    case 410:
+      return ErrorKind::NotFound;
+    case 401:
+    case 403:
+      return ErrorKind::Denied;
+    case 409:
+    case 412:
+      return ErrorKind::Conflict;
+    case 413:
+    case 507:
+      return ErrorKind::NoRoom;
+    case 429:
+      return ErrorKind::RateLimited;
+    case 408:
+      return ErrorKind::Transient;
+    case 503:
+      return asks_to_wait ? ErrorKind::RateLimited : ErrorKind::Transient;
+    default:
+      return status >= 500 && status < 600 ? ErrorKind::Transient : ErrorKind::Protocol;
+  }
+}
+
+/// The first line that says something, empty when a server that echoes requests has put our token
+/// there.
+std::string quote(const Request& request, std::string_view body) {
+  const std::string_view text = trimmed(body);
+  const std::string_view line = trimmed(text.substr(0, text.find('\n')));
+  const std::string_view token = request.token.reveal();
+  if (!token.empty() && line.find(token) != std::string_view::npos) return {};
+  return printable(line.substr(0, kLongestQuote));
+}
+
+}  // namespace
+
+void require_ok(const Request& request, const Response& response, Origin origin) {
+  if (response.ok()) return;
+  const auto wait = retry_after(response.headers);
+  const std::string text = quote(request, response.body);
+  Error error(kind_of(response.status, wait.has_value()), origin,
+              fmt::format("{} {}: status {}{}{}", request.method, request.url.redacted(),
+                          response.status, text.empty() ? "" : ": ", text));
+  if (error.kind() == ErrorKind::RateLimited && wait)
+    throw std::move(error).with_retry_after(*wait);
+  throw error;
+}
+
+}  // namespace streamsync

@@ -1,0 +1,71 @@
+#include "base/http/retry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <condition_variable>
+#include <mutex>
+#include <random>
+
+namespace streamsync {
+namespace {
+
+using Milliseconds = std::chrono::milliseconds;
+
+constexpr double kFirstCeilingMs = 500;
+// 2^40 × 0.5 s is past any `max_wait`, and far from what a double can't hold.
+constexpr unsigned kMostDoublings = 40;
+
+/// In [0, 1). Waits are rare, so the device may be asked each time and no state is kept.
+double random_share() {
+  std::random_device device;
+  return std::generate_canonical<double, 32>(device);
+}
+
+}  // namespace
+
+bool is_retryable(const Error& error) noexcept {
+  return error.kind() == ErrorKind::Transient || error.kind() == ErrorKind::RateLimited;
+}
+
+Milliseconds retry_delay(unsigned attempt, const RetryPolicy& policy,
+                         std::optional<std::chrono::seconds> retry_after, double random) noexcept {
+  // In floating point until it is capped: a Retry-After can be any number of seconds.
+  const unsigned doublings = std::min(attempt > 0 ? attempt - 1 : 0, kMostDoublings);
+  const double jittered = random * std::ldexp(kFirstCeilingMs, static_cast<int>(doublings));
+  const double asked = retry_after ? static_cast<double>(retry_after->count()) * 1000.0 : 0.0;
+  const double most = static_cast<double>(policy.max_wait.count()) * 1000.0;
+  return Milliseconds(static_cast<Milliseconds::rep>(std::min(std::max(jittered, asked), most)));
+}
+
+void wait_for(Milliseconds wait, std::stop_token stop) {
+  std::mutex mutex;
+  std::condition_variable_any never_notified;
+  std::unique_lock lock(mutex);
+  never_notified.wait_for(lock, stop, wait, [] { return false; });
+  if (stop.stop_requested()) throw Cancelled();
+}
+
+void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListener& on_retry,
+              const std::function<void()>& action) {
+  Milliseconds waited{};
+  for (unsigned attempt = 1;; ++attempt) {
+    Milliseconds wait{};
+    try {
+      return action();
+    } catch (Error& error) {
+      if (!is_retryable(error)) throw;
+      wait = retry_delay(attempt, policy, error.retry_after(), random_share());
+      if (attempt >= policy.attempts || waited + wait > policy.budget) {
+        if (attempt > 1) error.add_context(fmt::format("given up after {} attempts", attempt));
+        throw;
+      }
+      if (on_retry) on_retry(error, wait);
+    }
+    wait_for(wait, stop);
+    waited += wait;
+  }
+}
+
+}  // namespace streamsync

@@ -1,0 +1,189 @@
+#include "base/http/url.h"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "base/error.h"
+#include "base/http/percent_encoding.h"
+#include "base/text.h"
+
+namespace streamsync {
+namespace {
+
+// RFC 3986 §2.3 and what §3.3 and §3.4 allow in a path and in a query beside it.
+constexpr std::string_view kUnreservedMarks = "-._~";
+constexpr std::string_view kPathMarks = "-._~!$&'()*+,;=:@/";
+constexpr std::string_view kQueryMarks = "-._~!$&'()*+,;=:@/?";
+
+struct CurlUrlDeleter {
+  void operator()(CURLU* url) const noexcept { curl_url_cleanup(url); }
+};
+using CurlUrl = std::unique_ptr<CURLU, CurlUrlDeleter>;
+
+/// A part that is absent is empty.
+std::string part(CURLU* url, CURLUPart which) {
+  char* text = nullptr;
+  if (curl_url_get(url, which, &text, CURLU_NO_DEFAULT_PORT) != CURLUE_OK) return {};
+  const std::unique_ptr<char, decltype(&curl_free)> owner(text, &curl_free);
+  return text;
+}
+
+void set_part(CURLU* url, CURLUPart which, const std::string& value) {
+  const CURLUcode code = curl_url_set(url, which, value.c_str(), 0);
+  if (code == CURLUE_OUT_OF_MEMORY) throw std::bad_alloc();
+  if (code != CURLUE_OK) throw Error(ErrorKind::Config, Origin::Config, curl_url_strerror(code));
+}
+
+/// Text that may be no URL at all, without what could be a password or a token in it.
+std::string without_secrets(std::string_view text) {
+  std::string shown(text.substr(0, text.find('?')));
+  const auto scheme_end = shown.find("://");
+  const auto at = shown.rfind('@');
+  if (scheme_end != std::string::npos && at != std::string::npos && at > scheme_end) {
+    shown.erase(scheme_end + 3, at + 1 - (scheme_end + 3));
+  }
+  return printable(shown);
+}
+
+[[noreturn]] void refuse(std::string_view text, std::string_view why) {
+  throw Error(ErrorKind::Config, Origin::Config,
+              fmt::format("\"{}\" is not a usable URL: {}", without_secrets(text), why));
+}
+
+bool starts_with_our_scheme(std::string_view text) {
+  const std::string lower = to_lower_ascii(text.substr(0, 6));
+  const std::string_view start = lower;
+  return start.starts_with("http:") || start.starts_with("https:") || start.starts_with("file:");
+}
+
+bool is_file_name(std::string_view text) {
+  return text.find("://") == std::string_view::npos && !starts_with_our_scheme(text);
+}
+
+std::string file_url(std::string_view file_name) {
+  return "file://" + percent_encode_path(std::filesystem::absolute(file_name).string());
+}
+
+CurlUrl parse_with_curl(std::string_view text, const std::string& url_text) {
+  CurlUrl url(curl_url());
+  if (url == nullptr) throw std::bad_alloc();
+  const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, url_text.c_str(), 0);
+  if (code == CURLUE_OUT_OF_MEMORY) throw std::bad_alloc();
+  if (code != CURLUE_OK) refuse(text, curl_url_strerror(code));
+  return url;
+}
+
+/// The whole URL, so that equal URLs are equal texts and no byte is requested that a URL can't
+/// hold.
+std::string normalised(CURLU* url) {
+  const std::string host = part(url, CURLUPART_HOST);
+  if (to_lower_ascii(host) != host) set_part(url, CURLUPART_HOST, to_lower_ascii(host));
+  // Never sent (RFC 9110 §7.1), so it must not tell two URLs apart.
+  curl_url_set(url, CURLUPART_FRAGMENT, nullptr, 0);
+  // Path and query can't be set through curl, which would rewrite escapes that are there already.
+  const std::string text = part(url, CURLUPART_URL);
+  const auto path_at = text.find('/', text.find("://") + 3);
+  const auto query_at = std::min(text.find('?', path_at), text.size());
+  return text.substr(0, path_at) +
+         percent_completed(text.substr(path_at, query_at - path_at), kPathMarks) +
+         percent_completed(text.substr(query_at), kQueryMarks);
+}
+
+std::string origin_of(CURLU* url, const std::string& scheme, const std::string& host) {
+  const std::string port = part(url, CURLUPART_PORT);
+  const bool is_default =
+      port.empty() || (scheme == "http" && port == "80") || (scheme == "https" && port == "443");
+  return scheme + "://" + host + (is_default ? "" : ":" + port);
+}
+
+/// Presigned requests carry what a password would: Swift temp_url_sig, X-Amz-Signature,
+/// X-Amz-Security-Token, AWSAccessKeyId, Azure sig.
+bool names_a_secret(std::string_view query_key) {
+  constexpr std::array<std::string_view, 7> kWords = {"token", "sig",        "key", "secret",
+                                                      "passw", "credential", "auth"};
+  const std::string key = to_lower_ascii(percent_decoded(query_key));
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](std::string_view word) { return key.find(word) != std::string::npos; });
+}
+
+std::string redacted_parameter(std::string_view parameter) {
+  const auto equals = parameter.find('=');
+  if (equals == std::string_view::npos || !names_a_secret(parameter.substr(0, equals))) {
+    return std::string(parameter);
+  }
+  return std::string(parameter.substr(0, equals + 1)) + "…";
+}
+
+std::string redacted_query(std::string_view query) {
+  std::string out;
+  for (const std::string_view parameter : split(query, '&')) {
+    out += (out.empty() ? "" : "&") + redacted_parameter(parameter);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string percent_encode_path(std::string_view path) {
+  return percent_encoded(path, std::string(kUnreservedMarks) + "/");
+}
+
+Url Url::parse(std::string_view text) {
+  if (text.empty()) refuse(text, "it is empty");
+  if (text.find('\0') != std::string_view::npos) refuse(text, "it has a NUL character");
+  const CurlUrl parsed =
+      parse_with_curl(text, is_file_name(text) ? file_url(text) : std::string(text));
+
+  Url url;
+  url.scheme_ = part(parsed.get(), CURLUPART_SCHEME);
+  if (url.scheme_ != "http" && url.scheme_ != "https" && url.scheme_ != "file") {
+    refuse(text, "only http, https and file URLs are supported");
+  }
+  url.text_ = normalised(parsed.get());
+  url.host_ = part(parsed.get(), CURLUPART_HOST);
+  url.path_ = percent_completed(part(parsed.get(), CURLUPART_PATH), kPathMarks);
+  url.origin_ = origin_of(parsed.get(), url.scheme_, url.host_);
+  return url;
+}
+
+std::string Url::redacted() const {
+  const auto query_at = std::min(text_.find('?'), text_.size());
+  std::string shown = text_.substr(0, query_at);
+  const auto authority = shown.find("://") + 3;
+  const auto at = shown.rfind('@', shown.find('/', authority));
+  if (at != std::string::npos && at >= authority) shown.erase(authority, at + 1 - authority);
+  if (query_at < text_.size()) shown += "?" + redacted_query(text_.substr(query_at + 1));
+  return shown;
+}
+
+Url Url::join(const RelativePath& path) const {
+  return append(percent_completed(path.str(), kPathMarks));
+}
+
+Url Url::append(std::string_view rest) const {
+  const auto query_at = std::min(text_.find('?'), text_.size());
+  std::string text = text_.substr(0, query_at);
+  if (text.ends_with('/')) text.pop_back();
+  rest.remove_prefix(std::min(rest.find_first_not_of('/'), rest.size()));
+  text.append("/").append(rest);
+  // A query of the base (a presigned tree) holds for everything below it.
+  if (query_at < text_.size()) {
+    text += (rest.find('?') == std::string_view::npos ? "?" : "&") + text_.substr(query_at + 1);
+  }
+  return parse(text);
+}
+
+Url Url::with_query(std::string_view key, std::string_view value) const {
+  const char separator = text_.find('?') == std::string::npos ? '?' : '&';
+  return parse(fmt::format("{}{}{}={}", text_, separator, percent_encoded(key, kUnreservedMarks),
+                           percent_encoded(value, kUnreservedMarks)));
+}
+
+}  // namespace streamsync

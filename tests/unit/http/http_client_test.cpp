@@ -1,0 +1,744 @@
+#include "base/http/http_client.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <latch>
+#include <set>
+#include <thread>
+
+#include "base/crypto/digest.h"
+#include "tests/support/scripted_server.h"
+#include "tests/unit/base/failure.h"
+#include "tests/unit/http/kept_bytes.h"
+
+namespace streamsync {
+namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
+
+/// Not through a proxy of the environment.
+HttpOptions direct() {
+  HttpOptions options;
+  options.proxy = "";
+  return options;
+}
+
+HttpOptions following() {
+  HttpOptions options = direct();
+  options.redirects = Redirects::Follow;
+  return options;
+}
+
+HttpOptions with_timeouts(HttpTimeouts timeouts) {
+  HttpOptions options = direct();
+  options.timeouts = timeouts;
+  return options;
+}
+
+Request request_for(const std::string& url, std::string method = "GET") {
+  return {std::move(method), Url::parse(url), {}};
+}
+
+/// What the scripted server sends for size=N.
+std::string pattern(std::size_t size) {
+  std::string text(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i % 251);
+  return text;
+}
+
+/// The field of a log line, up to the comma.
+std::string field(const std::string& line, const std::string& name) {
+  const auto start = line.find("\"" + name + "\":");
+  if (start == std::string::npos) return {};
+  const auto value = start + name.size() + 3;
+  return line.substr(value, line.find_first_of(",}", value) - value);
+}
+
+template <typename Action>
+std::chrono::steady_clock::duration time_of(Action&& action) {
+  const auto start = std::chrono::steady_clock::now();
+  std::forward<Action>(action)();
+  return std::chrono::steady_clock::now() - start;
+}
+
+/// A port that takes connections and never says a word.
+class SilentPort {
+ public:
+  SilentPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    REQUIRE(::bind(socket_, generic, size) == 0);
+    REQUIRE(::getsockname(socket_, generic, &size) == 0);
+    port_ = std::to_string(ntohs(address.sin_port));
+  }
+  ~SilentPort() { ::close(socket_); }
+  SilentPort(const SilentPort&) = delete;
+  SilentPort& operator=(const SilentPort&) = delete;
+
+  /// Before it, connections are refused.
+  void listen() { REQUIRE(::listen(socket_, 8) == 0); }
+  const std::string& port() const noexcept { return port_; }
+
+ private:
+  int socket_;
+  std::string port_;
+};
+
+TEST_CASE("get passes on the body of a 2xx, and does not finish the sink") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  const std::size_t size = GENERATE(0U, 1U, 1'000'000U);
+  const std::string how = GENERATE(as<std::string>{}, "", "&chunked=1", "&no_length=1",
+                                   "&header=Content-Encoding:identity", "&status=203");
+  CAPTURE(size, how);
+  KeptBytes body;
+  const Response response = client.get(
+      request_for(server.url("/a?header=X-Some:thing&size=" + std::to_string(size) + how)), body);
+  CHECK(response.ok());
+  CHECK(response.body.empty());
+  CHECK(response.headers.find("x-some") == "thing");
+  CHECK((body.text() == pattern(size)));
+  CHECK_FALSE(body.is_finished());
+}
+
+TEST_CASE("get returns every other answer with its text, and leaves the sink alone") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  KeptBytes body;
+  const int status = GENERATE(300, 304, 400, 401, 404, 429, 500, 503);
+  CAPTURE(status);
+  const Response response = client.get(
+      request_for(server.url("/a?retry_after=7&body=sorry&status=" + std::to_string(status))),
+      body);
+  CHECK(response.status == status);
+  CHECK(response.body == (status == 304 ? "" : "sorry"));
+  CHECK(response.headers.find("Retry-After") == "7");
+  CHECK(body.text().empty());
+}
+
+TEST_CASE("of the long text of a refusal only the start is read") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  KeptBytes body;
+  const Response response =
+      client.get(request_for(server.url("/a?status=404&size=1000000000&stall_after=200000")), body);
+  CHECK(response.status == 404);
+  CHECK((response.body == pattern(64 * 1024)));
+}
+
+TEST_CASE("conditional and partial requests") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  KeptBytes body;
+  Request request = request_for(server.url("/a?size=10&etag=%22v1%22"));
+  SECTION("unchanged") {
+    request.headers.add("If-None-Match", "\"v1\"");
+    const Response response = client.get(request, body);
+    CHECK(response.status == 304);
+    CHECK(response.headers.find("ETag") == "\"v1\"");
+    CHECK(body.text().empty());
+  }
+  SECTION("the rest") {
+    request.headers.add("Range", "bytes=4-");
+    const Response response = client.get(request, body);
+    CHECK(response.status == 206);
+    CHECK(response.headers.find("Content-Range") == "bytes 4-9/10");
+    CHECK(body.text() == pattern(10).substr(4));
+  }
+}
+
+TEST_CASE("send sends methods, headers and bodies as they are, and nothing of its own") {
+  start_crypto();
+  ScriptedServer server;
+  const auto [method, sent, length] =
+      GENERATE(table<std::string, std::string, std::string>({{"GET", "", ""},
+                                                             {"DELETE", "", ""},
+                                                             {"POST", "", "0"},
+                                                             {"PUT", "", "0"},
+                                                             {"POST", "{}", "2"},
+                                                             {"PUT", "{}", "2"},
+                                                             {"PATCH", "[1]", "3"},
+                                                             {"DELETE", "x", "1"}}));
+  CAPTURE(method, sent);
+  HttpOptions options = direct();
+  options.user_agent = "streamsync/test";
+  HttpClient client(options, {});
+  Request request = request_for(server.url("/a?echo=1&status=200"), method);
+  request.headers.add("X-Own", "value: 1");
+  request.headers.add("X-Empty", "");
+  request.token = Secret("s3cr3t");
+  request.body = sent;
+  const Response response = client.send(request);
+  CHECK(response.status == 200);
+  CHECK_THAT(response.body, Contains("\"method\": \"" + method + "\""));
+  CHECK_THAT(response.body, Contains("\"X-Own\": \"value: 1\""));
+  CHECK_THAT(response.body, Contains("\"X-Empty\": \"\""));
+  CHECK_THAT(response.body, Contains("\"X-Auth-Token\": \"s3cr3t\""));
+  CHECK_THAT(response.body, Contains("\"User-Agent\": \"streamsync/test\""));
+  CHECK_THAT(response.body, !Contains("Expect"));
+  CHECK_THAT(response.body, !Contains("Accept-Encoding"));
+  CHECK_THAT(response.body, !Contains("Content-Type"));
+  CHECK_THAT(response.body, !Contains("Authorization"));
+  const std::string length_header = "\"Content-Length\": \"" + length + "\"";
+  CHECK((response.body.find("Content-Length") == std::string::npos) == length.empty());
+  CHECK((response.body.find(length_header) == std::string::npos) == length.empty());
+
+  const auto bodies = server.finish_and_read_log("body");
+  REQUIRE(bodies.size() == (length.empty() ? 0U : 1U));
+  if (!bodies.empty()) {
+    CHECK(field(bodies[0], "sha256") ==
+          "\"" + digest_of(DigestAlgorithm::Sha256, sent).hex() + "\"");
+  }
+}
+
+TEST_CASE("a content type of the caller's is sent") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  Request request = request_for(server.url("/a?echo=1"), "POST");
+  request.headers.add("content-type", "application/json");
+  request.body = "{}";
+  CHECK_THAT(client.send(request).body, Contains("\"content-type\": \"application/json\""));
+}
+
+TEST_CASE("HEAD has headers and no body") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  const Response response = client.send(request_for(server.url("/a?size=12345"), "HEAD"));
+  CHECK(response.status == 200);
+  CHECK(response.headers.find("Content-Length") == "12345");
+  CHECK(response.body.empty());
+}
+
+TEST_CASE("a header value can't add a line") {
+  HttpClient client(direct(), {});
+  const std::string value =
+      GENERATE(as<std::string>{}, "a\r\nX-Evil: 1", "a\nb", "a\rb", std::string("a\0b", 3));
+  Request request = request_for("http://127.0.0.1:1/");
+  request.headers.add("If-None-Match", value);
+  const Error error = failure_of([&] { client.send(request); });
+  CHECK(error.kind() == ErrorKind::Protocol);
+}
+
+TEST_CASE("an answer that is too long for memory") {
+  ScriptedServer server;
+  HttpOptions options = direct();
+  options.origin = Origin::Target;
+  HttpClient client(options, {});
+  const std::string size = std::to_string(HttpClient::kBodyLimit + 1);
+  const Error error = failure_of([&] { client.send(request_for(server.url("/a?size=" + size))); });
+  CHECK(error.kind() == ErrorKind::Guard);
+  CHECK(error.origin() == Origin::Target);
+  // The handle that was cut off is as good as new.
+  CHECK(client.send(request_for(server.url("/a?size=1"))).ok());
+}
+
+TEST_CASE("what a server does wrong") {
+  ScriptedServer server;
+  const auto [how, kind, reason] = GENERATE(table<std::string, ErrorKind, std::string>({
+      {"drop=1", ErrorKind::Transient, "Empty reply"},
+      {"drop=1&reset=1", ErrorKind::Transient, "reset"},
+      {"size=100000&close_after=0", ErrorKind::Transient, "closed"},
+      {"size=100000&close_after=1", ErrorKind::Transient, "closed"},
+      {"size=100000&close_after=99999", ErrorKind::Transient, "closed"},
+      {"size=100000&close_after=50000&chunked=1", ErrorKind::Transient, "closed"},
+      {"size=100000&close_after=5000&reset=1", ErrorKind::Transient, ""},
+      {"size=10&content_length=11", ErrorKind::Transient, "closed"},
+      {"raw=220 mail.example ESMTP", ErrorKind::Protocol, "HTTP/0.9"},
+      {"size=10&header=Content-Encoding:gzip", ErrorKind::Protocol, "gzip"},
+      {"size=10&header=Content-Encoding:x-gzip", ErrorKind::Protocol, "x-gzip"},
+  }));
+  CAPTURE(how);
+  HttpOptions options = direct();
+  options.origin = GENERATE(Origin::Source, Origin::Target);
+  HttpClient client(options, {});
+  KeptBytes body;
+  Url url = Url::parse(server.url("/a"));
+  for (std::string_view rest = how; !rest.empty();) {
+    const std::string_view setting = rest.substr(0, rest.find('&'));
+    const auto equals = setting.find('=');
+    url = url.with_query(setting.substr(0, equals), setting.substr(equals + 1));
+    rest.remove_prefix(std::min(setting.size() + 1, rest.size()));
+  }
+  const Error error = failure_of([&] { client.get({"GET", url, {}}, body); });
+  CHECK(error.kind() == kind);
+  CHECK(error.origin() == options.origin);
+  CHECK_THAT(error.what(), StartsWith("GET http://127.0.0.1:") && Contains(reason));
+  CHECK(client.get(request_for(server.url("/a?size=3")), body).ok());
+}
+
+TEST_CASE("a Content-Length that is too small hides the rest") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  KeptBytes body;
+  CHECK(client.get(request_for(server.url("/a?size=10&content_length=4")), body).ok());
+  CHECK(body.text() == pattern(4));
+}
+
+TEST_CASE("nobody there") {
+  HttpClient client(direct(), {});
+  SECTION("no such port") {
+    const SilentPort port;
+    const Error error =
+        failure_of([&] { client.send(request_for("http://127.0.0.1:" + port.port() + "/")); });
+    CHECK(error.kind() == ErrorKind::Transient);
+    CHECK_THAT(error.what(), Contains("connect"));
+  }
+  SECTION("no such host") {
+    const Error error = failure_of([&] { client.send(request_for("http://no.such.invalid/")); });
+    CHECK(error.kind() == ErrorKind::Transient);
+    CHECK_THAT(error.what(), Contains("resolve"));
+  }
+}
+
+TEST_CASE("messages of failures show no secrets") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  const std::string url =
+      "http://user:s3cr3t@127.0.0.1:" + server.port() + "/a?token=s3cr3t&drop=1";
+  const Error error = failure_of([&] { client.send(request_for(url)); });
+  CHECK_THAT(error.what(), !Contains("s3cr3t") && !Contains("user") && Contains("drop=1"));
+}
+
+TEST_CASE("user and password of the URL") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  const auto [userinfo, status] = GENERATE(table<std::string, int>(
+      {{"me:s3%40cr%3At@", 200}, {"me:wrong@", 401}, {"me@", 401}, {"", 401}}));
+  CAPTURE(userinfo);
+  const Url url = Url::parse("http://" + userinfo + "127.0.0.1:" + server.port() + "/a?size=1")
+                      .with_query("require_user", "me:s3@cr:t");
+  CHECK(client.send({"GET", url, {}}).status == status);
+}
+
+TEST_CASE("redirects are followed where the policy says so") {
+  ScriptedServer server;
+  KeptBytes body;
+  SECTION("not by default") {
+    HttpClient client(direct(), {});
+    const Response response = client.get(request_for(server.url("/a?hops=1&size=5")), body);
+    CHECK(response.status == 302);
+    CHECK(response.headers.find("Location") == "/a?hops=0&size=5");
+    CHECK(body.text().empty());
+  }
+  SECTION("up to five") {
+    HttpClient client(following(), {});
+    const Response response = client.get(request_for(server.url("/a?hops=5&size=5")), body);
+    CHECK(response.status == 200);
+    CHECK_FALSE(response.headers.find("Location"));
+    CHECK(body.text() == pattern(5));
+  }
+  SECTION("and no more") {
+    HttpClient client(following(), {});
+    const Error error =
+        failure_of([&] { client.get(request_for(server.url("/a?hops=6&size=5")), body); });
+    CHECK(error.kind() == ErrorKind::Protocol);
+    CHECK(body.text().empty());
+  }
+}
+
+TEST_CASE("redirects lead only to http and https") {
+  ScriptedServer server;
+  HttpClient client(following(), {});
+  KeptBytes body;
+  const std::string where =
+      GENERATE(as<std::string>{}, "file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/");
+  const Url url = Url::parse(server.url("/a")).with_query("redirect", where);
+  const Error error = failure_of([&] { client.get({"GET", url, {}}, body); });
+  CHECK(error.kind() == ErrorKind::Protocol);
+  CHECK(body.text().empty());
+}
+
+TEST_CASE("what changes something, or carries a token, is not sent elsewhere") {
+  start_crypto();
+  ScriptedServer server;
+  HttpClient client(following(), {});
+  Request request = request_for(server.url("/a?hops=1&size=1"));
+  SECTION("a POST") {
+    request.method = "POST";
+    request.body = "x";
+    CHECK(client.send(request).status == 302);
+  }
+  SECTION("an upload") {
+    TextSource source("x");
+    CHECK(client.put(request, source, 1).status == 302);
+  }
+  SECTION("a token") {
+    request.token = Secret("s3cr3t");
+    CHECK(client.send(request).status == 302);
+  }
+  CHECK(server.finish_and_read_log("request").size() == 1);
+}
+
+TEST_CASE("credentials stay with the origin they are for") {
+  ScriptedServer first;
+  ScriptedServer second;
+  HttpClient client(following(), {});
+  const auto redirect = [&](const std::string& to) {
+    return Url::parse("http://me:s3cr3t@127.0.0.1:" + first.port() + "/a")
+        .with_query("redirect", to);
+  };
+  Request request = request_for(first.url("/"));
+  SECTION("same origin") {
+    request.url = redirect(first.url("/b?size=1&require_user=me:s3cr3t"));
+    CHECK(client.send(request).status == 200);
+  }
+  SECTION("another port") {
+    request.url = redirect(second.url("/b?size=1"));
+    CHECK(client.send(request).status == 200);
+    const auto log = second.finish_and_read_log("request");
+    REQUIRE(log.size() == 1);
+    CHECK_THAT(log[0], !Contains("authorization"));
+  }
+  SECTION("another port, as a header") {
+    request.url = Url::parse(first.url("/a")).with_query("redirect", second.url("/b?size=1"));
+    request.headers.add("Authorization", "Bearer s3cr3t");
+    CHECK(client.send(request).status == 200);
+    const auto log = second.finish_and_read_log("request");
+    REQUIRE(log.size() == 1);
+    CHECK_THAT(log[0], !Contains("authorization"));
+  }
+}
+
+TEST_CASE("a server that does not answer in time") {
+  ScriptedServer server;
+  HttpOptions options = with_timeouts({.connect = 60s, .first_byte = 1s, .stall = 60s});
+  options.redirects = Redirects::Follow;
+  HttpClient client(options, {});
+  Request request = request_for(server.url("/a?delay=30&size=1"));
+  SECTION("send") {
+    const Error error = failure_of([&] { client.send(request); });
+    CHECK(error.kind() == ErrorKind::Transient);
+    CHECK_THAT(error.what(), Contains("no answer within 1 s"));
+  }
+  SECTION("after a redirect") {
+    request.url = Url::parse(server.url("/r")).with_query("redirect", server.url("/a?delay=30"));
+    const Error error = failure_of([&] { client.send(request); });
+    CHECK_THAT(error.what(), Contains("no answer within 1 s"));
+  }
+  SECTION("put, once all was sent") {
+    const std::string text = pattern(3'000'000);
+    TextSource source(text);
+    const Error error = failure_of([&] { client.put(request, source, text.size()); });
+    CHECK(error.kind() == ErrorKind::Transient);
+    CHECK_THAT(error.what(), Contains("no answer within 1 s"));
+  }
+}
+
+TEST_CASE("a body that does not come on is a stall") {
+  ScriptedServer server;
+  HttpClient client(with_timeouts({.connect = 60s, .first_byte = 60s, .stall = 1s}), {});
+  const std::string how =
+      GENERATE(as<std::string>{}, "stall_after=0", "stall_after=50000", "rate=100");
+  CAPTURE(how);
+  KeptBytes body;
+  const Error error =
+      failure_of([&] { client.get(request_for(server.url("/a?size=100000&" + how)), body); });
+  CHECK(error.kind() == ErrorKind::Transient);
+  CHECK_THAT(error.what(), Contains("less than 1 KB/s for 1 s"));
+}
+
+TEST_CASE("an upload that nobody takes is a stall") {
+  SilentPort port;
+  port.listen();
+  HttpClient client(with_timeouts({.connect = 60s, .first_byte = 60s, .stall = 1s}), {});
+  // More than the kernel's buffers of both sides hold.
+  const std::string text(64 * 1024 * 1024, 'x');
+  TextSource source(text);
+  const Error error = failure_of([&] {
+    client.put(request_for("http://127.0.0.1:" + port.port() + "/"), source, text.size());
+  });
+  CHECK(error.kind() == ErrorKind::Transient);
+  CHECK_THAT(error.what(), Contains("less than 1 KB/s for 1 s"));
+}
+
+TEST_CASE("a server that is silent before TLS is up counts as not connected") {
+  SilentPort port;
+  port.listen();
+  HttpClient client(with_timeouts({.connect = 1s, .first_byte = 60s, .stall = 60s}), {});
+  const Error error =
+      failure_of([&] { client.send(request_for("https://127.0.0.1:" + port.port() + "/")); });
+  CHECK(error.kind() == ErrorKind::Transient);
+}
+
+TEST_CASE("the time that a sink or a source takes is not the network's") {
+  ScriptedServer server;
+  HttpClient client(with_timeouts({.connect = 60s, .first_byte = 60s, .stall = 2s}), {});
+  const auto take_long = [&] { client.send(request_for(server.url("/slow?delay=2.5&size=1"))); };
+  SECTION("a sink, in the middle of a body that is just fast enough") {
+    KeptBytes body;
+    int writes = 0;
+    body.on_write([&] {
+      if (++writes == 2) take_long();
+    });
+    CHECK(client.get(request_for(server.url("/a?size=4500&rate=1100")), body).ok());
+    CHECK(body.text() == pattern(4500));
+  }
+  SECTION("a source") {
+    PieceSource source("abcdef", 1);
+    source.before_each([&, count = 0]() mutable {
+      if (++count == 3) take_long();
+    });
+    CHECK(client.put(request_for(server.url("/a")), source, 6).ok());
+  }
+}
+
+TEST_CASE("put sends exactly what the source gives") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  const std::string text = pattern(GENERATE(0U, 1U, 262'144U, 1'000'001U));
+  const std::size_t piece = GENERATE(100'000U, 1'000'000U);
+  PieceSource source(text, piece);
+  CHECK(client.put(request_for(server.url("/a")), source, text.size()).status == 201);
+
+  const auto requests = server.finish_and_read_log("request");
+  REQUIRE(requests.size() == 1);
+  CHECK_THAT(requests[0], Contains("\"method\":\"PUT\"") && !Contains("\"expect\""));
+  CHECK_THAT(requests[0], Contains("\"content-length\":\"" + std::to_string(text.size()) + "\""));
+  const auto bodies = server.finish_and_read_log("body");
+  REQUIRE(bodies.size() == 1);
+  CHECK(field(bodies[0], "complete") == "true");
+  CHECK(field(bodies[0], "sha256") == "\"" + digest_of(DigestAlgorithm::Sha256, text).hex() + "\"");
+}
+
+TEST_CASE("a source that fails leaves the server without a complete body") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  const std::string text = pattern(GENERATE(1U, 1'000U, 1'000'000U));
+  SECTION("it throws where it should end") {
+    PieceSource source(text, 70'000, [] { throw std::domain_error("wrong digest"); });
+    CHECK_THROWS_AS(client.put(request_for(server.url("/a")), source, text.size()),
+                    std::domain_error);
+  }
+  SECTION("it ends too early") {
+    PieceSource source(text, 70'000);
+    const Error error =
+        failure_of([&] { client.put(request_for(server.url("/a")), source, text.size() + 1); });
+    CHECK(error.kind() == ErrorKind::Corrupt);
+  }
+  SECTION("it gives too much") {
+    const std::string more = text + "!";
+    PieceSource source(more, 70'000);
+    const Error error =
+        failure_of([&] { client.put(request_for(server.url("/a")), source, text.size()); });
+    CHECK(error.kind() == ErrorKind::Corrupt);
+  }
+  CHECK(client.send(request_for(server.url("/a?size=1"))).ok());
+  for (const std::string& body : server.finish_and_read_log("body")) {
+    CHECK(field(body, "complete") == "false");
+  }
+}
+
+TEST_CASE("an empty source that fails is not uploaded at all") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  PieceSource source("", 1, [] { throw std::domain_error("wrong digest"); });
+  CHECK_THROWS_AS(client.put(request_for(server.url("/a")), source, 0), std::domain_error);
+  CHECK(server.finish_and_read_log("request").empty());
+}
+
+TEST_CASE("an upload that is refused early gives the answer") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  const std::string text = pattern(20'000'000);
+  const std::string how = GENERATE(as<std::string>{}, "read_only=0", "read_only=100000");
+  const int status = GENERATE(401, 413, 507);
+  CAPTURE(how, status);
+  TextSource source(text);
+  const Url url = Url::parse(server.url("/a?body=too+much&linger=1&" + how))
+                      .with_query("status", std::to_string(status));
+  const Response response = client.put({"PUT", url, {}}, source, text.size());
+  CHECK(response.status == status);
+  CHECK(response.body == "too much");
+}
+
+TEST_CASE("a refusal that came while the source was waited for is read before more is sent") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  const std::string text = pattern(400'000);
+  PieceSource source(text, 200'000);
+  source.before_each([&, count = 0]() mutable {
+    if (++count == 2) server.wait_for("closed");
+  });
+  const Response response = client.put(
+      request_for(server.url("/a?read_only=1000&status=413&body=too+much")), source, text.size());
+  CHECK(response.status == 413);
+  CHECK(response.body == "too much");
+}
+
+TEST_CASE("of a refusal the status is enough") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  const std::string how = GENERATE(as<std::string>{}, "", "&reset=1");
+  TextSource source("x");
+  const Response response = client.put(
+      request_for(server.url("/a?status=413&body=too+much&content_length=100" + how)), source, 1);
+  CHECK(response.status == 413);
+}
+
+TEST_CASE("of a success it is not") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  TextSource source("x");
+  const Error error = failure_of([&] {
+    client.put(request_for(server.url("/a?status=200&body=stored&content_length=100")), source, 1);
+  });
+  CHECK(error.kind() == ErrorKind::Transient);
+}
+
+TEST_CASE("an upload whose connection breaks without an answer may be tried again") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  const std::string text = pattern(20'000'000);
+  TextSource source(text);
+  const Error error = failure_of([&] {
+    client.put(request_for(server.url("/a?read_only=100000&drop=1")), source, text.size());
+  });
+  CHECK(error.kind() == ErrorKind::Transient);
+}
+
+TEST_CASE("what a sink throws comes out unchanged") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  KeptBytes body;
+  body.on_write([] { throw std::domain_error("mine"); });
+  CHECK_THROWS_WITH(client.get(request_for(server.url("/a?size=1000000")), body), "mine");
+  KeptBytes other;
+  CHECK(client.get(request_for(server.url("/a?size=1000000")), other).ok());
+  CHECK((other.text() == pattern(1'000'000)));
+}
+
+TEST_CASE("a stop request ends calls at once") {
+  ScriptedServer server;
+  std::stop_source stop;
+  HttpClient client(direct(), stop.get_token());
+  SECTION("that have not begun") {
+    stop.request_stop();
+    CHECK_THROWS_AS(client.send(request_for(server.url("/a?size=1"))), Cancelled);
+    CHECK(server.finish_and_read_log("request").empty());
+  }
+  SECTION("that wait for an answer") {
+    PieceSource source("x", 1, [&] { stop.request_stop(); });
+    CHECK(time_of([&] {
+            CHECK_THROWS_AS(client.put(request_for(server.url("/a?delay=30")), source, 1),
+                            Cancelled);
+          }) < 1s);
+  }
+  SECTION("that wait for the rest of a body, by another thread") {
+    std::latch is_stalled(1);
+    KeptBytes body;
+    body.on_write([&] {
+      if (body.text().size() == 1000) is_stalled.count_down();
+    });
+    std::jthread other([&] {
+      is_stalled.wait();
+      stop.request_stop();
+    });
+    CHECK(time_of([&] {
+            CHECK_THROWS_AS(
+                client.get(request_for(server.url("/a?size=2000&stall_after=1000")), body),
+                Cancelled);
+          }) < 1s);
+  }
+  SECTION("that connect") {
+    SilentPort port;
+    port.listen();
+    std::jthread other([&] { stop.request_stop(); });
+    CHECK(time_of([&] {
+            CHECK_THROWS_AS(client.send(request_for("https://127.0.0.1:" + port.port() + "/")),
+                            Cancelled);
+          }) < 1s);
+  }
+}
+
+TEST_CASE("connections are kept between calls, one for each call at a time") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  SECTION("one after the other") {
+    for (int i = 0; i < 3; ++i) client.send(request_for(server.url("/a?size=1")));
+    TextSource source("x");
+    client.put(request_for(server.url("/a")), source, 1);
+  }
+  SECTION("at the same time") {
+    KeptBytes body;
+    body.on_write([&] { client.send(request_for(server.url("/b?size=1"))); });
+    client.get(request_for(server.url("/a?size=1")), body);
+    client.get(request_for(server.url("/a?size=1")), body);
+  }
+  std::multiset<std::string> peers;
+  for (const std::string& line : server.finish_and_read_log("request")) {
+    peers.insert(field(line, "peer"));
+  }
+  REQUIRE(peers.size() == 4);
+  const bool is_sequence = peers.count(*peers.begin()) == 4;
+  const bool is_nested = peers.count(*peers.begin()) == 2 && peers.count(*peers.rbegin()) == 2;
+  CHECK((is_sequence || is_nested));
+}
+
+TEST_CASE("calls from many threads") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  constexpr int kThreads = 8;
+  constexpr int kCalls = 20;
+  std::atomic<int> good = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&, i] {
+        for (int call = 0; call < kCalls; ++call) {
+          const auto size = static_cast<std::size_t>(i * 10'000 + call);
+          KeptBytes body;
+          const Response response =
+              client.get(request_for(server.url("/a?size=" + std::to_string(size))), body);
+          if (response.ok() && body.text() == pattern(size)) ++good;
+        }
+      });
+    }
+  }
+  CHECK(good == kThreads * kCalls);
+}
+
+TEST_CASE("a proxy is asked in place of the server") {
+  ScriptedServer proxy;
+  HttpOptions options = direct();
+  options.proxy = "http://127.0.0.1:" + proxy.port();
+  HttpClient client(options, {});
+  SECTION("http") {
+    CHECK(client.send(request_for("http://no.such.invalid/a?size=1")).ok());
+    const auto log = proxy.finish_and_read_log("request");
+    REQUIRE(log.size() == 1);
+    CHECK_THAT(log[0], Contains("\"target\":\"http://no.such.invalid/a?size=1\""));
+  }
+  SECTION("https, by a tunnel that a token does not show up in") {
+    start_crypto();
+    Request request = request_for("https://no.such.invalid/a");
+    request.token = Secret("s3cr3t");
+    CHECK(failure_of([&] { client.send(request); }).kind() == ErrorKind::Transient);
+    const auto log = proxy.finish_and_read_log("request");
+    REQUIRE(log.size() == 1);
+    CHECK_THAT(log[0], Contains("\"method\":\"CONNECT\"") && !Contains("x-auth-token"));
+  }
+}
+
+TEST_CASE("a proxy that wants to know who asks") {
+  const TemporaryDirectory directory;
+  write_file(directory / "script", R"({"rules": [{"method": "CONNECT", "status": 407}]})");
+  ScriptedServer proxy({"--script", directory / "script"});
+  HttpOptions options = direct();
+  options.proxy = "http://127.0.0.1:" + proxy.port();
+  HttpClient client(options, {});
+  const Error error = failure_of([&] { client.send(request_for("https://no.such.invalid/a")); });
+  CHECK(error.kind() == ErrorKind::Denied);
+  CHECK_THAT(error.what(), Contains("407"));
+}
+
+}  // namespace
+}  // namespace streamsync
