@@ -1,0 +1,59 @@
+#include "streams/item.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace streamsync {
+namespace {
+
+// A larger number has no exact place in a JSON reader that uses doubles (threats-and-faults.md
+// T20).
+constexpr std::uint64_t kMaxSize = std::uint64_t{1} << 53;
+
+[[noreturn]] void refuse(const Item& item, std::string_view why) {
+  throw Error(ErrorKind::Malformed, Origin::Source, fmt::format("{}: {}", item.key.str(), why));
+}
+
+std::uint64_t size_of(const Item& item) {
+  const auto size = item.tags.find("size");
+  if (size == item.tags.end()) refuse(item, "the tag size is missing");
+  const auto bytes = parse_decimal(size->second);
+  if (!bytes || *bytes > kMaxSize) {
+    refuse(item,
+           fmt::format("the tag size is \"{}\", not a number of bytes", printable(size->second)));
+  }
+  return *bytes;
+}
+
+std::optional<Digest> digest_of(const Item& item, DigestAlgorithm algorithm) {
+  const auto hex = item.tags.find(to_string(algorithm));
+  if (hex == item.tags.end()) return std::nullopt;
+  auto digest = Digest::parse(algorithm, hex->second);
+  if (!digest) {
+    refuse(item, fmt::format("the tag {} is \"{}\", not a digest of that kind",
+                             to_string(algorithm), printable(hex->second)));
+  }
+  return digest;
+}
+
+}  // namespace
+
+std::string ItemKey::str() const {
+  return printable(fmt::format("{} {} {} {}", content_id, product, version, item));
+}
+
+ItemContent content_of(const Item& item) {
+  const std::uint64_t size = size_of(item);
+  auto md5 = digest_of(item, DigestAlgorithm::Md5);
+  const auto sha256 = digest_of(item, DigestAlgorithm::Sha256);
+  const auto sha512 = digest_of(item, DigestAlgorithm::Sha512);
+  const auto& strongest = sha512 ? sha512 : sha256 ? sha256 : md5;
+  if (!strongest) refuse(item, "none of the tags md5, sha256 and sha512 is there");
+  return {size, *strongest, std::move(md5)};
+}
+
+}  // namespace streamsync

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/crypto/digest.h"
+#include "base/relative_path.h"
+#include "streams/tags.h"
+
+namespace streamsync {
+
+/// The address of an item (`upstream-gss.md` §1.3). `content_id` is that of the source document.
+struct ItemKey {
+  std::string content_id;
+  std::string product;
+  std::string version;
+  std::string item;
+  auto operator<=>(const ItemKey&) const = default;
+  /// "content_id product version item" for messages.
+  std::string str() const;
+};
+
+/// One item, flattened: product, version and item tags with product_name, version_name and
+/// item_name, without the top level (`upstream-gss.md` §1.5). Aliases are expanded.
+struct Item {
+  ItemKey key;
+  Tags tags;
+  std::optional<RelativePath> path;  ///< image-ids items have none
+};
+
+/// What is promised about an item's bytes.
+struct ItemContent {
+  std::uint64_t size = 0;
+  Digest strongest;           ///< decides about the bytes (`cli.md` §4.4)
+  std::optional<Digest> md5;  ///< for comparing with what Glance says it stored
+};
+
+/// Reads `size`, `md5`, `sha256`, `sha512`. Throws `Error{Malformed, Source}` naming the item when
+/// there is no size or no digest, or one of them is unusable: such an item fails alone.
+ItemContent content_of(const Item& item);
+
+}  // namespace streamsync

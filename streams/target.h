@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/io/bytes.h"
+#include "streams/document.h"
+#include "streams/item.h"
+
+namespace streamsync {
+
+/// An item on its way into a target.
+struct BlobSpec {
+  Item item;
+  ItemContent content;
+};
+
+/// How far an item that the target holds has come.
+enum class HeldState {
+  Present,     ///< verified and visible
+  Unrevealed,  ///< complete, but not yet compared and shown: a run was killed in between
+  Incomplete,  ///< something was begun; `stage` goes on with it or replaces it
+};
+
+/// An item that a target holds.
+struct Held {
+  Item item;             ///< `path` is set where the target keeps it
+  std::string placement; ///< image id, or path in the tree
+  std::string name;      ///< image name, or path in the tree
+  HeldState state = HeldState::Present;
+  std::uint64_t size = 0;
+};
+
+/// Where item bytes go. A target belongs to one scope (our content_id in one region, one tree) and
+/// sees nothing outside it. `stage` and `verify_unrevealed` are called from several threads at
+/// once, all else from one. Failures are `Error` with origin Target.
+class ItemTarget {
+ public:
+  virtual ~ItemTarget() = default;
+
+  /// All items of the scope, in any state; nothing foreign.
+  virtual std::vector<Held> inventory() = 0;
+
+  /// The name the item gets, for people: what `created` lines show.
+  virtual std::string name_of(const Item& item) const = 0;
+
+  /// Called once before the first `stage`: the items that this run will put here, so that a target
+  /// that keeps a record of its own can write it first.
+  virtual void announce(const std::vector<BlobSpec>& coming) = 0;
+
+  /// Puts the bytes there and compares what the target then holds with what was promised. Until
+  /// `bytes` has given its end nothing may be visible, and a failure, especially at the end, must
+  /// leave nothing that could be taken for the item. Idempotent: goes on with or replaces what an
+  /// earlier run began. Returns the item as held, unrevealed.
+  virtual Held stage(const BlobSpec& blob, ByteSource& bytes) = 0;
+
+  /// Compares again what an unrevealed item holds (a killed run left it), without bytes at hand.
+  /// False: it is wrong or can't be judged, and has been discarded.
+  virtual bool verify_unrevealed(const Held& held, const BlobSpec& blob) = 0;
+
+  /// Makes a staged item visible: one atomic step, idempotent.
+  virtual void reveal(const Held& held) = 0;
+
+  /// Removes the item; no error when it is gone already.
+  virtual void remove(const Held& held) = 0;
+};
+
+/// Where metadata documents are published. One thread.
+class MetadataTarget {
+ public:
+  virtual ~MetadataTarget() = default;
+
+  /// How messages and the report call it: "swift:simplestreams/data".
+  virtual std::string describe() const = 0;
+  /// The document as published now; `Unchanged` when it is what `known` describes.
+  virtual DocumentState read(const std::string& path, const Validator& known) = 0;
+  /// Replaces the document; readers see the old or the new one, never a part.
+  virtual void write(const std::string& path, const Spool& content) = 0;
+};
+
+}  // namespace streamsync
