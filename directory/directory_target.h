@@ -1,0 +1,50 @@
+#pragma once
+
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/io/root_directory.h"
+#include "streams/target.h"
+
+namespace streamsync {
+
+/// A tree that any web server can serve: items and documents at the paths their stream gives them.
+/// What it holds is recorded in `.data/<content_id>`, in upstream's format and place
+/// (`upstream-gss.md` §3.1), written before an item comes, so that a killed run leaves no file
+/// without a record; a recorded item counts as held when its file has its size.
+class DirectoryTarget final : public ItemTarget, public MetadataTarget {
+ public:
+  explicit DirectoryTarget(const std::filesystem::path& root);
+
+  std::vector<Held> inventory() override;
+  std::string name_of(const Item& item) const override;
+  void announce(const std::vector<BlobSpec>& coming) override;
+  Held stage(const BlobSpec& blob, ByteSource& bytes) override;
+  bool verify_unrevealed(const Held& held, const BlobSpec& blob) override;
+  void reveal(const Held& held) override;
+  void remove(const Held& held) override;
+
+  std::string describe() const override;
+  DocumentState read(const std::string& path, const Validator& known) override;
+  void write(const std::string& path, const Spool& content) override;
+
+ private:
+  class Claim;
+  std::vector<Item> recorded() const;
+  RootDirectory& writable();
+
+  std::filesystem::path path_;
+  std::optional<RootDirectory> root_;  ///< none until the directory is there or something comes
+  // Two items may share a path; the second to come finds the first one's file.
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  std::set<std::string> under_way_;
+  std::set<std::string> put_here_;
+};
+
+}  // namespace streamsync

@@ -1,0 +1,179 @@
+#include "directory/directory_target.h"
+
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "base/crypto/digest.h"
+#include "base/error.h"
+
+namespace streamsync {
+namespace {
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "tree-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+BlobSpec blob(const std::string& version, const std::string& path, const std::string& content) {
+  const auto digest = digest_of(DigestAlgorithm::Sha256, content);
+  return {{{"com.example:download", "p", version, "a"},
+           {{"path", path}, {"size", std::to_string(content.size())}, {"sha256", digest.hex()}},
+           RelativePath::parse(path)},
+          {content.size(), digest, std::nullopt}};
+}
+
+std::string content_of_file(const std::filesystem::path& file) {
+  std::ifstream stream(file);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+Held put(DirectoryTarget& target, const BlobSpec& spec, const std::string& content) {
+  target.announce({spec});
+  TextSource bytes(content);
+  return target.stage(spec, bytes);
+}
+
+class FailingSource final : public ByteSource {
+ public:
+  std::size_t read(MutableBytes) override {
+    throw Error(ErrorKind::Corrupt, Origin::Source, "not what was promised");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what was put into a tree is its inventory, also for the next process") {
+  const TemporaryDirectory root;
+  {
+    DirectoryTarget target(root.path());
+    CHECK(target.inventory().empty());
+    const auto held = put(target, blob("1", "x/a.img", "aaa"), "aaa");
+    CHECK(held.placement == "x/a.img");
+    CHECK(content_of_file(root.path() / "x/a.img") == "aaa");
+  }
+  DirectoryTarget target(root.path());
+  const auto inventory = target.inventory();
+  REQUIRE(inventory.size() == 1);
+  CHECK(inventory[0].item.key == blob("1", "x/a.img", "aaa").item.key);
+  CHECK(inventory[0].state == HeldState::Present);
+  CHECK(inventory[0].size == 3);
+  CHECK(target.verify_unrevealed(inventory[0], blob("1", "x/a.img", "aaa")));
+  CHECK_FALSE(target.verify_unrevealed(inventory[0], blob("1", "x/a.img", "aab")));
+}
+
+TEST_CASE("a source that fails at the end leaves no file") {
+  const TemporaryDirectory root;
+  DirectoryTarget target(root.path());
+  const auto spec = blob("1", "x/a.img", "aaa");
+  target.announce({spec});
+  FailingSource bytes;
+  CHECK_THROWS_AS(target.stage(spec, bytes), Error);
+  CHECK_FALSE(std::filesystem::exists(root.path() / "x/a.img"));
+  CHECK(target.inventory().empty());
+}
+
+TEST_CASE("what a killed run left is known by its record") {
+  const TemporaryDirectory root;
+  DirectoryTarget target(root.path());
+  target.announce({blob("1", "x/a.img", "aaa")});
+  std::filesystem::create_directories(root.path() / "x");
+  std::ofstream(root.path() / "x/a.img.part") << "a";
+  const auto inventory = target.inventory();
+  REQUIRE(inventory.size() == 1);
+  CHECK(inventory[0].state == HeldState::Incomplete);
+  target.remove(inventory[0]);
+  CHECK(target.inventory().empty());
+  CHECK_FALSE(std::filesystem::exists(root.path() / "x"));
+}
+
+TEST_CASE("a cut file is not held") {
+  const TemporaryDirectory root;
+  DirectoryTarget target(root.path());
+  put(target, blob("1", "x/a.img", "aaa"), "aaa");
+  std::filesystem::resize_file(root.path() / "x/a.img", 2);
+  REQUIRE(target.inventory().size() == 1);
+  CHECK(target.inventory()[0].state == HeldState::Incomplete);
+}
+
+TEST_CASE("the record of upstream's tool is read as it is") {
+  const TemporaryDirectory root;
+  std::filesystem::create_directories(root.path() / ".data");
+  std::ofstream(root.path() / ".data/references.json") << R"({"x/a.img": []})";
+  std::ofstream(root.path() / ".data/com.example:download") << R"({
+ "content_id": "com.example:download", "datatype": "image-downloads", "format": "products:1.0",
+ "products": {"p": {"arch": "amd64", "versions": {"1": {"items": {"a": {
+   "md5": "47bce5c74f589f4867dbd57e9ca9f808", "path": "x/a.img", "size": 3}}}}}}})";
+  std::filesystem::create_directories(root.path() / "x");
+  std::ofstream(root.path() / "x/a.img") << "aaa";
+  DirectoryTarget target(root.path());
+  const auto inventory = target.inventory();
+  REQUIRE(inventory.size() == 1);
+  CHECK(inventory[0].state == HeldState::Present);
+  CHECK(inventory[0].item.tags.at("arch") == "amd64");
+}
+
+TEST_CASE("two items that share a path are one file") {
+  const TemporaryDirectory root;
+  DirectoryTarget target(root.path());
+  put(target, blob("1", "x/a.img", "aaa"), "aaa");
+  FailingSource never_read;
+  const auto second = blob("2", "x/a.img", "aaa");
+  target.announce({second});
+  CHECK(target.stage(second, never_read).placement == "x/a.img");
+  CHECK(target.inventory().size() == 2);
+}
+
+TEST_CASE("a content_id can't leave the directory of records") {
+  const TemporaryDirectory root;
+  DirectoryTarget target(root.path() / "tree");
+  auto spec = blob("1", "x/a.img", "aaa");
+  spec.item.key.content_id = "../../evil";
+  put(target, spec, "aaa");
+  CHECK(std::distance(std::filesystem::directory_iterator(root.path()), {}) == 1);
+  CHECK(target.inventory().size() == 1);
+}
+
+TEST_CASE("a link in the tree is not followed") {
+  const TemporaryDirectory root;
+  const TemporaryDirectory victim;
+  DirectoryTarget target(root.path());
+  std::filesystem::create_directory_symlink(victim.path(), root.path() / "x");
+  const auto spec = blob("1", "x/a.img", "aaa");
+  TextSource bytes("aaa");
+  CHECK_THROWS_AS(target.stage(spec, bytes), Error);
+  CHECK(std::filesystem::is_empty(victim.path()));
+}
+
+TEST_CASE("planning makes nothing") {
+  const TemporaryDirectory root;
+  DirectoryTarget target(root.path() / "tree");
+  CHECK(target.inventory().empty());
+  CHECK_FALSE(std::filesystem::exists(root.path() / "tree"));
+}
+
+TEST_CASE("documents are read and replaced") {
+  const TemporaryDirectory root;
+  DirectoryTarget target(root.path());
+  const std::string path = "streams/v1/index.json";
+  CHECK(std::holds_alternative<Absent>(target.read(path, {})));
+  target.write(path, spool_of("one"));
+  target.write(path, spool_of("two"));
+  const auto state = target.read(path, {});
+  CHECK(read_all(*std::get<FetchedDocument>(state).bytes.reader(), 10) == "two");
+}
+
+}  // namespace streamsync
