@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/http/http_client.h"
+#include "base/http/retry.h"
+#include "keystone/credentials.h"
+
+namespace streamsync {
+
+/// One project's session with one cloud: token, catalog, and authenticated requests. Thread-safe.
+/// The token is renewed at 80 % of its life, and once more when a service answers 401.
+/// Every failure is an `Error` with origin Target.
+class KeystoneSession {
+ public:
+  KeystoneSession(Credentials credentials, HttpOptions http, RetryPolicy retries,
+                  std::stop_token stop);
+  ~KeystoneSession();
+
+  const Credentials& credentials() const noexcept;
+  /// The project the token is scoped to. Authenticates when not done yet, like all below.
+  std::string project_id();
+  /// Regions of the catalog that have `service_type` on our interface, sorted.
+  std::vector<std::string> regions_of(std::string_view service_type);
+  /// Throws `Error{NotFound, Target}` naming service, region and interface; for an unknown region
+  /// also those that exist.
+  Url endpoint(std::string_view service_type, std::string_view region);
+  /// The same, none when the catalog lacks it.
+  std::optional<Url> find_endpoint(std::string_view service_type, std::string_view region);
+
+  /// Sends with our token; renews it once on 401. Status is returned, not judged. Retries what
+  /// `is_retryable` says when the request is safe to repeat (GET, PUT, DELETE, HEAD); POST and
+  /// PATCH are the caller's to judge. A 5xx of a repeatable request is retried, then returned.
+  Response send(Request request);
+  /// One try; the token is renewed on 401 only when no body byte was asked for yet. A 401 that
+  /// comes later is returned, and the next call logs in anew.
+  Response put(Request request, ByteSource& body, std::uint64_t size);
+  Response get(Request request, ByteSink& body);
+
+  /// Repeats `action`, which must be safe to repeat as a whole, by this session's policy. For what
+  /// is more than one `send`.
+  void with_retries(const std::function<void()>& action);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace streamsync

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/crypto/secret.h"
+#include "base/http/http_client.h"
+#include "keystone/credentials.h"
+
+namespace streamsync {
+
+struct CatalogEndpoint {
+  std::string service_type, region, interface, url;
+};
+
+/// What Keystone answers to a login: a token, how long it lives, and what it opens.
+struct Grant {
+  Secret token;
+  std::chrono::seconds life{};  ///< by Keystone's clock, so that ours need not agree with it
+  std::string project_id;
+  std::vector<CatalogEndpoint> catalog;
+};
+
+/// POST /v3/auth/tokens (Identity API v3, "Password authentication with scoped authorization" and
+/// its siblings).
+Request login_request(const Credentials& credentials);
+
+/// Throws `Error` with origin Target. Never quotes the answer, which may quote the request.
+Grant read_grant(const Credentials& credentials, const Request& request, const Response& response);
+
+}  // namespace streamsync
