@@ -1,0 +1,303 @@
+#include "glance/glance_target.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "base/error.h"
+#include "base/http/retry.h"
+#include "glance/stored_image.h"
+
+namespace streamsync {
+namespace {
+
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+
+/// Glance keeps the ids of deleted images for ever, so each of them costs a generation.
+constexpr unsigned kGenerations = 1000;
+
+/// After a cut upload Glance falls back to queued within half a second
+/// (threats-and-faults.md §2.3); a service that was stopped for a while needs some more.
+constexpr auto kPollInterval = 500ms;
+constexpr auto kPollLimit = 15s;
+
+/// An upload that is older is taken for one whose Glance process died: it stays "saving" for ever.
+constexpr auto kAbandonedAfter = 1h;
+
+/// Passes bytes on and computes their digest, when one is asked for.
+class DigestingSource final : public ByteSource {
+ public:
+  DigestingSource(ByteSource& next, std::optional<DigestAlgorithm> algorithm) : next_(next) {
+    if (algorithm) hasher_.emplace(*algorithm);
+  }
+
+  std::size_t read(MutableBytes buffer) override {
+    const std::size_t count = next_.read(buffer);
+    if (!hasher_) return count;
+    if (count > 0) {
+      hasher_->update(buffer.first(count));
+    } else {
+      digest_ = hasher_->finish();
+      hasher_.reset();
+    }
+    return count;
+  }
+
+  /// None as long as `next` has not given its end.
+  const std::optional<Digest>& digest() const noexcept { return digest_; }
+
+ private:
+  ByteSource& next_;
+  std::optional<Hasher> hasher_;
+  std::optional<Digest> digest_;
+};
+
+class DigestSink final : public ByteSink {
+ public:
+  explicit DigestSink(DigestAlgorithm algorithm) : hasher_(algorithm) {}
+  void write(Bytes bytes) override { hasher_.update(bytes); }
+  void finish() override { digest_ = hasher_.finish(); }
+  const std::optional<Digest>& digest() const noexcept { return digest_; }
+
+ private:
+  Hasher hasher_;
+  std::optional<Digest> digest_;
+};
+
+bool is_abandoned(const Image& image) {
+  return image.updated_at && now() - *image.updated_at > kAbandonedAfter;
+}
+
+/// Whether trying again with this image is hopeless, so that keeping it is only litter.
+bool is_refusal(const Error& error) {
+  return error.kind() == ErrorKind::NoRoom || error.kind() == ErrorKind::Denied;
+}
+
+Error upload_in_progress(const std::string& id) {
+  return {
+      ErrorKind::Conflict, Origin::Target,
+      fmt::format("another upload into image {} is in progress; run again when it is over", id)};
+}
+
+}  // namespace
+
+struct GlanceTarget::Impl {
+  KeystoneSession& session;
+  ImageClient images;
+  ImagePolicy policy;
+
+  bool is_ours(const Image& image) const;
+  bool is_made_from(const Image& image, const BlobSpec& blob) const;
+  ImageClient::Created create(const std::string& id, const BlobSpec& blob);
+  /// The image once nobody fills it, or as it is when that takes too long.
+  std::optional<Image> settled(std::optional<Image> image);
+  Held fill(const std::string& id, const BlobSpec& blob, ByteSource& bytes);
+  std::exception_ptr upload(const std::string& id, ByteSource& bytes, std::uint64_t size);
+  Held accept(const std::optional<Image>& image, const BlobSpec& blob,
+              const std::optional<Digest>& sent);
+  Held held(const Image& image, Item item, HeldState state) const;
+  bool holds(const Image& image, const ItemContent& promised, const std::optional<Digest>& sent);
+  Digest read_back(const std::string& id, DigestAlgorithm algorithm);
+  void discard(const std::string& id);
+};
+
+bool GlanceTarget::Impl::is_ours(const Image& image) const {
+  return image.owner == session.project_id() &&
+         tag(image.properties, "content_id") == policy.content_id;
+}
+
+bool GlanceTarget::Impl::is_made_from(const Image& image, const BlobSpec& blob) const {
+  if (!is_ours(image)) return false;
+  const auto item = item_of(image);
+  if (!item || item->key != blob.item.key) return false;
+  const DigestAlgorithm algorithm = blob.content.strongest.algorithm();
+  return Digest::parse(algorithm, tag(item->tags, to_string(algorithm))) == blob.content.strongest;
+}
+
+ImageClient::Created GlanceTarget::Impl::create(const std::string& id, const BlobSpec& blob) {
+  const std::map<std::string, std::string> members{
+      {"id", id},
+      {"name", image_name(blob.item, policy)},
+      {"visibility", "private"},
+      {"os_hidden", "true"},
+      {"container_format", "bare"},
+      {"disk_format", format_of_ftype(tag(blob.item.tags, "ftype")).disk_format},
+  };
+  return images.create(members, image_properties(blob.item, policy));
+}
+
+std::optional<Image> GlanceTarget::Impl::settled(std::optional<Image> image) {
+  for (auto waited = 0ms; image && is_being_filled(*image) && waited < kPollLimit;
+       waited += kPollInterval) {
+    // Nobody asks this wait to end; the request after it ends with the session's.
+    wait_for(kPollInterval, {});
+    image = images.find(image->id);
+  }
+  return image;
+}
+
+Held GlanceTarget::Impl::fill(const std::string& id, const BlobSpec& blob, ByteSource& bytes) {
+  DigestingSource source(bytes, digest_to_compute(blob.content));
+  const std::exception_ptr doubt = upload(id, source, blob.content.size);
+  const auto image = settled(images.find(id));
+  if (doubt && (!image || !is_complete(*image))) std::rethrow_exception(doubt);
+  return accept(image, blob, source.digest());
+}
+
+/// Returns why the image may not be filled, or may be all the same: an answer that was lost after
+/// success, or another upload that was quicker. What leaves no such doubt is thrown.
+std::exception_ptr GlanceTarget::Impl::upload(const std::string& id, ByteSource& bytes,
+                                              std::uint64_t size) {
+  try {
+    if (images.upload(id, bytes, size) == ImageClient::Uploaded::Yes) return nullptr;
+    throw upload_in_progress(id);
+  } catch (const Error& error) {
+    if (error.origin() != Origin::Target) throw;
+    if (is_refusal(error)) {
+      discard(id);
+      throw;
+    }
+    return std::current_exception();
+  }
+}
+
+/// The image holds what was promised and is ours, or this throws.
+Held GlanceTarget::Impl::accept(const std::optional<Image>& image, const BlobSpec& blob,
+                                const std::optional<Digest>& sent) {
+  if (!image) {
+    throw Error(
+        ErrorKind::NotFound, Origin::Target,
+        fmt::format("the image of {} was deleted while it was filled", blob.item.key.str()));
+  }
+  if (!is_complete(*image)) {
+    throw Error(
+        ErrorKind::Protocol, Origin::Target,
+        fmt::format("image {} is {} after all its bytes were taken", image->id, image->status));
+  }
+  if (!is_made_from(*image, blob)) {
+    throw Error(ErrorKind::Protocol, Origin::Target,
+                fmt::format("image {} does not have the properties that it was created with; look "
+                            "at Glance's property protection",
+                            image->id));
+  }
+  if (!holds(*image, blob.content, sent)) {
+    discard(image->id);
+    throw Error(ErrorKind::Corrupt, Origin::Target,
+                fmt::format("what Glance stored as image {} has not size {} and {}; it was deleted "
+                            "before anybody could see it",
+                            image->id, blob.content.size, blob.content.strongest.str()));
+  }
+  return held(*image, *item_of(*image), HeldState::Unrevealed);
+}
+
+/// What consumers are told of an image beside its item's tags (`upstream-gss.md` §4.7).
+Held GlanceTarget::Impl::held(const Image& image, Item item, HeldState state) const {
+  item.tags["owner_id"] = image.owner;
+  const auto virt = format_of_ftype(tag(item.tags, "ftype")).virt;
+  if (policy.hypervisor_mapping && !virt.empty()) item.tags["virt"] = virt;
+  return {std::move(item), image.id, image.name, state, image.size};
+}
+
+bool GlanceTarget::Impl::holds(const Image& image, const ItemContent& promised,
+                               const std::optional<Digest>& sent) {
+  switch (compare_stored(image, promised, sent)) {
+    case Stored::Right:
+      return true;
+    case Stored::Wrong:
+      return false;
+    case Stored::Unknown:
+      break;
+  }
+  return read_back(image.id, promised.strongest.algorithm()) == promised.strongest;
+}
+
+Digest GlanceTarget::Impl::read_back(const std::string& id, DigestAlgorithm algorithm) {
+  std::optional<Digest> digest;
+  session.with_retries([&] {
+    DigestSink sink(algorithm);
+    images.download(id, sink);
+    sink.finish();
+    digest = sink.digest();
+  });
+  return *digest;
+}
+
+/// After a failure, which is what has to be reported: an image that can't be deleted now is found
+/// by the next inventory, still private and hidden.
+void GlanceTarget::Impl::discard(const std::string& id) {
+  try {
+    images.remove(id);
+  } catch (const Error&) {
+    return;
+  }
+}
+
+GlanceTarget::GlanceTarget(KeystoneSession& session, const Url& endpoint, ImagePolicy policy)
+    : impl_(std::make_unique<Impl>(
+          Impl{session, ImageClient(session, endpoint), std::move(policy)})) {}
+
+GlanceTarget::~GlanceTarget() = default;
+
+std::vector<Held> GlanceTarget::inventory() {
+  std::vector<Held> held;
+  for (const char* hidden : {"false", "true"}) {
+    const auto images = impl_->images.list({{"owner", impl_->session.project_id()},
+                                            {"content_id", impl_->policy.content_id},
+                                            {"os_hidden", hidden}});
+    for (const Image& image : images) {
+      auto item = item_of(image);
+      const auto state = held_state(image);
+      if (!item || !state || !impl_->is_ours(image)) continue;
+      held.push_back(impl_->held(image, std::move(*item), *state));
+    }
+  }
+  return held;
+}
+
+std::string GlanceTarget::name_of(const Item& item) const {
+  return image_name(item, impl_->policy);
+}
+
+Held GlanceTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
+  for (unsigned generation = 0; generation < kGenerations; ++generation) {
+    const std::string id = image_id(impl_->policy, blob, generation);
+    if (impl_->create(id, blob) == ImageClient::Created::Yes) {
+      return impl_->fill(id, blob, bytes);
+    }
+    // None: the id of a deleted image.
+    auto image = impl_->images.find(id);
+    if (!image || !impl_->is_made_from(*image, blob)) continue;
+
+    image = impl_->settled(std::move(image));
+    if (!image) continue;
+    // Bytes must not become visible as they come (T25).
+    if (image->status == "queued" && is_unseen(*image)) return impl_->fill(id, blob, bytes);
+    if (is_complete(*image)) return impl_->accept(image, blob, std::nullopt);
+    if (!is_being_filled(*image)) continue;
+    if (!is_abandoned(*image)) throw upload_in_progress(id);
+    impl_->images.remove(id);
+  }
+  throw Error(
+      ErrorKind::Conflict, Origin::Target,
+      fmt::format("no image id is free for {}: {} were tried", blob.item.key.str(), kGenerations));
+}
+
+bool GlanceTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {
+  const auto image = impl_->images.find(held.placement);
+  if (!image) return false;
+  if (is_complete(*image) && impl_->holds(*image, blob.content, std::nullopt)) return true;
+  impl_->images.remove(image->id);
+  return false;
+}
+
+void GlanceTarget::reveal(const Held& held) {
+  impl_->images.show(held.placement, impl_->policy.visibility);
+}
+
+void GlanceTarget::remove(const Held& held) { impl_->images.remove(held.placement); }
+
+}  // namespace streamsync

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "glance/image_client.h"
+#include "glance/image_properties.h"
+#include "streams/target.h"
+
+namespace streamsync {
+
+/// Images of one project and content_id in one region (`cli.md` §4.3). A new image is private and
+/// hidden, with all its properties, until what Glance stored was compared (T25).
+class GlanceTarget final : public ItemTarget {
+ public:
+  GlanceTarget(KeystoneSession& session, const Url& endpoint, ImagePolicy policy);
+  ~GlanceTarget() override;
+
+  /// Two requests: one filtered list per os_hidden value (`cli.md` §4.9).
+  std::vector<Held> inventory() override;
+  std::string name_of(const Item& item) const override;
+  void announce(const std::vector<BlobSpec>&) override {}
+  Held stage(const BlobSpec& blob, ByteSource& bytes) override;
+  bool verify_unrevealed(const Held& held, const BlobSpec& blob) override;
+  void reveal(const Held& held) override;
+  void remove(const Held& held) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace streamsync

@@ -1,0 +1,177 @@
+#include "glance/image_client.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "glance/image_json.h"
+
+namespace streamsync {
+namespace {
+
+/// The most that Glance gives in one answer unless it is configured otherwise (api_limit_max).
+constexpr const char* kPageLimit = "1000";
+constexpr std::size_t kReasonLimit = 300;
+
+Url images_below(const Url& endpoint) {
+  std::string_view path = endpoint.path();
+  while (path.ends_with('/')) path.remove_suffix(1);
+  return endpoint.append(path.ends_with("/v2") ? "images" : "v2/images");
+}
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+std::string without_tags(std::string_view page) {
+  std::string text;
+  bool in_tag = false;
+  for (const char c : page) {
+    if (c == '<') in_tag = true;
+    const bool blank = in_tag || c == ' ' || c == '\n' || c == '\r' || c == '\t';
+    if (c == '>') in_tag = false;
+    if (!blank) {
+      text += c;
+    } else if (!text.empty() && text.back() != ' ') {
+      text += ' ';
+    }
+  }
+  return text;
+}
+
+/// Glance wraps its reasons in small HTML pages: title, heading, then the reason.
+std::string reason_in(std::string_view page) {
+  constexpr std::string_view kHeadingEnd = "</h1>";
+  const std::size_t heading = page.find(kHeadingEnd);
+  if (heading != std::string_view::npos) page.remove_prefix(heading + kHeadingEnd.size());
+
+  std::string reason = without_tags(page.substr(0, 4 * kReasonLimit));
+  replace_all(reason, "&#x27;", "'");
+  replace_all(reason, "&quot;", "\"");
+  replace_all(reason, "&lt;", "<");
+  replace_all(reason, "&gt;", ">");
+  replace_all(reason, "&amp;", "&");
+  return std::string(trimmed(std::string_view(reason).substr(0, kReasonLimit)));
+}
+
+/// `policy` is the rule of Glance's policy file that decides about this request: what to look at
+/// when the cloud forbids it.
+void require(const Request& request, Response response, std::string_view policy) {
+  if (response.ok()) return;
+  response.body = reason_in(response.body);
+  if (response.status == 403) response.body += fmt::format(" (Glance policy: {})", policy);
+  require_ok(request, response, Origin::Target);
+}
+
+std::string_view policy_for(std::string_view visibility) {
+  if (visibility == "public") return "publicize_image";
+  if (visibility == "community") return "communitize_image";
+  return "modify_image";
+}
+
+/// `next` is relative to the root of the service, which may stand behind a prefix that Glance does
+/// not know of. So only its query is taken, which also keeps us on this host.
+Url page_after(const Url& images, std::string_view next) {
+  const std::size_t query = next.find('?');
+  if (query == std::string_view::npos) {
+    throw Error(
+        ErrorKind::Protocol, Origin::Target,
+        fmt::format("the image service names a next page without a query: {}", printable(next)));
+  }
+  return Url::parse(images.str() + std::string(next.substr(query)));
+}
+
+}  // namespace
+
+ImageClient::ImageClient(KeystoneSession& session, const Url& endpoint)
+    : session_(session), images_(images_below(endpoint)) {}
+
+Url ImageClient::image_url(std::string_view id, std::string_view rest) const {
+  return images_.append(percent_encode_path(id) + std::string(rest));
+}
+
+std::vector<Image> ImageClient::list(
+    const std::vector<std::pair<std::string, std::string>>& filters) {
+  Url url = images_.with_query("limit", kPageLimit);
+  for (const auto& [name, value] : filters) url = url.with_query(name, value);
+
+  std::vector<Image> images;
+  std::string last_page;
+  while (true) {
+    const Request request{.method = "GET", .url = url, .headers = {}};
+    const Response response = session_.send(request);
+    require(request, response, "get_images");
+    ImagePage page = with_context("listing images", [&] { return read_image_page(response.body); });
+    std::move(page.images.begin(), page.images.end(), std::back_inserter(images));
+    if (page.next.empty()) return images;
+    if (page.next == last_page) {
+      throw Error(ErrorKind::Protocol, Origin::Target,
+                  "the image service names the same next page again and again");
+    }
+    url = page_after(images_, page.next);
+    last_page = std::move(page.next);
+  }
+}
+
+std::optional<Image> ImageClient::find(const std::string& id) {
+  const Request request{.method = "GET", .url = image_url(id), .headers = {}};
+  const Response response = session_.send(request);
+  if (response.status == 404) return std::nullopt;
+  require(request, response, "get_image");
+  return with_context("reading image " + id, [&] { return read_image(response.body); });
+}
+
+ImageClient::Created ImageClient::create(const std::map<std::string, std::string>& members,
+                                         const Tags& properties) {
+  const Request request{.method = "POST",
+                        .url = images_,
+                        .headers = Headers({{"Content-Type", "application/json"}}),
+                        .body = image_body(members, properties)};
+  auto created = Created::Yes;
+  // The id is in the body, so a repetition can't make a second image.
+  session_.with_retries([&] {
+    const Response response = session_.send(request);
+    created = response.status == 409 ? Created::IdTaken : Created::Yes;
+    if (created == Created::Yes) require(request, response, "add_image");
+  });
+  return created;
+}
+
+ImageClient::Uploaded ImageClient::upload(const std::string& id, ByteSource& bytes,
+                                          std::uint64_t size) {
+  const Request request{.method = "PUT",
+                        .url = image_url(id, "/file"),
+                        .headers = Headers({{"Content-Type", "application/octet-stream"}})};
+  const Response response = session_.put(request, bytes, size);
+  if (response.status == 409) return Uploaded::NotQueued;
+  require(request, response, "upload_image");
+  return Uploaded::Yes;
+}
+
+void ImageClient::download(const std::string& id, ByteSink& bytes) {
+  const Request request{.method = "GET", .url = image_url(id, "/file"), .headers = {}};
+  require(request, session_.get(request, bytes), "download_image");
+}
+
+void ImageClient::show(const std::string& id, std::string_view visibility) {
+  const Request request{
+      .method = "PATCH",
+      .url = image_url(id),
+      .headers = Headers({{"Content-Type", "application/openstack-images-v2.1-json-patch"}}),
+      .body = reveal_patch(visibility)};
+  // Replacing with the same values twice changes nothing.
+  session_.with_retries([&] { require(request, session_.send(request), policy_for(visibility)); });
+}
+
+void ImageClient::remove(const std::string& id) {
+  const Request request{.method = "DELETE", .url = image_url(id), .headers = {}};
+  const Response response = session_.send(request);
+  if (response.status == 404 || response.status == 410) return;
+  require(request, response, "delete_image");
+}
+
+}  // namespace streamsync

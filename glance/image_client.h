@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/http/url.h"
+#include "base/io/bytes.h"
+#include "base/time.h"
+#include "keystone/keystone_session.h"
+#include "streams/tags.h"
+
+namespace streamsync {
+
+/// An image as Glance v2 shows it.
+struct Image {
+  std::string id, name, status, visibility, owner;
+  std::string disk_format, container_format;
+  std::string checksum;  ///< md5, empty until active
+  std::string os_hash_algo, os_hash_value;
+  bool os_hidden = false;
+  bool is_protected = false;
+  std::uint64_t size = 0;
+  std::optional<Time> created_at, updated_at;
+  Tags properties;  ///< all string members that are not above
+};
+
+/// The calls of Image service v2 that we need, each one request (api-ref/image/v2). Thread-safe.
+/// Statuses become `Error`s with origin Target; 4xx that callers act on are in the result instead.
+class ImageClient {
+ public:
+  /// `endpoint` as the catalog has it, with or without /v2.
+  ImageClient(KeystoneSession& session, const Url& endpoint);
+
+  /// All pages of the images with `filters` (name=value pairs of the query), 1000 a page.
+  std::vector<Image> list(const std::vector<std::pair<std::string, std::string>>& filters);
+  /// None for 404.
+  std::optional<Image> find(const std::string& id);
+
+  enum class Created { Yes, IdTaken };
+  /// POST with these members. 409 is `IdTaken`; a lost answer is too, on the repetition.
+  Created create(const std::map<std::string, std::string>& members, const Tags& properties);
+
+  enum class Uploaded { Yes, NotQueued };
+  /// PUT data with Content-Length. 409 is `NotQueued`. Tried once.
+  Uploaded upload(const std::string& id, ByteSource& bytes, std::uint64_t size);
+  void download(const std::string& id, ByteSink& bytes);
+
+  /// Sets visibility and os_hidden in one PATCH.
+  void show(const std::string& id, std::string_view visibility);
+  /// 404 and 410 are fine.
+  void remove(const std::string& id);
+
+ private:
+  Url image_url(std::string_view id, std::string_view rest = {}) const;
+
+  KeystoneSession& session_;
+  Url images_;
+};
+
+}  // namespace streamsync

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "glance/image_client.h"
+#include "streams/tags.h"
+
+/// The JSON of Image service v2 (api-ref/image/v2). All pure.
+namespace streamsync {
+
+struct ImagePage {
+  std::vector<Image> images;
+  std::string next;  ///< relative URL of the page after this one, empty on the last
+};
+
+/// Both throw `Error{Protocol, Target}` for anything but what the service is to answer.
+Image read_image(std::string_view json);
+ImagePage read_image_page(std::string_view json);
+
+/// Body of a create request. Properties stand beside members; a member wins over a property of its
+/// name.
+std::string image_body(const std::map<std::string, std::string>& members, const Tags& properties);
+
+/// Patch that gives an image its visibility and takes it out of hiding.
+std::string reveal_patch(std::string_view visibility);
+
+}  // namespace streamsync

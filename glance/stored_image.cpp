@@ -1,0 +1,54 @@
+#include "glance/stored_image.h"
+
+namespace streamsync {
+namespace {
+
+Stored verdict(bool same) { return same ? Stored::Right : Stored::Wrong; }
+
+}  // namespace
+
+bool is_complete(const Image& image) {
+  return image.status == "active" || image.status == "deactivated";
+}
+
+bool is_being_filled(const Image& image) {
+  return image.status == "saving" || image.status == "importing" || image.status == "uploading";
+}
+
+bool is_unseen(const Image& image) { return image.visibility == "private" && image.os_hidden; }
+
+std::optional<HeldState> held_state(const Image& image) {
+  if (image.status == "deactivated") return HeldState::Present;
+  if (image.status == "active") {
+    return is_unseen(image) ? HeldState::Unrevealed : HeldState::Present;
+  }
+  if (image.status == "queued" || is_being_filled(image)) return HeldState::Incomplete;
+  return std::nullopt;
+}
+
+Stored compare_stored(const Image& image, const ItemContent& promised,
+                      const std::optional<Digest>& sent) {
+  if (image.size != promised.size) return Stored::Wrong;
+
+  const auto algorithm = parse_digest_algorithm(image.os_hash_algo);
+  const auto stored =
+      algorithm ? Digest::parse(*algorithm, image.os_hash_value) : std::optional<Digest>();
+  if (stored && stored->algorithm() == promised.strongest.algorithm()) {
+    return verdict(*stored == promised.strongest);
+  }
+  if (promised.md5 && !image.checksum.empty()) {
+    const bool same = image.checksum == promised.md5->hex();
+    return same ? Stored::Right : Stored::Unknown;
+  }
+  if (stored && sent && stored->algorithm() == sent->algorithm()) return verdict(*stored == *sent);
+  return Stored::Unknown;
+}
+
+std::optional<DigestAlgorithm> digest_to_compute(const ItemContent& promised) {
+  if (promised.md5 || promised.strongest.algorithm() == DigestAlgorithm::Sha512) {
+    return std::nullopt;
+  }
+  return DigestAlgorithm::Sha512;
+}
+
+}  // namespace streamsync

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+
+#include "base/crypto/digest.h"
+#include "glance/image_client.h"
+#include "streams/target.h"
+
+/// What an image in Glance is to us, by its own members. All pure.
+namespace streamsync {
+
+/// Its data is there and does not change any more.
+bool is_complete(const Image& image);
+/// Somebody is sending or importing its data, or died doing so.
+bool is_being_filled(const Image& image);
+
+/// Nobody but its owner can see it, and its owner only by asking for hidden images: how we create.
+bool is_unseen(const Image& image);
+
+/// None for images that are on their way out.
+std::optional<HeldState> held_state(const Image& image);
+
+enum class Stored { Right, Wrong, Unknown };
+
+/// Compares what Glance says it stored with what was promised (`cli.md` §4.4). `sent` is a digest
+/// of what was sent. `Unknown` asks for the bytes: no digest is comparable, or the signed md5 is
+/// not that of Glance, but a stronger one decides.
+Stored compare_stored(const Image& image, const ItemContent& promised,
+                      const std::optional<Digest>& sent);
+
+/// The digest to compute while sending, in the algorithm that Glance names by default, where
+/// nothing that is signed can be compared (design: digests nobody compares are not computed).
+std::optional<DigestAlgorithm> digest_to_compute(const ItemContent& promised);
+
+}  // namespace streamsync

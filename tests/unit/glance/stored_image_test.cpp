@@ -1,0 +1,113 @@
+#include "glance/stored_image.h"
+
+#include <catch2/catch.hpp>
+
+namespace streamsync {
+namespace {
+
+constexpr std::string_view kText = "the bytes";
+
+/// What a healthy Glance says of kText.
+Image stored(DigestAlgorithm os_hash = DigestAlgorithm::Sha512) {
+  Image image;
+  image.status = "active";
+  image.size = kText.size();
+  image.checksum = digest_of(DigestAlgorithm::Md5, kText).hex();
+  image.os_hash_algo = to_string(os_hash);
+  image.os_hash_value = digest_of(os_hash, kText).hex();
+  return image;
+}
+
+ItemContent promise(DigestAlgorithm strongest, std::string_view text = kText) {
+  return {text.size(), digest_of(strongest, text), std::nullopt};
+}
+
+ItemContent promise_with_md5(std::string_view md5_of) {
+  ItemContent promised = promise(DigestAlgorithm::Sha256);
+  promised.md5 = digest_of(DigestAlgorithm::Md5, md5_of);
+  return promised;
+}
+
+std::optional<Digest> sent(std::string_view text) {
+  return digest_of(DigestAlgorithm::Sha512, text);
+}
+
+}  // namespace
+
+TEST_CASE("state of what is held") {
+  using State = std::optional<HeldState>;
+  const auto [status, visibility, hidden, expected] =
+      GENERATE(table<const char*, const char*, bool, State>({
+          {"active", "public", false, HeldState::Present},
+          {"active", "public", true, HeldState::Present},
+          {"active", "community", false, HeldState::Present},
+          {"active", "private", false, HeldState::Present},
+          {"active", "private", true, HeldState::Unrevealed},
+          {"deactivated", "private", true, HeldState::Present},
+          {"queued", "private", true, HeldState::Incomplete},
+          {"saving", "private", true, HeldState::Incomplete},
+          {"importing", "public", false, HeldState::Incomplete},
+          {"uploading", "private", false, HeldState::Incomplete},
+          {"deleted", "private", true, std::nullopt},
+          {"pending_delete", "public", false, std::nullopt},
+          {"killed", "private", true, std::nullopt},
+      }));
+  Image image;
+  image.status = status;
+  image.visibility = visibility;
+  image.os_hidden = hidden;
+  CAPTURE(status, visibility, hidden);
+  CHECK(held_state(image) == expected);
+}
+
+TEST_CASE("a wrong size is wrong whatever the digests say") {
+  Image image = stored();
+  ++image.size;
+  CHECK(compare_stored(image, promise_with_md5(kText), sent(kText)) == Stored::Wrong);
+}
+
+TEST_CASE("the signed md5 is compared with Glance's checksum") {
+  CHECK(compare_stored(stored(), promise_with_md5(kText), std::nullopt) == Stored::Right);
+}
+
+TEST_CASE("a signed md5 that differs leaves the decision to the strongest digest") {
+  const ItemContent promised = promise_with_md5("other");
+  CHECK(compare_stored(stored(), promised, std::nullopt) == Stored::Unknown);
+  // Glance happens to name the strongest digest, so nothing needs to be read.
+  CHECK(compare_stored(stored(DigestAlgorithm::Sha256), promised, std::nullopt) == Stored::Right);
+}
+
+TEST_CASE("the strongest digest decides where Glance names its algorithm") {
+  const auto algorithm = GENERATE(DigestAlgorithm::Sha256, DigestAlgorithm::Sha512);
+  ItemContent wrong = promise(algorithm);
+  wrong.strongest = digest_of(algorithm, "other");
+  wrong.md5 = digest_of(DigestAlgorithm::Md5, kText);
+  CHECK(compare_stored(stored(algorithm), promise(algorithm), std::nullopt) == Stored::Right);
+  CHECK(compare_stored(stored(algorithm), wrong, std::nullopt) == Stored::Wrong);
+}
+
+TEST_CASE("without a signed md5 the digest of what was sent is compared") {
+  const ItemContent promised = promise(DigestAlgorithm::Sha256);
+  CHECK(compare_stored(stored(), promised, sent(kText)) == Stored::Right);
+  CHECK(compare_stored(stored(), promised, sent("other")) == Stored::Wrong);
+  CHECK(compare_stored(stored(), promised, std::nullopt) == Stored::Unknown);
+}
+
+TEST_CASE("a Glance without md5, or without digests we know, is asked for the bytes") {
+  Image image = stored();
+  image.checksum.clear();
+  CHECK(compare_stored(image, promise_with_md5(kText), std::nullopt) == Stored::Unknown);
+  image.os_hash_algo = "blake2b";
+  CHECK(compare_stored(image, promise(DigestAlgorithm::Sha256), sent(kText)) == Stored::Unknown);
+  image.os_hash_algo = "sha512";
+  image.os_hash_value = "not a digest";
+  CHECK(compare_stored(image, promise(DigestAlgorithm::Sha512), sent(kText)) == Stored::Unknown);
+}
+
+TEST_CASE("only digests that will be compared are computed") {
+  CHECK(digest_to_compute(promise(DigestAlgorithm::Sha256)) == DigestAlgorithm::Sha512);
+  CHECK_FALSE(digest_to_compute(promise_with_md5(kText)));
+  CHECK_FALSE(digest_to_compute(promise(DigestAlgorithm::Sha512)));
+}
+
+}  // namespace streamsync
