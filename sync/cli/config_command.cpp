@@ -1,0 +1,28 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "sync/cli/commands.h"
+
+namespace streamsync {
+
+ExitStatus config_check_command(const Options& options, Console& console) {
+  const Config config = effective_config(options);
+  console.log(LogLevel::Info,
+              fmt::format("{}: valid, {} in mirror_list",
+                          options.config ? options.config->string() : "built-in defaults",
+                          config.mirrors.size()));
+  return ExitStatus::Done;
+}
+
+ExitStatus config_show_command(const Options& options) {
+  fmt::print("{}", show_config(effective_config(options)));
+  return ExitStatus::Done;
+}
+
+ExitStatus config_example_command() {
+  fmt::print("{}", example_config());
+  return ExitStatus::Done;
+}
+
+}  // namespace streamsync

@@ -1,0 +1,201 @@
+#include "sync/cli/console.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/text.h"
+#include "base/time.h"
+
+namespace streamsync {
+namespace {
+
+constexpr std::chrono::milliseconds kRedraw{100};
+constexpr std::size_t kBarWidth = 24;
+
+std::string_view to_string(LogLevel level) {
+  switch (level) {
+    case LogLevel::Error:
+      return "error";
+    case LogLevel::Warning:
+      return "warning";
+    case LogLevel::Info:
+      return "info";
+    case LogLevel::Debug:
+      return "debug";
+    case LogLevel::Trace:
+      return "trace";
+  }
+  return "";
+}
+
+// Bars only where somebody looks (`cli.md` §1; no-color.org).
+bool wants_bars(ProgressMode mode) {
+  if (mode != ProgressMode::Auto) {
+    return mode == ProgressMode::Always;
+  }
+  const char* term = std::getenv("TERM");
+  const char* no_color = std::getenv("NO_COLOR");
+  return isatty(STDERR_FILENO) == 1 && (no_color == nullptr || *no_color == '\0') &&
+         (term == nullptr || std::string_view(term) != "dumb");
+}
+
+std::size_t terminal_width() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+void put(std::FILE* stream, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stream);
+  std::fflush(stream);
+}
+
+// What is left of foreign text after `printable` holds no control characters.
+std::string json_string(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : printable(text)) {
+    if (c == '"' || c == '\\') {
+      result += '\\';
+    }
+    result += c;
+  }
+  return result + "\"";
+}
+
+std::string bar(std::uint64_t done, std::uint64_t size) {
+  const auto filled = size == 0 ? kBarWidth : std::min(kBarWidth, kBarWidth * done / size);
+  return fmt::format("[{}{}]", std::string(filled, '#'), std::string(kBarWidth - filled, ' '));
+}
+
+std::string left_of(const std::string& text, std::size_t width) {
+  return text.size() <= width ? text : text.substr(0, width);
+}
+
+}  // namespace
+
+Console::Console(const Options& options) : options_(options), bars_(wants_bars(options.progress)) {}
+
+Console::~Console() { erase(); }
+
+void Console::log(LogLevel level, std::string_view message) {
+  if (level > options_.level) {
+    return;
+  }
+  erase();
+  if (options_.format == LogFormat::Json) {
+    put(stderr, fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"message\":{}}}\n",
+                            to_rfc3339(now()), to_string(level), json_string(message)));
+  } else if (level == LogLevel::Info) {
+    put(stderr, printable(message) + "\n");
+  } else {
+    put(stderr, fmt::format("{}: {}\n", to_string(level), printable(message)));
+  }
+}
+
+void Console::starting(const Plan& plan) {
+  started_ = Clock::now();
+  total_ = 0;
+  finished_bytes_ = 0;
+  for (const auto& action : plan.actions) {
+    if (action.kind == ActionKind::Create) {
+      total_ += action.size;
+    }
+  }
+}
+
+void Console::progress(const Action& action, std::uint64_t bytes) {
+  auto& shown = running_[&action];
+  shown = {action.name, bytes, action.size};
+  if (bars_ && Clock::now() - drawn_ >= kRedraw) {
+    draw();
+  }
+}
+
+void Console::retrying(const Action& action, const Error& error, std::chrono::milliseconds wait) {
+  running_.erase(&action);
+  log(LogLevel::Warning, fmt::format("{}: {}; trying again in {:.1f} s", action.name, error.what(),
+                                     static_cast<double>(wait.count()) / 1000));
+}
+
+void Console::finished(const Action& action, const ActionResult& result) {
+  running_.erase(&action);
+  if (action.kind == ActionKind::Create) {
+    finished_bytes_ += action.size;
+  }
+  erase();
+  print_result(action, result);
+}
+
+void Console::print_result(const Action& action, const ActionResult& result) {
+  if (result.error) {
+    log(LogLevel::Error, result.error->what());
+    return;
+  }
+  if (result.status == ActionStatus::Withheld) {
+    log(LogLevel::Info, fmt::format("kept {}: {}", action.name, result.withheld_because));
+    return;
+  }
+  const auto& held = result.held ? result.held : action.held;
+  const bool text = options_.output == OutputFormat::Text;
+  const auto line = [&](std::string_view verb) {
+    put(stdout,
+        fmt::format("{} {}: {}\n", verb, printable(held->placement), printable(held->name)));
+  };
+  if (text && (action.kind == ActionKind::Create || action.kind == ActionKind::Adopt)) {
+    line("created");
+  } else if (text && action.kind == ActionKind::Remove) {
+    line("removing");
+  }
+  if (action.kind == ActionKind::Create) {
+    const auto seconds = result.seconds.count();
+    const auto rate = seconds > 0 ? static_cast<double>(action.size) / seconds : 0;
+    log(LogLevel::Info,
+        fmt::format("copied {}: {} in {:.1f} s, {}/s", action.name, human_size(action.size),
+                    seconds, human_size(static_cast<std::uint64_t>(rate))));
+  } else {
+    log(LogLevel::Debug,
+        fmt::format("{} {}: {}", streamsync::to_string(action.kind), action.name, action.reason));
+  }
+}
+
+std::string Console::total_line() const {
+  auto done = finished_bytes_;
+  for (const auto& [action, shown] : running_) {
+    done += shown.bytes;
+  }
+  const auto seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+  const auto rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+  const auto left = rate > 0 && total_ > done ? static_cast<double>(total_ - done) / rate : 0;
+  return fmt::format("{} {} of {}, {}/s, {:.0f} s left", bar(done, total_), human_size(done),
+                     human_size(total_), human_size(static_cast<std::uint64_t>(rate)), left);
+}
+
+void Console::draw() {
+  erase();
+  const auto width = terminal_width();
+  std::string text;
+  for (const auto& [action, shown] : running_) {
+    text += left_of(fmt::format("{} {:>9} {}", bar(shown.bytes, shown.size),
+                                human_size(shown.bytes), printable(shown.name)),
+                    width) +
+            "\n";
+  }
+  text += left_of(total_line(), width) + "\n";
+  put(stderr, text);
+  drawn_lines_ = running_.size() + 1;
+  drawn_ = Clock::now();
+}
+
+void Console::erase() {
+  if (drawn_lines_ > 0) {
+    // Up to the first line of the bars, and clear to the end of the screen (ECMA-48 CPL, ED).
+    put(stderr, fmt::format("\x1b[{}F\x1b[J", drawn_lines_));
+    drawn_lines_ = 0;
+  }
+}
+
+}  // namespace streamsync

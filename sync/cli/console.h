@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "sync/observer.h"
+
+namespace streamsync {
+
+enum class LogLevel { Error, Warning, Info, Debug, Trace };
+enum class LogFormat { Text, Json };
+enum class ProgressMode { Auto, Always, Never };
+enum class OutputFormat { Text, Json };
+
+/// The human side of a run (`cli.md` §1): log lines and progress on stderr, results on stdout. What
+/// comes from outside is printed without control characters. One thread.
+class Console final : public Observer {
+ public:
+  struct Options {
+    LogLevel level = LogLevel::Info;
+    LogFormat format = LogFormat::Text;
+    ProgressMode progress = ProgressMode::Auto;
+    OutputFormat output = OutputFormat::Text;
+  };
+  explicit Console(const Options& options);
+  ~Console() override;
+
+  void log(LogLevel level, std::string_view message);
+  void error(std::string_view message) { log(LogLevel::Error, message); }
+
+  void warn(std::string_view message) override { log(LogLevel::Warning, message); }
+  void starting(const Plan& plan) override;
+  void progress(const Action& action, std::uint64_t bytes) override;
+  void retrying(const Action& action, const Error& error, std::chrono::milliseconds wait) override;
+  void finished(const Action& action, const ActionResult& result) override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Bar {
+    std::string name;
+    std::uint64_t bytes = 0;
+    std::uint64_t size = 0;
+  };
+
+  void print_result(const Action& action, const ActionResult& result);
+  void draw();
+  void erase();
+  std::string total_line() const;
+
+  Options options_;
+  bool bars_ = false;
+  std::map<const Action*, Bar> running_;
+  std::uint64_t total_ = 0;
+  std::uint64_t finished_bytes_ = 0;
+  Clock::time_point started_{};
+  Clock::time_point drawn_{};
+  std::size_t drawn_lines_ = 0;
+};
+
+}  // namespace streamsync

@@ -1,0 +1,238 @@
+#include "sync/cli/destinations.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+#include <utility>
+
+#include "base/text.h"
+#include "directory/directory_target.h"
+#include "glance/glance_target.h"
+#include "swift/swift_target.h"
+
+namespace streamsync {
+namespace {
+
+constexpr std::string_view kImageService = "image";
+constexpr std::string_view kObjectStore = "object-store";
+constexpr std::string_view kDefaultPublication = "swift:simplestreams/data";
+
+// Upstream's place (`upstream-gss.md` §5.3).
+const std::filesystem::path kIdentityFile = "/etc/glance-simplestreams-sync/identity.yaml";
+
+// What upstream selects when an entry has no filters (§2.1).
+const std::vector<std::string> kImageFilters{"ftype~(disk1.img|disk.img)",
+                                             "arch~(x86_64|amd64|i386)"};
+
+std::optional<std::string> environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+}
+
+[[noreturn]] void refuse(const std::string& why) {
+  throw Error(ErrorKind::Config, Origin::Config, why);
+}
+
+// In this order: `cli.md` §3, end.
+Credentials find_credentials(const Config& config,
+                             const std::optional<std::filesystem::path>& identity_file) {
+  const auto cloud = config.cloud ? config.cloud : environment("OS_CLOUD");
+  if (cloud && !cloud->empty()) {
+    return credentials_from_cloud(*cloud, environment);
+  }
+  if (auto credentials = credentials_from_environment(environment)) {
+    return std::move(*credentials);
+  }
+  if (identity_file) {
+    return credentials_from_identity_file(*identity_file);
+  }
+  if (std::filesystem::exists(kIdentityFile)) {
+    return credentials_from_identity_file(kIdentityFile);
+  }
+  refuse(
+      "no credentials for the cloud: set 'cloud' to an entry of clouds.yaml, or OS_AUTH_URL and "
+      "the other OS_* variables, or name upstream's file with --identity FILE");
+}
+
+std::vector<std::string> find_regions(const Config& config, KeystoneSession& session) {
+  if (!config.regions.empty()) {
+    return config.regions;
+  }
+  if (session.credentials().region) {
+    return {*session.credentials().region};
+  }
+  auto regions = session.regions_of(kImageService);
+  if (regions.size() != 1) {
+    refuse(
+        fmt::format("the cloud has {} regions with an image service ({}): say which with "
+                    "'region' or 'regions'",
+                    regions.size(), fmt::join(regions, ", ")));
+  }
+  return regions;
+}
+
+// Upstream's str.format with nothing but {region} (`upstream-gss.md` §5.1).
+std::string fill_in(std::string text, const std::string& region) {
+  constexpr std::string_view kRegion = "{region}";
+  for (auto at = text.find(kRegion); at != std::string::npos;
+       at = text.find(kRegion, at + region.size())) {
+    text.replace(at, kRegion.size(), region);
+  }
+  if (text.empty() || text.find_first_of("{}/") != std::string::npos) {
+    refuse(fmt::format("content_id_template: '{}' may hold no field but {{region}}, and no '/'",
+                       text));
+  }
+  return text;
+}
+
+struct SwiftPlace {
+  std::string container, prefix;
+};
+
+SwiftPlace parse_swift_place(std::string_view text) {
+  text.remove_prefix(std::string_view("swift:").size());
+  const auto slash = text.find('/');
+  SwiftPlace place{std::string(text.substr(0, slash)),
+                   slash == std::string_view::npos ? "" : std::string(text.substr(slash + 1))};
+  while (place.prefix.ends_with('/')) {
+    place.prefix.pop_back();
+  }
+  if (place.container.empty()) {
+    refuse("publish: swift: needs a container, as in swift:simplestreams/data");
+  }
+  return place;
+}
+
+std::vector<std::string> publish_targets(const Config& config) {
+  if (config.publish) {
+    return *config.publish;
+  }
+  return config.use_swift ? std::vector<std::string>{std::string(kDefaultPublication)}
+                          : std::vector<std::string>{};
+}
+
+class CloudDestinations {
+ public:
+  CloudDestinations(const Config& config, KeystoneSession& session, DocumentCache& cache)
+      : config_(config), session_(session), cache_(cache) {}
+
+  std::vector<Destination> make() {
+    const auto regions = find_regions(config_, session_);
+    std::vector<Destination> destinations;
+    for (const auto& region : regions) {
+      destinations.push_back(make_region(region));
+    }
+    return destinations;
+  }
+
+ private:
+  Destination make_region(const std::string& region) {
+    ImagePolicy policy;
+    policy.content_id = fill_in(config_.content_id_template, region);
+    policy.name_prefix = config_.name_prefix;
+    policy.visibility = config_.visibility;
+    policy.custom_properties = config_.custom_properties;
+    policy.hypervisor_mapping = config_.hypervisor_mapping;
+
+    Destination destination;
+    destination.target = "glance";
+    destination.cloud = config_.cloud.value_or("");
+    destination.region = region;
+    destination.scope = CatalogScope::ImageDownloads;
+    destination.default_filters = kImageFilters;
+    destination.items =
+        std::make_unique<GlanceTarget>(session_, session_.endpoint(kImageService, region), policy);
+    add_publication(destination, policy.content_id);
+    return destination;
+  }
+
+  void add_publication(Destination& destination, const std::string& content_id) {
+    std::vector<std::unique_ptr<MetadataTarget>> stores;
+    for (const auto& target : publish_targets(config_)) {
+      if (!target.starts_with("swift:")) {
+        stores.push_back(std::make_unique<DirectoryTarget>(
+            target.starts_with("dir:") ? target.substr(4) : target));
+        require_own_store(target, content_id);
+        continue;
+      }
+      // Without an object store images are still synced (threats-and-faults.md F16).
+      try {
+        const auto endpoint = session_.endpoint(kObjectStore, destination.region);
+        require_own_store(endpoint.str() + target, content_id);
+        auto place = parse_swift_place(target);
+        stores.push_back(std::make_unique<SwiftTarget>(
+            session_, endpoint, std::move(place.container), std::move(place.prefix)));
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::NotFound) {
+          throw;
+        }
+        destination.publication_error = error;
+      }
+    }
+    const auto& endpoint =
+        config_.publish_endpoint ? *config_.publish_endpoint : session_.credentials().auth_url;
+    destination.publication = std::make_unique<ImageIdsPublication>(
+        ImageIdsStream{content_id, config_.cloud_name, destination.region, endpoint.redacted()},
+        std::move(stores), cache_);
+  }
+
+  // One published tree per region (`cli.md` §4.7).
+  void require_own_store(const std::string& store, const std::string& content_id) {
+    if (!stores_.insert(store + "\n" + content_id).second) {
+      refuse("content_id_template: two regions publish to one store; put {region} into it");
+    }
+  }
+
+  const Config& config_;
+  KeystoneSession& session_;
+  DocumentCache& cache_;
+  std::set<std::string> stores_;
+};
+
+Destination make_tree(const std::filesystem::path& root, std::size_t entry) {
+  Destination destination;
+  destination.target = root.string();
+  destination.scope = CatalogScope::Everything;
+  destination.entries = {entry};
+  auto tree = std::make_unique<DirectoryTarget>(root);
+  destination.publication = std::make_unique<OriginalDocuments>(*tree);
+  destination.items = std::move(tree);
+  return destination;
+}
+
+}  // namespace
+
+Destinations make_destinations(const Config& config,
+                               const std::optional<std::filesystem::path>& identity_file,
+                               DocumentCache& cache, std::stop_token stop) {
+  Destinations destinations;
+  if (config.to_glance()) {
+    auto credentials = find_credentials(config, identity_file);
+    HttpOptions http;
+    http.timeouts = config.timeouts;
+    http.tls = credentials.tls;
+    http.ca_file = credentials.ca_file;
+    http.user_agent = "streamsync";
+    http.origin = Origin::Target;
+    destinations.session =
+        std::make_unique<KeystoneSession>(std::move(credentials), http, config.retries, stop);
+    destinations.all = CloudDestinations(config, *destinations.session, cache).make();
+    for (auto& destination : destinations.all) {
+      for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
+        destination.entries.push_back(entry);
+      }
+    }
+  }
+  for (const auto& root : config.trees()) {
+    for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
+      const bool alone = config.mirrors.size() == 1;
+      destinations.all.push_back(
+          make_tree(alone ? root : root / config.mirrors[entry].name, entry));
+    }
+  }
+  return destinations;
+}
+
+}  // namespace streamsync

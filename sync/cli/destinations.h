@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "keystone/keystone_session.h"
+#include "sync/run.h"
+
+namespace streamsync {
+
+/// The destinations that a configuration names; the one place that knows concrete targets. The
+/// session must outlive them.
+struct Destinations {
+  std::unique_ptr<KeystoneSession> session;
+  std::vector<Destination> all;
+};
+
+/// Throws `Error{Config}` for what can't be meant, and the cloud's own errors when it can't be
+/// asked for its regions and endpoints.
+Destinations make_destinations(const Config& config,
+                               const std::optional<std::filesystem::path>& identity_file,
+                               DocumentCache& cache, std::stop_token stop);
+
+}  // namespace streamsync

@@ -1,0 +1,86 @@
+#include "sync/cli/options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/error.h"
+
+namespace streamsync {
+namespace {
+
+const std::filesystem::path kUbuntuKeyring = "/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg";
+
+std::optional<std::filesystem::path> directory_from(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value == '/' ? std::optional<std::filesystem::path>(value)
+                                           : std::nullopt;
+}
+
+// /var/lib for root, else by the XDG base directory specification.
+std::filesystem::path default_state_dir() {
+  if (geteuid() == 0) {
+    return "/var/lib/streamsync";
+  }
+  if (const auto state = directory_from("XDG_STATE_HOME")) {
+    return *state / "streamsync";
+  }
+  return directory_from("HOME").value_or("/tmp") / ".local/state/streamsync";
+}
+
+// Beside the binary, wherever it was installed to: bin/streamsync, share/streamsync/….
+std::filesystem::path installed_keyring() {
+  std::error_code unknown;
+  const auto binary = std::filesystem::read_symlink("/proc/self/exe", unknown);
+  return binary.parent_path().parent_path() / "share/streamsync/ubuntu-cloudimage-keyring.gpg";
+}
+
+}  // namespace
+
+ConfigDefaults config_defaults() {
+  return {default_state_dir(),
+          std::filesystem::exists(kUbuntuKeyring) ? kUbuntuKeyring : installed_keyring()};
+}
+
+void apply(const Options& options, MirrorEntry& entry) {
+  if (options.keyring) {
+    entry.keyring = *options.keyring;
+  }
+  if (options.max) {
+    entry.retention.max = options.max;
+  }
+  if (options.keep) {
+    entry.retention.keep = true;
+  }
+  if (options.path) {
+    entry.path = RelativePath::parse(*options.path);
+  }
+}
+
+Config effective_config(const Options& options) {
+  const auto defaults = config_defaults();
+  Config config = options.config ? load_config(*options.config, defaults)
+                                 : parse_config("", "(no configuration file)", defaults);
+  for (auto& entry : config.mirrors) {
+    apply(options, entry);
+  }
+  if (options.state_dir) {
+    config.state_dir = *options.state_dir;
+  }
+  if (options.jobs) {
+    config.jobs = *options.jobs;
+  }
+  if (options.max_delete) {
+    const auto cap = DeletionCap::parse(*options.max_delete);
+    if (!cap) {
+      throw Error(ErrorKind::Config, Origin::Config,
+                  fmt::format("--max-delete {}: is neither a number nor a share such as 50%",
+                              *options.max_delete));
+    }
+    config.max_delete = *cap;
+  }
+  return config;
+}
+
+}  // namespace streamsync

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sync/cli/console.h"
+#include "sync/config.h"
+
+namespace streamsync {
+
+/// What the command line says (`cli.md` §1). Values as they were typed; `effective_config` applies
+/// them to the configuration.
+struct Options {
+  std::optional<std::filesystem::path> config;
+  std::optional<std::filesystem::path> state_dir;
+  Console::Options console;
+  std::optional<std::size_t> jobs;
+
+  std::optional<std::filesystem::path> keyring;
+  std::optional<std::size_t> max;
+  bool keep = false;
+  std::optional<std::string> path;
+  bool no_verify = false;
+
+  std::optional<std::filesystem::path> identity;
+  std::vector<std::string> mirrors;
+  std::optional<std::filesystem::path> report;
+  std::optional<std::string> max_delete;
+  std::optional<std::filesystem::path> plan_file;  ///< of `plan --out` and `sync --plan`
+  bool dry_run = false;
+
+  std::string source;
+  std::vector<std::string> filters;
+  std::optional<std::string> index_filter;
+  std::optional<std::string> format;
+};
+
+ConfigDefaults config_defaults();
+/// The configuration file, or the defaults without one, with the command line's say over it.
+Config effective_config(const Options& options);
+/// The same say over one entry.
+void apply(const Options& options, MirrorEntry& entry);
+
+}  // namespace streamsync

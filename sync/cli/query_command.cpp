@@ -1,0 +1,145 @@
+#include <fmt/format.h>
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+
+#include <cstdio>
+
+#include "base/text.h"
+#include "filters/selection.h"
+#include "sync/catalog.h"
+#include "sync/cli/commands.h"
+#include "sync/entry_source.h"
+
+namespace streamsync {
+namespace {
+
+// What a template and the JSON form see: all that filters see, and where the item is.
+Tags flat_tags(const Item& item, const ProductsHead& head, const MirrorEntry& entry) {
+  Tags tags = head.tags;
+  for (const auto& [key, value] : item.tags) {
+    tags[key] = value;
+  }
+  if (item.path) {
+    tags["item_url"] = entry.bases.front().join(*item.path).redacted();
+  }
+  return tags;
+}
+
+// Python's %-style with names, as upstream's --output-format (`upstream-gss.md` §3.2).
+std::string fill_in(std::string_view format, const Tags& tags, Console& console) {
+  std::string result;
+  for (std::size_t at = 0; at < format.size();) {
+    const auto open = format.find("%(", at);
+    const auto close = open == std::string_view::npos ? open : format.find(")s", open);
+    if (close == std::string_view::npos) {
+      result += format.substr(at);
+      break;
+    }
+    result += format.substr(at, open - at);
+    const auto key = format.substr(open + 2, close - open - 2);
+    if (!tags.contains(key)) {
+      console.warn(fmt::format("--format: {} has no tag '{}'", tag(tags, "item_name"), key));
+    }
+    result += printable(tag(tags, key));
+    at = close + 2;
+  }
+  return result;
+}
+
+std::string line_of(const Item& item) {
+  return fmt::format("{}\t{}\t{}\t{}\t{}\t{}", printable(item.key.content_id),
+                     printable(item.key.product), printable(item.key.version),
+                     printable(item.key.item), printable(tag(item.tags, "size")),
+                     item.path ? item.path->str() : "");
+}
+
+class QueryOutput {
+ public:
+  QueryOutput(const Options& options, const MirrorEntry& entry, Console& console)
+      : options_(options), entry_(entry), console_(console) {
+    json_.SetIndent(' ', 2);
+    json_.StartArray();
+  }
+
+  void add(const Selection& selection) {
+    for (const auto& product : selection.products) {
+      for (const auto& version : product.versions) {
+        for (const auto& item : version.items) {
+          add(item, selection.head);
+        }
+      }
+    }
+  }
+
+  void finish() {
+    json_.EndArray();
+    if (options_.console.output == OutputFormat::Json) {
+      fmt::print("{}\n", std::string_view(buffer_.GetString(), buffer_.GetSize()));
+    }
+  }
+
+ private:
+  void add(const Item& item, const ProductsHead& head) {
+    if (options_.console.output == OutputFormat::Json) {
+      json_.StartObject();
+      for (const auto& [key, value] : flat_tags(item, head, entry_)) {
+        json_.Key(key);
+        json_.String(value);
+      }
+      json_.EndObject();
+    } else if (options_.format) {
+      fmt::print("{}\n", fill_in(*options_.format, flat_tags(item, head, entry_), console_));
+    } else {
+      fmt::print("{}\n", line_of(item));
+    }
+  }
+
+  const Options& options_;
+  const MirrorEntry& entry_;
+  Console& console_;
+  rapidjson::StringBuffer buffer_;
+  rapidjson::PrettyWriter<rapidjson::StringBuffer> json_{buffer_};
+};
+
+}  // namespace
+
+ExitStatus query_command(const Options& options, Console& console, const Interrupts& interrupts) {
+  if (options.no_verify) {
+    console.warn("--no-verify: signatures are not checked in this run");
+  }
+  MirrorEntry entry = entry_for(options.source, config_defaults());
+  apply(options, entry);
+  const auto filters = FilterSet::parse(options.filters);
+  const Config config;
+  const EntrySource source(entry, config, interrupts.token());
+
+  NoCache cache;
+  CatalogReader reader{.trust = trust_policy_of(
+                           entry, options.no_verify ? Verification::Off : Verification::Required),
+                       .scope = CatalogScope::Everything,
+                       .index_filter = nullptr,
+                       .retries = config.retries,
+                       .stop = interrupts.token(),
+                       .cache = cache};
+  if (options.index_filter) {
+    reader.index_filter = [filter = Filter::parse(*options.index_filter)](const Tags& tags) {
+      return filter.matches(lookup(tags, {}));
+    };
+  }
+  const Catalog catalog = reader.read(source.bases(), entry.path);
+
+  QueryOutput output(options, entry, console);
+  for (const auto& document : catalog.documents) {
+    if (document.holds_products) {
+      output.add(select(document.text, source.bases()[catalog.base]->describe(document.path),
+                        filters, entry.retention.max));
+    }
+  }
+  output.finish();
+  for (const auto& url : catalog.missing) {
+    console.error(fmt::format("{}: is named by the index but does not exist; ask the mirror", url));
+  }
+  return catalog.missing.empty() ? ExitStatus::Done : ExitStatus::SourceUnavailable;
+}
+
+}  // namespace streamsync

@@ -1,0 +1,99 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "base/io/root_directory.h"
+#include "sync/cli/commands.h"
+#include "sync/cli/destinations.h"
+#include "sync/run.h"
+#include "sync/state_directory.h"
+
+namespace streamsync {
+namespace {
+
+void write_file(const std::filesystem::path& file, std::string_view content) {
+  const auto whole = std::filesystem::absolute(file);
+  RootDirectory(whole.parent_path()).write(whole.filename().string(), content);
+}
+
+RunRequest request_of(const Options& options, RunMode mode) {
+  RunRequest request;
+  request.mode = mode;
+  request.command = mode == RunMode::Plan ? "plan" : "sync";
+  request.mirrors = options.mirrors;
+  request.verification = options.no_verify ? Verification::Off : Verification::Required;
+  return request;
+}
+
+void warn_of_no_verify(const Options& options, Console& console) {
+  if (options.no_verify) {
+    console.warn("--no-verify: signatures are not checked in this run");
+  }
+}
+
+RunReport run(const Options& options, Console& console, const Interrupts& interrupts, RunMode mode,
+              const Config& config, DocumentCache& cache) {
+  auto destinations = make_destinations(config, options.identity, cache, interrupts.token());
+  Run run(config, std::move(destinations.all), cache, console, interrupts.token());
+  return run.execute(request_of(options, mode));
+}
+
+ExitStatus conclude(const RunReport& report, Console& console) {
+  const auto status = report.exit_status();
+  if (status != ExitStatus::Done) {
+    console.error(report.verdict());
+  }
+  return status;
+}
+
+RunReport make_plan_report(const Options& options, Console& console, const Interrupts& interrupts,
+                           const Config& config) {
+  // Planning writes nothing, so it makes no state directory and takes no lock either.
+  if (!std::filesystem::is_directory(config.state_dir)) {
+    NoCache cache;
+    return run(options, console, interrupts, RunMode::Plan, config, cache);
+  }
+  StateDirectory state(config.state_dir);
+  ReadOnlyCache cache(state);
+  return run(options, console, interrupts, RunMode::Plan, config, cache);
+}
+
+}  // namespace
+
+ExitStatus plan_command(const Options& options, Console& console, const Interrupts& interrupts) {
+  warn_of_no_verify(options, console);
+  const Config config = effective_config(options);
+  const RunReport report = make_plan_report(options, console, interrupts, config);
+  if (options.console.output == OutputFormat::Json) {
+    fmt::print("{}", to_json(report));
+  } else {
+    fmt::print("{}", to_text(report));
+  }
+  if (options.report) {
+    write_file(*options.report, to_json(report));
+  }
+  return conclude(report, console);
+}
+
+ExitStatus sync_command(const Options& options, Console& console, const Interrupts& interrupts) {
+  if (options.dry_run) {
+    return plan_command(options, console, interrupts);
+  }
+  warn_of_no_verify(options, console);
+  const Config config = effective_config(options);
+  StateDirectory state(config.state_dir);
+  const auto lock = state.lock();
+  const RunReport report = run(options, console, interrupts, RunMode::Sync, config, state);
+  const auto json = to_json(report);
+  state.record_run(json);
+  if (options.report) {
+    write_file(*options.report, json);
+  }
+  if (options.console.output == OutputFormat::Json) {
+    fmt::print("{}", json);
+  }
+  return conclude(report, console);
+}
+
+}  // namespace streamsync

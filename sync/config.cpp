@@ -1,0 +1,465 @@
+#include "sync/config.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+
+#include "base/text.h"
+#include "filters/item_filter.h"
+#include "sync/yaml_map.h"
+
+namespace streamsync {
+namespace {
+
+constexpr std::string_view kUserAgent = "streamsync";
+constexpr std::size_t kDefaultReleases = 4;
+
+std::chrono::seconds duration(YamlMap& map, const std::string& key, std::chrono::seconds fallback) {
+  const auto text = map.text(key);
+  if (!text) {
+    return fallback;
+  }
+  const auto value = parse_duration(*text);
+  if (!value) {
+    map.fail(key, fmt::format("'{}' is not a duration such as 90s, 15m, 2h or 7d", *text));
+  }
+  return *value;
+}
+
+Url url(YamlMap& map, const std::string& key, const std::string& text) {
+  try {
+    return Url::parse(text);
+  } catch (const Error& error) {
+    map.fail(key, error.what());
+  }
+}
+
+// What later versions do; until then a value that asks for it is an error, not a silent no.
+void refuse_unsupported(YamlMap& map) {
+  const auto refuse = [&map](const char* key) {
+    map.fail(key, "is not supported by this version of streamsync; take it out");
+  };
+  for (const char* key : {"clouds", "signing_key", "max_age", "limit_rate", "modify_hook"}) {
+    if (map.find(key)) {
+      refuse(key);
+    }
+  }
+  for (const char* key : {"register_endpoint", "image_import_conversion", "set_latest_property"}) {
+    if (map.boolean(key).value_or(false)) {
+      refuse(key);
+    }
+  }
+  // Upstream's charm writes /bin/true when there is no hook (`upstream-gss.md` §5.2).
+  if (map.text("modify_hook_scripts").value_or("/bin/true") != "/bin/true") {
+    refuse("modify_hook_scripts");
+  }
+  if (const auto grace = map.text("grace"); grace && *grace != "0" && *grace != "0s") {
+    refuse("grace");
+  }
+  if (map.text("metadata").value_or("original") != "original") {
+    refuse("metadata");
+  }
+}
+
+// Accepted and without effect, as upstream: `upstream-gss.md` §2.4 and §5.3. `frequency` and the
+// two for hooks speak to commands that read the same file.
+void accept_without_effect(YamlMap& map) {
+  for (const char* key :
+       {"ignore_proxy_for_object_store", "frequency", "run", "import_timeout", "scratch_dir"}) {
+    map.find(key);
+  }
+}
+
+Tags custom_properties(YamlMap& map) {
+  const std::string key = "custom_properties";
+  const auto node = map.find(key);
+  Tags result;
+  if (!node) {
+    return result;
+  }
+  if (node->IsMap()) {
+    for (const auto& pair : *node) {
+      if (!pair.second.IsScalar()) {
+        map.fail(key, fmt::format("{} needs one value", pair.first.Scalar()));
+      }
+      result[pair.first.Scalar()] = pair.second.Scalar();
+    }
+    return result;
+  }
+  std::vector<std::string> pairs;
+  if (node->IsScalar()) {
+    // The charm's form: separated by blanks, so that values can't hold any.
+    for (const auto part : split(node->Scalar(), ' ')) {
+      if (!trimmed(part).empty()) {
+        pairs.emplace_back(trimmed(part));
+      }
+    }
+  } else {
+    pairs = map.texts(key).value_or(std::vector<std::string>{});
+  }
+  for (const auto& pair : pairs) {
+    const auto equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      map.fail(key, fmt::format("'{}' is not KEY=VALUE", pair));
+    }
+    result[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  return result;
+}
+
+// "URL of a document when it ends in streams/v1/<file>.(s)json" (`upstream-gss.md` §2.4).
+struct Location {
+  std::string base;
+  std::string path = "streams/v1/index.sjson";
+};
+
+Location split_document_url(std::string_view text) {
+  Location location;
+  const auto at = text.rfind("streams/v1/");
+  const bool is_document = text.ends_with(".sjson") || text.ends_with(".json");
+  if (at != std::string_view::npos && is_document && (at == 0 || text[at - 1] == '/')) {
+    location.base = at == 0 ? "." : std::string(text.substr(0, at));
+    location.path = std::string(text.substr(at));
+  } else {
+    location.base = std::string(text);
+  }
+  return location;
+}
+
+// host + path, so that messages and tree roots can be told apart:
+// "cloud-images.ubuntu.com-releases".
+std::string name_from(const Url& url) {
+  std::string name;
+  for (const char c : url.host() + url.path()) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       c == '.' || c == '_';
+    if (plain) {
+      name += c;
+    } else if (!name.empty() && name.back() != '-') {
+      name += '-';
+    }
+  }
+  while (!name.empty() && (name.back() == '-' || name.back() == '.')) {
+    name.pop_back();
+  }
+  while (!name.empty() && name.front() == '.') {
+    name.erase(0, 1);
+  }
+  return name.empty() ? "source" : name;
+}
+
+// What an entry may also say at the top, for all entries.
+struct EntryDefaults {
+  std::filesystem::path keyring;
+  std::optional<std::filesystem::path> ca_file;
+  std::optional<std::string> proxy;
+  std::string user_agent{kUserAgent};
+};
+
+void read_common(YamlMap& map, EntryDefaults& common) {
+  if (const auto keyring = map.text("keyring_path")) {
+    common.keyring = *keyring;
+  }
+  if (const auto ca_file = map.text("ca_file")) {
+    common.ca_file = *ca_file;
+  }
+  if (const auto proxy = map.text("proxy")) {
+    common.proxy = *proxy;
+  }
+  if (const auto agent = map.text("user_agent")) {
+    common.user_agent = *agent;
+  }
+}
+
+MirrorEntry entry_with(const EntryDefaults& common) {
+  MirrorEntry entry;
+  entry.keyring = common.keyring;
+  entry.ca_file = common.ca_file;
+  entry.proxy = common.proxy;
+  entry.user_agent = common.user_agent;
+  return entry;
+}
+
+void read_location(YamlMap& map, MirrorEntry& entry) {
+  const auto text = map.text("url");
+  if (!text) {
+    map.fail("url", "is missing in this entry of mirror_list");
+  }
+  auto location = split_document_url(*text);
+  if (const auto path = map.text("path")) {
+    location = {*text, *path};
+  }
+  entry.bases.push_back(url(map, "url", location.base));
+  for (const auto& mirror : map.texts("mirrors").value_or(std::vector<std::string>{})) {
+    entry.bases.push_back(url(map, "mirrors", mirror));
+  }
+  try {
+    entry.path = RelativePath::parse(location.path);
+  } catch (const Error& error) {
+    map.fail("path", error.what());
+  }
+}
+
+void read_selection(YamlMap& map, MirrorEntry& entry) {
+  if (const auto max = map.number("max")) {
+    entry.retention.max = static_cast<std::size_t>(*max);
+  }
+  entry.retention.keep = map.boolean("keep").value_or(true);
+  entry.remove_vanished = map.boolean("remove_vanished").value_or(false);
+  entry.item_filters = map.texts("item_filters").value_or(std::vector<std::string>{});
+  try {
+    FilterSet::parse(entry.item_filters);
+  } catch (const Error& error) {
+    map.fail("item_filters", error.what());
+  }
+}
+
+void read_trust(YamlMap& map, MirrorEntry& entry) {
+  entry.allow_unsigned = map.boolean("allow_unsigned").value_or(false);
+  entry.signatures.pinned_fingerprints =
+      map.texts("pinned_fingerprints").value_or(std::vector<std::string>{});
+  if (const auto threshold = map.number("signature_threshold")) {
+    if (*threshold == 0) {
+      map.fail("signature_threshold", "must be 1 or more; see allow_unsigned");
+    }
+    entry.signatures.threshold = static_cast<unsigned>(*threshold);
+  }
+  if (map.boolean("insecure").value_or(false)) {
+    entry.tls = TlsVerification::Off;
+  }
+  if (map.find("max_age")) {
+    map.fail("max_age", "is not supported by this version of streamsync; take it out");
+  }
+  if (map.find("modify_hook")) {
+    map.fail("modify_hook", "is not supported by this version of streamsync; take it out");
+  }
+}
+
+MirrorEntry read_entry(YamlMap map, EntryDefaults common) {
+  map.find("name_prefix");  // of no effect in an entry: `upstream-gss.md` §2.4
+  read_common(map, common);
+  MirrorEntry entry = entry_with(common);
+  read_location(map, entry);
+  read_selection(map, entry);
+  read_trust(map, entry);
+  entry.name = map.text("name").value_or(name_from(entry.bases.front()));
+  map.refuse_unknown();
+  return entry;
+}
+
+MirrorEntry default_entry(const EntryDefaults& common) {
+  MirrorEntry entry = entry_with(common);
+  entry.bases.push_back(Url::parse("http://cloud-images.ubuntu.com/releases/"));
+  entry.name = name_from(entry.bases.front());
+  entry.retention.max = 1;
+  entry.item_filters = {"release_title~LTS", "arch=amd64", "ftype~^(disk1.img|disk.img)$"};
+  entry.newest_releases = kDefaultReleases;
+  return entry;
+}
+
+std::vector<MirrorEntry> read_mirror_list(YamlMap& map, const EntryDefaults& common) {
+  const auto given = map.find("mirror_list");
+  if (!given) {
+    return {default_entry(common)};
+  }
+  YAML::Node list = *given;
+  int offset = map.line_of(list) - 1;
+  if (list.IsScalar()) {
+    list = parse_yaml(list.Scalar(), map.file(), offset);
+  } else {
+    offset = map.line_of(list) - 1 - std::max(list.Mark().line, 0);
+  }
+  if (!list.IsSequence()) {
+    map.fail("mirror_list", "a list of mirrors is expected");
+  }
+  std::vector<MirrorEntry> entries;
+  for (const YAML::Node& node : list) {
+    auto entry = read_entry(YamlMap(node, map.file(), offset), common);
+    const auto same = std::count_if(entries.begin(), entries.end(), [&entry](const auto& other) {
+      return other.name == entry.name || other.name.starts_with(entry.name + "#");
+    });
+    if (same > 0) {
+      entry.name += fmt::format("#{}", same + 1);
+    }
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+void read_images(YamlMap& map, Config& config) {
+  config.name_prefix = map.text("name_prefix").value_or(config.name_prefix);
+  config.content_id_template = map.text("content_id_template").value_or(config.content_id_template);
+  config.cloud_name = map.text("cloud_name").value_or(config.cloud_name);
+  config.visibility = map.text("visibility").value_or(config.visibility);
+  constexpr std::array kVisibilities{"public", "private", "community", "shared"};
+  if (std::find(kVisibilities.begin(), kVisibilities.end(), config.visibility) ==
+      kVisibilities.end()) {
+    map.fail("visibility", "must be public, private, community or shared");
+  }
+  config.custom_properties = custom_properties(map);
+  config.hypervisor_mapping = map.boolean("hypervisor_mapping").value_or(false);
+  config.cloud = map.text("cloud");
+  if (const auto region = map.text("region")) {
+    config.regions = {*region};
+  }
+  if (const auto regions = map.texts("regions")) {
+    if (!config.regions.empty()) {
+      map.fail("regions", "say either region or regions");
+    }
+    config.regions = *regions;
+  }
+  if (const auto endpoint = map.text("publish_endpoint")) {
+    config.publish_endpoint = url(map, "publish_endpoint", *endpoint);
+  }
+}
+
+void read_targets(YamlMap& map, Config& config) {
+  config.images = map.texts("images").value_or(config.images);
+  for (const auto& target : config.images) {
+    if (target.starts_with("swift:") || target.starts_with("s3:")) {
+      map.fail("images", fmt::format("{}: item bytes can go to glance or to a directory", target));
+    }
+  }
+  config.use_swift = map.boolean("use_swift").value_or(true);
+  config.publish = map.texts("publish");
+  for (const auto& target : config.publish.value_or(std::vector<std::string>{})) {
+    if (target.starts_with("s3:")) {
+      map.fail("publish", fmt::format("{}: metadata can go to swift: or to a directory", target));
+    }
+  }
+}
+
+void read_limits(YamlMap& map, Config& config) {
+  if (const auto cap = map.text("max_delete")) {
+    const auto value = DeletionCap::parse(*cap);
+    if (!value) {
+      map.fail("max_delete", fmt::format("'{}' is neither a number nor a share such as 50%", *cap));
+    }
+    config.max_delete = *value;
+  }
+  if (const auto size = map.text("max_document")) {
+    const auto value = parse_size(*size);
+    if (!value) {
+      map.fail("max_document", fmt::format("'{}' is not a size such as 64K, 10M or 4G", *size));
+    }
+    config.max_document = *value;
+  }
+  if (const auto jobs = map.number("jobs")) {
+    if (*jobs == 0 || *jobs > 64) {
+      map.fail("jobs", "must be between 1 and 64");
+    }
+    config.jobs = static_cast<std::size_t>(*jobs);
+  }
+  if (auto timeouts = map.map("timeouts")) {
+    config.timeouts.connect = duration(*timeouts, "connect", config.timeouts.connect);
+    config.timeouts.first_byte = duration(*timeouts, "first_byte", config.timeouts.first_byte);
+    config.timeouts.stall = duration(*timeouts, "stall", config.timeouts.stall);
+    if (timeouts->text("run").value_or("none") != "none") {
+      timeouts->fail("run", "is not supported by this version of streamsync; take it out");
+    }
+    timeouts->refuse_unknown();
+  }
+  if (auto retries = map.map("retries")) {
+    if (const auto attempts = retries->number("attempts")) {
+      config.retries.attempts = static_cast<unsigned>(std::clamp<std::uint64_t>(*attempts, 1, 100));
+    }
+    config.retries.max_wait = duration(*retries, "max_wait", config.retries.max_wait);
+    config.retries.budget = duration(*retries, "budget", config.retries.budget);
+    retries->refuse_unknown();
+  }
+}
+
+YAML::Node below_charm_name(const YAML::Node& root) {
+  // What `juju config --file` takes: one key, the charm's name.
+  const YAML::Node& document = root;
+  if (document.IsMap() && document.size() == 1 &&
+      document["glance-simplestreams-sync"].IsDefined()) {
+    return document["glance-simplestreams-sync"];
+  }
+  return root;
+}
+
+}  // namespace
+
+std::optional<DeletionCap> DeletionCap::parse(std::string_view text) {
+  DeletionCap cap;
+  cap.unit = Unit::Versions;
+  if (text.ends_with('%')) {
+    cap.unit = Unit::Percent;
+    text.remove_suffix(1);
+  }
+  const auto limit = parse_decimal(text);
+  if (!limit || (cap.unit == Unit::Percent && *limit > 100)) {
+    return std::nullopt;
+  }
+  cap.limit = *limit;
+  return cap;
+}
+
+bool Config::to_glance() const {
+  return std::find(images.begin(), images.end(), "glance") != images.end();
+}
+
+std::vector<std::filesystem::path> Config::trees() const {
+  std::vector<std::filesystem::path> roots;
+  for (const auto& target : images) {
+    if (target != "glance") {
+      roots.emplace_back(target.starts_with("dir:") ? target.substr(4) : target);
+    }
+  }
+  return roots;
+}
+
+Config parse_config(const std::string& text, const std::string& file,
+                    const ConfigDefaults& defaults) {
+  const YAML::Node root = below_charm_name(parse_yaml(text, file));
+  Config config;
+  EntryDefaults common;
+  common.keyring = defaults.keyring;
+  config.state_dir = defaults.state_dir;
+  if (root.IsNull()) {
+    config.mirrors = {default_entry(common)};
+    return config;
+  }
+  YamlMap map(root, file);
+  read_common(map, common);
+  config.mirrors = read_mirror_list(map, common);
+  read_images(map, config);
+  read_targets(map, config);
+  read_limits(map, config);
+  if (const auto state_dir = map.text("state_dir")) {
+    config.state_dir = *state_dir;
+  }
+  refuse_unsupported(map);
+  accept_without_effect(map);
+  map.refuse_unknown();
+  return config;
+}
+
+Config load_config(const std::filesystem::path& file, const ConfigDefaults& defaults) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) {
+    throw Error(ErrorKind::Config, Origin::Config,
+                fmt::format("{}: can't be read: {}; name the configuration with -c FILE",
+                            file.string(), std::generic_category().message(errno)));
+  }
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  return parse_config(text, file.string(), defaults);
+}
+
+MirrorEntry entry_for(std::string_view source, const ConfigDefaults& defaults) {
+  EntryDefaults common;
+  common.keyring = defaults.keyring;
+  MirrorEntry entry = entry_with(common);
+  const auto location = split_document_url(source);
+  entry.bases.push_back(Url::parse(location.base));
+  entry.path = RelativePath::parse(location.path);
+  entry.name = name_from(entry.bases.front());
+  return entry;
+}
+
+}  // namespace streamsync

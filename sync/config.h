@@ -1,0 +1,97 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/crypto/openpgp.h"
+#include "base/http/http_client.h"
+#include "base/http/retry.h"
+#include "base/http/url.h"
+#include "base/relative_path.h"
+#include "filters/retention.h"
+#include "streams/tags.h"
+
+namespace streamsync {
+
+/// One entry of the mirror_list (`cli.md` §3).
+struct MirrorEntry {
+  std::string name;
+  std::vector<Url> bases;  ///< `url`, then `mirrors`
+  RelativePath path = RelativePath::parse("streams/v1/index.sjson");
+  RetentionPolicy retention;
+  std::vector<std::string> item_filters;
+  std::optional<std::size_t> newest_releases;  ///< of the default entry: how many LTS releases
+  std::filesystem::path keyring;
+  SignaturePolicy signatures;
+  bool allow_unsigned = false;
+  bool remove_vanished = false;
+  std::optional<std::filesystem::path> ca_file;
+  std::optional<std::string> proxy;
+  std::string user_agent;
+  TlsVerification tls = TlsVerification::Required;
+};
+
+/// `max_delete`: a number of versions, or a share of what an entry holds.
+struct DeletionCap {
+  std::uint64_t limit = 50;
+  enum class Unit { Percent, Versions } unit = Unit::Percent;
+  static std::optional<DeletionCap> parse(std::string_view text);
+};
+
+/// The effective configuration. Keys and defaults: `cli.md` §3.
+struct Config {
+  std::vector<MirrorEntry> mirrors;
+  std::vector<std::string> images{"glance"};
+  std::optional<std::vector<std::string>> publish;
+  bool use_swift = true;
+
+  std::string name_prefix = "auto-sync/";
+  std::string content_id_template = "auto.sync";
+  std::string cloud_name = "glance-simplestreams-sync-openstack";
+  std::string visibility = "public";
+  Tags custom_properties;
+  bool hypervisor_mapping = false;
+  std::vector<std::string> regions;
+  std::optional<std::string> cloud;
+  std::optional<Url> publish_endpoint;
+
+  DeletionCap max_delete;
+  std::uint64_t max_document = std::uint64_t{512} << 20;
+  std::size_t jobs = 4;
+  HttpTimeouts timeouts;
+  RetryPolicy retries;
+  std::filesystem::path state_dir;
+
+  bool to_glance() const;
+  /// Roots of the tree targets among `images`.
+  std::vector<std::filesystem::path> trees() const;
+};
+
+/// What a configuration may not say for itself.
+struct ConfigDefaults {
+  std::filesystem::path state_dir;
+  /// Upstream's keyring where it exists, else the copy that streamsync installs.
+  std::filesystem::path keyring;
+};
+
+/// Reads upstream's mirrors.yaml, with our keys, or what `juju config --file` takes. Throws
+/// `Error{Config, Config}`: file, line, key, and the nearest known key for an unknown one.
+Config load_config(const std::filesystem::path& file, const ConfigDefaults& defaults);
+Config parse_config(const std::string& text, const std::string& file,
+                    const ConfigDefaults& defaults);
+
+/// An entry for a source named on the command line: base URL or URL of a document.
+MirrorEntry entry_for(std::string_view source, const ConfigDefaults& defaults);
+
+/// The effective configuration as YAML, URLs without secrets.
+std::string show_config(const Config& config);
+/// A commented example.
+std::string_view example_config();
+
+}  // namespace streamsync

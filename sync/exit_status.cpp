@@ -1,0 +1,60 @@
+#include "sync/exit_status.h"
+
+#include <array>
+
+namespace streamsync {
+
+ExitStatus exit_status_of(const Error& error) noexcept {
+  switch (error.kind()) {
+    case ErrorKind::Config:
+      return ExitStatus::Usage;
+    case ErrorKind::Untrusted:
+    case ErrorKind::Malformed:
+      return ExitStatus::Refused;
+    case ErrorKind::NoRoom:
+      return ExitStatus::NoRoom;
+    case ErrorKind::Guard:
+      return ExitStatus::Guard;
+    case ErrorKind::Busy:
+      return ExitStatus::Busy;
+    case ErrorKind::Transient:
+    case ErrorKind::RateLimited:
+    case ErrorKind::NotFound:
+    case ErrorKind::Denied:
+    case ErrorKind::Conflict:
+    case ErrorKind::Corrupt:
+    case ErrorKind::Protocol:
+      return error.origin() == Origin::Source ? ExitStatus::SourceUnavailable
+                                              : ExitStatus::TargetUnavailable;
+  }
+  return ExitStatus::ItemsFailed;
+}
+
+ExitStatus exit_status_of_item(const Error& error) noexcept {
+  // An unusable item, one held back and bytes that do not match concern that item alone.
+  if (error.kind() == ErrorKind::Malformed || error.kind() == ErrorKind::Conflict ||
+      error.kind() == ErrorKind::Corrupt) {
+    return ExitStatus::ItemsFailed;
+  }
+  const auto status = exit_status_of(error);
+  return status == ExitStatus::SourceUnavailable ? ExitStatus::ItemsFailed : status;
+}
+
+ExitStatus gravest(const std::set<ExitStatus>& found) noexcept {
+  constexpr std::array kOrder{ExitStatus::Usage,
+                              ExitStatus::Busy,
+                              ExitStatus::Refused,
+                              ExitStatus::Guard,
+                              ExitStatus::TargetUnavailable,
+                              ExitStatus::NoRoom,
+                              ExitStatus::SourceUnavailable,
+                              ExitStatus::ItemsFailed};
+  for (const auto status : kOrder) {
+    if (found.contains(status)) {
+      return status;
+    }
+  }
+  return ExitStatus::Done;
+}
+
+}  // namespace streamsync

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <set>
+
+#include "base/error.h"
+
+namespace streamsync {
+
+/// `cli.md` §2: one status per reaction it asks of the operator.
+enum class ExitStatus {
+  Done = 0,
+  ItemsFailed = 1,
+  Usage = 2,
+  Refused = 3,
+  SourceUnavailable = 4,
+  TargetUnavailable = 5,
+  NoRoom = 6,
+  Busy = 7,
+  Guard = 8,
+};
+
+/// What an error means for the process when it ends a run, an entry or a destination.
+ExitStatus exit_status_of(const Error& error) noexcept;
+
+/// What an item's error means: an item that only its source can't give fails alone (1).
+ExitStatus exit_status_of_item(const Error& error) noexcept;
+
+/// The first that applies of 3, 8, 5, 6, 4, 1; Usage and Busy before all.
+ExitStatus gravest(const std::set<ExitStatus>& found) noexcept;
+
+}  // namespace streamsync

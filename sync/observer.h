@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "sync/plan.h"
+
+namespace streamsync {
+
+enum class ActionStatus { Planned, Done, Failed, Withheld };
+
+/// What became of an action.
+struct ActionResult {
+  ActionStatus status = ActionStatus::Planned;
+  std::optional<Error> error;
+  std::string withheld_because;  ///< of a Remove that was not done on purpose
+  std::optional<Held> held;      ///< Create, Adopt: what the target holds now
+  std::chrono::duration<double> seconds{0};
+};
+
+/// Hears what a run does. All calls come from the thread that runs it.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void warn(std::string_view message) = 0;
+  virtual void starting(const Plan& plan) = 0;
+  /// `bytes` of the action's source have arrived so far, in this try.
+  virtual void progress(const Action& action, std::uint64_t bytes) = 0;
+  virtual void retrying(const Action& action, const Error& error,
+                        std::chrono::milliseconds wait) = 0;
+  /// In plan order, each as soon as it and all before it are done (`cli.md` §1).
+  virtual void finished(const Action& action, const ActionResult& result) = 0;
+};
+
+}  // namespace streamsync

@@ -1,0 +1,394 @@
+#include "sync/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace streamsync {
+namespace {
+
+using VersionNames = std::set<std::string, std::less<>>;
+
+struct ProductKey {
+  std::string content_id;
+  std::string product;
+  auto operator<=>(const ProductKey&) const = default;
+};
+
+ProductKey product_of(const ItemKey& key) { return {key.content_id, key.product}; }
+
+bool is_complete(const Held& held) { return held.state != HeldState::Incomplete; }
+
+// Of several that hold one address the one to keep comes first: the furthest, then the oldest name.
+bool better(const Held* one, const Held* other) {
+  return std::pair(one->state, one->placement) < std::pair(other->state, other->placement);
+}
+
+// What the entries together say about one product.
+struct ProductVerdict {
+  bool selected = false;  ///< some entry's source has it, and it passes the filters
+  bool vanished_goes = false;
+  VersionNames at_source;
+  VersionNames wanted;
+  std::set<std::string> wanted_held;   ///< placements that some entry wants to stay
+  std::set<std::string> claimed_held;  ///< placements that pass some entry's filters
+};
+
+class Planner {
+ public:
+  Planner(const PlanInput& input, const std::function<std::string(const Item&)>& name_of)
+      : input_(input), name_of_(name_of) {
+    for (const auto& held : input.inventory) {
+      by_address_[held.item.key].push_back(&held);
+      by_product_[product_of(held.item.key)].push_back(&held);
+    }
+    for (auto& [key, copies] : by_address_) {
+      std::sort(copies.begin(), copies.end(), better);
+    }
+  }
+
+  Plan make() {
+    for (const auto& entry : input_.entries) {
+      for (const auto& selection : entry.selections) {
+        judge(entry, selection);
+      }
+    }
+    refuse_conflicting_digests();
+    for (const auto* wanted : wanted_in_order_) {
+      plan_wanted(*wanted);
+    }
+    plan_held();
+    return std::move(plan_);
+  }
+
+ private:
+  struct Wanted {
+    const Item* item;
+    std::size_t entry;
+  };
+
+  void judge(const EntrySelection& entry, const Selection& selection) {
+    sources_.insert(selection.head.content_id);
+    for (const auto& product : selection.products) {
+      judge_product(entry, selection, product);
+    }
+    for (const auto& [key, held] : by_product_) {
+      if (key.content_id == selection.head.content_id && entry.remove_vanished) {
+        verdicts_[key].vanished_goes = true;
+      }
+    }
+  }
+
+  void judge_product(const EntrySelection& entry, const Selection& selection,
+                     const SelectedProduct& product) {
+    const ProductKey key{selection.head.content_id, product.product};
+    auto& verdict = verdicts_[key];
+    verdict.selected = true;
+
+    VersionNames source;
+    for (const auto& version : product.versions) {
+      source.insert(version.version);
+    }
+    std::vector<const Held*> claimed;
+    VersionNames target;
+    for (const auto* held : by_product_[key]) {
+      if (entry.filters.matches(lookup(held->item.tags, selection.head.tags))) {
+        claimed.push_back(held);
+        verdict.claimed_held.insert(held->placement);
+        if (is_complete(*held)) {
+          target.insert(held->item.key.version);
+        }
+      }
+    }
+    const auto retention = retain(source, target, entry.retention);
+    verdict.at_source.insert(source.begin(), source.end());
+    verdict.wanted.insert(retention.wanted.begin(), retention.wanted.end());
+    for (const auto* held : claimed) {
+      if (retention.wanted.contains(held->item.key.version)) {
+        verdict.wanted_held.insert(held->placement);
+      }
+    }
+    for (const auto& version : product.versions) {
+      if (retention.wanted.contains(version.version)) {
+        want(entry.entry, version);
+      }
+    }
+  }
+
+  void want(std::size_t entry, const SelectedVersion& version) {
+    for (const auto& item : version.items) {
+      const auto [place, is_new] = wanted_.try_emplace(item.key, Wanted{&item, entry});
+      if (is_new) {
+        wanted_in_order_.push_back(&place->second);
+      }
+    }
+  }
+
+  // Two strongest digests for one path of one source: nobody can say which is right (`cli.md`
+  // §4.4).
+  void refuse_conflicting_digests() {
+    std::map<std::pair<std::size_t, std::string>, std::set<std::string>> digests;
+    for (const auto* wanted : wanted_in_order_) {
+      if (const auto content = content_or_error(*wanted->item); content.first) {
+        digests[{wanted->entry, wanted->item->path->str()}].insert(content.first->strongest.str());
+      }
+    }
+    for (const auto& [path, found] : digests) {
+      if (found.size() > 1) {
+        conflicting_.insert(path);
+      }
+    }
+  }
+
+  static std::pair<std::optional<ItemContent>, std::optional<Error>> content_or_error(
+      const Item& item) {
+    try {
+      if (!item.path) {
+        throw Error(ErrorKind::Malformed, Origin::Source,
+                    fmt::format("{}: has no path, so there is nothing to copy", item.key.str()));
+      }
+      return {content_of(item), std::nullopt};
+    } catch (const Error& error) {
+      return {std::nullopt, error};
+    }
+  }
+
+  void plan_wanted(const Wanted& wanted) {
+    const auto copies = by_address_.find(wanted.item->key);
+    const Held* best = copies == by_address_.end() ? nullptr : copies->second.front();
+    if (best != nullptr && best->state == HeldState::Present) {
+      keep(*best, "in place");
+      return;
+    }
+    auto [content, error] = content_or_error(*wanted.item);
+    if (content && conflicting_.contains({wanted.entry, wanted.item->path->str()})) {
+      error = Error(ErrorKind::Untrusted, Origin::Source,
+                    fmt::format("{}: the source gives {} two different digests",
+                                wanted.item->key.str(), wanted.item->path->str()));
+      content.reset();
+    }
+    if (!content) {
+      skip(wanted, *error);
+      return;
+    }
+    Action action;
+    action.key = wanted.item->key;
+    action.name = name_of_(*wanted.item);
+    action.size = content->size;
+    action.entry = wanted.entry;
+    action.blob = BlobSpec{*wanted.item, *content};
+    if (best != nullptr && best->state == HeldState::Unrevealed) {
+      action.kind = ActionKind::Adopt;
+      action.held = *best;
+      action.reason = "complete, was not shown yet";
+    } else {
+      action.kind = ActionKind::Create;
+      action.reason = best != nullptr ? "was begun by an earlier run" : "not there yet";
+    }
+    if (best != nullptr) {
+      settled_.insert(best->placement);
+    }
+    staying_.insert(action.name);
+    plan_.actions.push_back(std::move(action));
+  }
+
+  void keep(const Held& held, std::string reason) {
+    settled_.insert(held.placement);
+    staying_.insert(held.placement);
+    Action action;
+    action.kind = ActionKind::Keep;
+    action.key = held.item.key;
+    action.name = held.name;
+    action.size = held.size;
+    action.held = held;
+    action.reason = std::move(reason);
+    plan_.actions.push_back(std::move(action));
+  }
+
+  void skip(const Wanted& wanted, const Error& error) {
+    Action action;
+    action.kind = ActionKind::Skip;
+    action.key = wanted.item->key;
+    action.name = name_of_(*wanted.item);
+    action.entry = wanted.entry;
+    action.reason = error.what();
+    action.error = error;
+    plan_.actions.push_back(std::move(action));
+    stuck_products_.insert(product_of(wanted.item->key));
+  }
+
+  // Everything held that no wanted item settled: stays with a reason, or goes.
+  void plan_held() {
+    std::vector<Action> removals;
+    VersionCount lost;
+    for (const auto& [key, copies] : by_address_) {
+      for (const auto* held : copies) {
+        if (settled_.contains(held->placement)) {
+          continue;
+        }
+        if (const auto reason = reason_to_go(*held)) {
+          removals.push_back(removal(*held, *reason));
+          note_loss(*held, lost);
+        } else if (held->state == HeldState::Present) {
+          keep(*held, reason_to_stay(*held));
+        }
+      }
+    }
+    const bool capped = cap_fires(lost);
+    for (auto& action : removals) {
+      if (capped && action.held->state == HeldState::Present) {
+        keep(*action.held, "max_delete allows no removals in this run");
+      } else if (!capped && !staying_.contains(action.held->placement)) {
+        plan_.actions.push_back(std::move(action));
+      }
+    }
+  }
+
+  std::optional<std::string> reason_to_go(const Held& held) const {
+    const auto& key = held.item.key;
+    if (input_.unread_sources.contains(key.content_id) || !sources_.contains(key.content_id) ||
+        stuck_products_.contains(product_of(key))) {
+      return std::nullopt;
+    }
+    if (!is_complete(held)) {
+      return "was begun and is no longer wanted";
+    }
+    const auto& copies = by_address_.at(key);
+    if (copies.front() != &held && settled_.contains(copies.front()->placement)) {
+      return fmt::format("second copy of {}", copies.front()->placement);
+    }
+    const auto verdict = verdicts_.find(product_of(key));
+    if (verdict == verdicts_.end() || !verdict->second.selected) {
+      return verdict != verdicts_.end() && verdict->second.vanished_goes
+                 ? std::optional<std::string>("its product left the source")
+                 : std::nullopt;
+    }
+    if (verdict->second.wanted_held.contains(held.placement)) {
+      return std::nullopt;
+    }
+    const bool version_wanted = verdict->second.wanted.contains(key.version);
+    if (!verdict->second.claimed_held.contains(held.placement) && version_wanted) {
+      return std::nullopt;  // no entry asks for it any more, but its version is still wanted
+    }
+    return replaced(held) ? "superseded" : "its version left the source";
+  }
+
+  std::string reason_to_stay(const Held& held) const {
+    const auto& key = held.item.key;
+    if (input_.unread_sources.contains(key.content_id)) {
+      return "its source could not be read";
+    }
+    if (!sources_.contains(key.content_id)) {
+      return "no entry mirrors its source any more";
+    }
+    if (stuck_products_.contains(product_of(key))) {
+      return "its successor can't be had";
+    }
+    const auto verdict = verdicts_.find(product_of(key));
+    if (verdict == verdicts_.end() || !verdict->second.selected) {
+      return "its product left the source or the filters; remove_vanished is off";
+    }
+    return verdict->second.at_source.contains(key.version)
+               ? "no entry asks for it any more"
+               : "left the source; kept while there is room";
+  }
+
+  bool replaced(const Held& held) const {
+    const auto verdict = verdicts_.find(product_of(held.item.key));
+    return verdict != verdicts_.end() && verdict->second.wanted.upper_bound(
+                                             held.item.key.version) != verdict->second.wanted.end();
+  }
+
+  static Action removal(const Held& held, std::string reason) {
+    Action action;
+    action.kind = ActionKind::Remove;
+    action.key = held.item.key;
+    action.name = held.name;
+    action.size = held.size;
+    action.held = held;
+    action.reason = std::move(reason);
+    return action;
+  }
+
+  // Versions that would go without a replacement, by source.
+  using VersionCount = std::map<std::string, std::set<std::pair<std::string, std::string>>>;
+
+  void note_loss(const Held& held, VersionCount& lost) const {
+    const auto& key = held.item.key;
+    if (is_complete(held) && !replaced(held) && by_address_.at(key).front() == &held) {
+      lost[key.content_id].emplace(key.product, key.version);
+    }
+  }
+
+  bool cap_fires(const VersionCount& lost) {
+    VersionCount all;
+    for (const auto& held : input_.inventory) {
+      if (is_complete(held)) {
+        all[held.item.key.content_id].emplace(held.item.key.product, held.item.key.version);
+      }
+    }
+    for (const auto& [content_id, versions] : lost) {
+      const auto total = all[content_id].size();
+      const auto& cap = input_.max_delete;
+      const bool fires = cap.unit == DeletionCap::Unit::Versions
+                             ? versions.size() > cap.limit
+                             : versions.size() * 100 > cap.limit * total;
+      if (fires) {
+        plan_.guard = Error(
+            ErrorKind::Guard, Origin::Source,
+            fmt::format("{} of the {} versions held of {} would go without a replacement, more "
+                        "than max_delete allows; nothing was removed. If this is right, run once "
+                        "with --max-delete 100%",
+                        versions.size(), total, content_id));
+        return true;
+      }
+    }
+    return false;
+  }
+
+  const PlanInput& input_;
+  const std::function<std::string(const Item&)>& name_of_;
+  Plan plan_;
+  std::map<ItemKey, std::vector<const Held*>> by_address_;
+  std::map<ProductKey, std::vector<const Held*>> by_product_;
+  std::map<ProductKey, ProductVerdict> verdicts_;
+  std::map<ItemKey, Wanted> wanted_;
+  std::vector<const Wanted*> wanted_in_order_;
+  std::set<std::string> sources_;
+  std::set<std::string> settled_;
+  // Placements that stay or come. In a tree several items may share a path, which is name and
+  // placement of each; the file goes with the last of them.
+  std::set<std::string> staying_;
+  std::set<ProductKey> stuck_products_;
+  std::set<std::pair<std::size_t, std::string>> conflicting_;
+};
+
+}  // namespace
+
+bool Plan::changes_nothing() const {
+  return std::none_of(actions.begin(), actions.end(),
+                      [](const Action& action) { return action.kind != ActionKind::Keep; });
+}
+
+Plan make_plan(const PlanInput& input, const std::function<std::string(const Item&)>& name_of) {
+  return Planner(input, name_of).make();
+}
+
+std::string_view to_string(ActionKind kind) noexcept {
+  switch (kind) {
+    case ActionKind::Create:
+      return "create";
+    case ActionKind::Adopt:
+      return "adopt";
+    case ActionKind::Keep:
+      return "keep";
+    case ActionKind::Skip:
+      return "skip";
+    case ActionKind::Remove:
+      return "remove";
+  }
+  return "";
+}
+
+}  // namespace streamsync

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "filters/selection.h"
+#include "streams/target.h"
+#include "sync/config.h"
+
+namespace streamsync {
+
+/// What one entry of the mirror_list wants of one destination.
+struct EntrySelection {
+  std::size_t entry = 0;  ///< index into the configuration's mirrors
+  std::vector<Selection> selections;
+  FilterSet filters;
+  RetentionPolicy retention;
+  bool remove_vanished = false;
+};
+
+/// All that a plan is made of. Pure data, so a plan can be made and tested without any service.
+struct PlanInput {
+  std::vector<EntrySelection> entries;
+  std::vector<Held> inventory;
+  /// content_ids of sources that some entry could not read well in this run: nothing of theirs is
+  /// removed (`cli.md` §4.1).
+  std::set<std::string> unread_sources;
+  DeletionCap max_delete;
+};
+
+enum class ActionKind {
+  Create,  ///< copy the bytes, compare, reveal
+  Adopt,   ///< complete already: compare, reveal
+  Keep,
+  Skip,    ///< can't be copied; `error` says why
+  Remove,  ///< after publication, and only if nothing of the same product failed
+};
+
+struct Action {
+  ActionKind kind = ActionKind::Keep;
+  ItemKey key;
+  std::string name;  ///< image name, or path in a tree
+  std::uint64_t size = 0;
+  std::size_t entry = 0;         ///< Create, Adopt: whose source
+  std::optional<BlobSpec> blob;  ///< Create, Adopt
+  std::optional<Held> held;      ///< Adopt, Keep, Remove
+  std::string reason;
+  std::optional<Error> error;  ///< Skip
+};
+
+/// What a run will do to one destination, in this order: Create, Adopt, Keep and Skip in the order
+/// of mirror_list and documents, then the Removes.
+struct Plan {
+  std::vector<Action> actions;
+  /// The deletion cap fired: there are no Removes, and the run ends with 8.
+  std::optional<Error> guard;
+
+  bool changes_nothing() const;
+};
+
+/// Selections of all entries are united before anything is decided (`cli.md` §4.1); the unit of
+/// retention is the version (§4.2). `name_of` gives new items their name at the target.
+Plan make_plan(const PlanInput& input, const std::function<std::string(const Item&)>& name_of);
+
+std::string_view to_string(ActionKind kind) noexcept;  // "create", "adopt", … as the report says
+
+}  // namespace streamsync

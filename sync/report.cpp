@@ -1,0 +1,270 @@
+#include "sync/report.h"
+
+#include <fmt/format.h>
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+
+#include <set>
+
+#include "base/text.h"
+
+namespace streamsync {
+namespace {
+
+using Writer = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
+
+void member(Writer& json, const char* name, std::string_view value) {
+  json.Key(name);
+  json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+}
+
+void member_if(Writer& json, const char* name, std::string_view value) {
+  if (!value.empty()) {
+    member(json, name, value);
+  }
+}
+
+void member(Writer& json, const char* name, std::uint64_t value) {
+  json.Key(name);
+  json.Uint64(value);
+}
+
+void write_error(Writer& json, const Error& error) {
+  json.Key("error");
+  json.StartObject();
+  member(json, "kind", to_string(error.kind()));
+  member(json, "message", error.what());
+  json.EndObject();
+}
+
+std::string_view status_of(const MirrorReport& mirror) {
+  if (!mirror.error) {
+    return "ok";
+  }
+  return exit_status_of(*mirror.error) == ExitStatus::Refused ? "refused" : "failed";
+}
+
+void write_mirror(Writer& json, const MirrorReport& mirror) {
+  json.StartObject();
+  member(json, "name", mirror.name);
+  member(json, "url", mirror.url);
+  member(json, "status", status_of(mirror));
+  member_if(json, "content_id", fmt::format("{}", fmt::join(mirror.content_ids, " ")));
+  member_if(json, "updated", mirror.updated.value_or(""));
+  if (!mirror.signed_by.empty()) {
+    json.Key("signed_by");
+    json.StartArray();
+    for (const auto& fingerprint : mirror.signed_by) {
+      json.String(fingerprint);
+    }
+    json.EndArray();
+  }
+  if (mirror.error) {
+    write_error(json, *mirror.error);
+  }
+  json.EndObject();
+}
+
+std::string_view to_string(ActionStatus status) {
+  switch (status) {
+    case ActionStatus::Planned:
+      return "planned";
+    case ActionStatus::Done:
+    case ActionStatus::Withheld:
+      return "done";
+    case ActionStatus::Failed:
+      return "failed";
+  }
+  return "";
+}
+
+std::string image_id_of(const ActionReport& report) {
+  const auto& held = report.result.held ? report.result.held : report.action.held;
+  return held && held->placement != held->name ? held->placement : "";
+}
+
+void write_action(Writer& json, const DestinationReport& destination, const ActionReport& report) {
+  const auto& [action, result] = report;
+  const bool withheld = result.status == ActionStatus::Withheld;
+  json.StartObject();
+  // A Remove that was withheld has become a Keep.
+  member(json, "action", to_string(withheld ? ActionKind::Keep : action.kind));
+  member(json, "status", to_string(result.status));
+  member(json, "target", destination.target);
+  member_if(json, "cloud", destination.cloud);
+  member_if(json, "region", destination.region);
+  member(json, "content_id", action.key.content_id);
+  member(json, "product_name", action.key.product);
+  member(json, "version_name", action.key.version);
+  member(json, "item_name", action.key.item);
+  member(json, "name", action.name);
+  member_if(json, "image_id", image_id_of(report));
+  if (action.kind != ActionKind::Skip) {
+    member(json, "size", action.size);
+  }
+  if (action.blob && action.blob->content.strongest.algorithm() == DigestAlgorithm::Sha256) {
+    member(json, "sha256", action.blob->content.strongest.hex());
+  }
+  if (result.seconds.count() > 0) {
+    json.Key("seconds");
+    json.Double(result.seconds.count());
+  }
+  member_if(json, "reason", withheld ? result.withheld_because : action.reason);
+  if (result.error) {
+    write_error(json, *result.error);
+  }
+  json.EndObject();
+}
+
+struct Totals {
+  std::uint64_t created = 0, adopted = 0, updated = 0, removed = 0, kept = 0, failed = 0;
+  std::uint64_t bytes = 0;
+};
+
+Totals totals_of(const RunReport& report) {
+  Totals totals;
+  for (const auto& destination : report.destinations) {
+    for (const auto& [action, result] : destination.actions) {
+      const bool done = result.status == ActionStatus::Done;
+      totals.failed += result.status == ActionStatus::Failed ? 1U : 0U;
+      totals.kept +=
+          result.status == ActionStatus::Withheld || (done && action.kind == ActionKind::Keep) ? 1U
+                                                                                               : 0U;
+      totals.adopted += done && action.kind == ActionKind::Adopt ? 1U : 0U;
+      totals.removed += done && action.kind == ActionKind::Remove ? 1U : 0U;
+      if (done && action.kind == ActionKind::Create) {
+        ++totals.created;
+        totals.bytes += action.size;
+      }
+    }
+  }
+  return totals;
+}
+
+void write_totals(Writer& json, const Totals& totals) {
+  json.Key("totals");
+  json.StartObject();
+  member(json, "created", totals.created);
+  member(json, "adopted", totals.adopted);
+  member(json, "updated", totals.updated);
+  member(json, "removed", totals.removed);
+  member(json, "kept", totals.kept);
+  member(json, "failed", totals.failed);
+  member(json, "bytes_read", totals.bytes);
+  member(json, "bytes_sent", totals.bytes);
+  json.EndObject();
+}
+
+// Every error of a run with the status it stands for.
+std::vector<std::pair<ExitStatus, const Error*>> errors_of(const RunReport& report) {
+  std::vector<std::pair<ExitStatus, const Error*>> errors;
+  for (const auto& mirror : report.mirrors) {
+    if (mirror.error) {
+      errors.emplace_back(exit_status_of(*mirror.error), &*mirror.error);
+    }
+  }
+  for (const auto& destination : report.destinations) {
+    if (destination.error) {
+      errors.emplace_back(exit_status_of(*destination.error), &*destination.error);
+    }
+    for (const auto& [action, result] : destination.actions) {
+      if (result.error) {
+        errors.emplace_back(exit_status_of_item(*result.error), &*result.error);
+      }
+    }
+  }
+  return errors;
+}
+
+}  // namespace
+
+ExitStatus RunReport::exit_status() const {
+  std::set<ExitStatus> found;
+  for (const auto& [status, error] : errors_of(*this)) {
+    found.insert(status);
+  }
+  return gravest(found);
+}
+
+std::string RunReport::verdict() const {
+  const auto errors = errors_of(*this);
+  const auto status = exit_status();
+  for (const auto& [of_error, error] : errors) {
+    if (of_error == status) {
+      return errors.size() == 1 ? std::string(error->what())
+                                : fmt::format("{} (and {} more; see the lines above)",
+                                              error->what(), errors.size() - 1);
+    }
+  }
+  return {};
+}
+
+std::string to_json(const RunReport& report) {
+  rapidjson::StringBuffer buffer;
+  Writer json(buffer);
+  json.SetIndent(' ', 2);
+  json.StartObject();
+  member(json, "schema", "streamsync.report/1");
+  member(json, "run_id", report.run_id);
+  member(json, "command", report.command);
+  member(json, "started", to_rfc3339(report.started));
+  member(json, "finished", to_rfc3339(report.finished));
+  json.Key("exit_code");
+  json.Int(static_cast<int>(report.exit_status()));
+  json.Key("mirrors");
+  json.StartArray();
+  for (const auto& mirror : report.mirrors) {
+    write_mirror(json, mirror);
+  }
+  json.EndArray();
+  json.Key("actions");
+  json.StartArray();
+  for (const auto& destination : report.destinations) {
+    for (const auto& action : destination.actions) {
+      write_action(json, destination, action);
+    }
+  }
+  json.EndArray();
+  json.Key("published");
+  json.StartArray();
+  for (const auto& destination : report.destinations) {
+    for (const auto& document : destination.published) {
+      json.StartObject();
+      member(json, "target", document.target);
+      member(json, "path", document.path);
+      json.Key("changed");
+      json.Bool(document.changed);
+      json.EndObject();
+    }
+  }
+  json.EndArray();
+  write_totals(json, totals_of(report));
+  json.EndObject();
+  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+}
+
+std::string to_text(const RunReport& report) {
+  std::string text;
+  for (const auto& destination : report.destinations) {
+    for (const auto& [action, result] : destination.actions) {
+      text += fmt::format("{:<7} {}  {}  ({})\n", to_string(action.kind), printable(action.name),
+                          human_size(action.size), printable(action.reason));
+    }
+  }
+  const auto totals = totals_of(report);
+  std::uint64_t create = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t remove = 0;
+  for (const auto& destination : report.destinations) {
+    for (const auto& [action, result] : destination.actions) {
+      create += action.kind == ActionKind::Create ? 1U : 0U;
+      bytes += action.kind == ActionKind::Create ? action.size : 0U;
+      remove += action.kind == ActionKind::Remove ? 1U : 0U;
+    }
+  }
+  text += fmt::format("{} to create ({}), {} to remove, {} can't be had\n", create,
+                      human_size(bytes), remove, totals.failed);
+  return text;
+}
+
+}  // namespace streamsync

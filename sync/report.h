@@ -1,0 +1,56 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "sync/exit_status.h"
+#include "sync/observer.h"
+#include "sync/publication.h"
+
+namespace streamsync {
+
+/// What became of one entry of the mirror_list.
+struct MirrorReport {
+  std::string name;
+  std::string url;  ///< without secrets
+  std::vector<std::string> content_ids{};
+  std::optional<std::string> updated{};
+  std::vector<std::string> signed_by{};
+  std::optional<Error> error{};
+};
+
+/// An action on a destination, with what became of it.
+struct ActionReport {
+  Action action;
+  ActionResult result;
+};
+
+struct DestinationReport {
+  std::string target, cloud, region;
+  std::vector<ActionReport> actions;
+  std::vector<PublishedDocument> published;
+  std::optional<Error> error;  ///< of the destination as a whole: listing, publishing, guard
+};
+
+/// Everything a run can tell (`cli.md` §5).
+struct RunReport {
+  std::string run_id;
+  std::string command;
+  Time started{}, finished{};
+  std::vector<MirrorReport> mirrors;
+  std::vector<DestinationReport> destinations;
+
+  ExitStatus exit_status() const;
+  /// The line on stderr that ends a run that did not succeed: what, where, why, what to do.
+  std::string verdict() const;
+};
+
+/// `streamsync.report/1`, one JSON document.
+std::string to_json(const RunReport& report);
+
+/// The plan for people: one line per action, with reasons for what is kept and skipped.
+std::string to_text(const RunReport& report);
+
+}  // namespace streamsync

@@ -1,0 +1,424 @@
+#include "sync/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "filters/selection.h"
+#include "sync/executor.h"
+
+namespace streamsync {
+namespace {
+
+std::string new_run_id(Time started) {
+  std::random_device random;
+  return fmt::format("{}-{:08x}", to_rfc3339(started), random());
+}
+
+// Serves what the cache knows and nothing else: which content_ids a source had when it was last
+// read.
+class CacheOnlySource final : public Source {
+ public:
+  explicit CacheOnlySource(Source& original) : original_(original) {}
+
+  std::optional<FetchedDocument> fetch(const RelativePath& path, const Validator& known) override {
+    if (known.empty()) {
+      throw Error(ErrorKind::NotFound, Origin::Local, describe(path) + ": is not cached");
+    }
+    return std::nullopt;
+  }
+  void stream(const RelativePath& path, ByteSink&) override {
+    throw Error(ErrorKind::NotFound, Origin::Local, describe(path) + ": is not cached");
+  }
+  std::string describe(const RelativePath& path) const override { return original_.describe(path); }
+
+ private:
+  Source& original_;
+};
+
+std::set<std::string> content_ids_of(const Catalog& catalog) {
+  std::set<std::string> ids;
+  for (const auto& document : catalog.documents) {
+    if (document.holds_products) {
+      ids.insert(read_products(document.text, document.path.str(),
+                               [](const ProductsHead&, const Version&) {})
+                     .content_id);
+    }
+  }
+  return ids;
+}
+
+// "If both a root tarball and squashfs matched, squashfs is skipped" (`upstream-gss.md` §4.3).
+void prefer_root_tarballs(Selection& selection) {
+  for (auto& product : selection.products) {
+    for (auto& version : product.versions) {
+      auto& items = version.items;
+      const auto has_ftype = [](std::string_view ftype) {
+        return [ftype](const Item& item) { return tag(item.tags, "ftype") == ftype; };
+      };
+      if (std::any_of(items.begin(), items.end(), has_ftype("root.tar.gz")) ||
+          std::any_of(items.begin(), items.end(), has_ftype("root.tar.xz"))) {
+        std::erase_if(items, has_ftype("squashfs"));
+      }
+    }
+  }
+}
+
+// A tree carries bytes; items that only name an image of some cloud have none.
+void drop_items_without_path(Selection& selection) {
+  for (auto& product : selection.products) {
+    for (auto& version : product.versions) {
+      std::erase_if(version.items, [](const Item& item) { return !item.path; });
+    }
+    std::erase_if(product.versions, [](const auto& version) { return version.items.empty(); });
+  }
+  std::erase_if(selection.products, [](const auto& product) { return product.versions.empty(); });
+}
+
+double release_number(const Item& item) {
+  try {
+    return std::stod(std::string(tag(item.tags, "version")));
+  } catch (const std::exception&) {
+    return 0;
+  }
+}
+
+// The default entry: products of the `count` highest releases (`cli.md` §3).
+void keep_newest_releases(Selection& selection, std::size_t count) {
+  const auto release_of = [](const SelectedProduct& product) {
+    return release_number(product.versions.front().items.front());
+  };
+  std::set<double, std::greater<>> releases;
+  for (const auto& product : selection.products) {
+    releases.insert(release_of(product));
+  }
+  if (releases.size() <= count) {
+    return;
+  }
+  const auto oldest = *std::next(releases.begin(), static_cast<std::ptrdiff_t>(count) - 1);
+  std::erase_if(selection.products,
+                [&](const auto& product) { return release_of(product) < oldest; });
+}
+
+}  // namespace
+
+struct Run::Impl {
+  const Config& config;
+  std::vector<Destination> destinations;
+  DocumentCache& cache;
+  Observer& observer;
+  std::stop_token stop;
+
+  std::vector<std::unique_ptr<EntrySource>> sources{};
+  std::vector<TrustPolicy> trust{};
+  std::map<std::pair<std::size_t, CatalogScope>, Catalog> catalogs{};
+  std::set<std::size_t> badly_read{};
+  std::map<std::size_t, std::set<std::string>> content_ids{};
+  RunReport report{};
+
+  RunReport execute(const RunRequest& request) {
+    report.started = now();
+    report.command = request.command;
+    report.run_id = new_run_id(report.started);
+    prepare(request);
+    for (const auto& destination : destinations) {
+      for (const auto entry : destination.entries) {
+        read_catalog(entry, destination.scope);
+      }
+    }
+    for (auto& destination : destinations) {
+      report.destinations.push_back(serve(destination, request));
+    }
+    report.finished = now();
+    return std::move(report);
+  }
+
+  void prepare(const RunRequest& request) {
+    for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
+      const auto& mirror = config.mirrors[entry];
+      sources.push_back(std::make_unique<EntrySource>(mirror, config, stop));
+      trust.push_back(trust_policy_of(mirror, request.verification));
+      report.mirrors.push_back({.name = mirror.name, .url = mirror.bases.front().redacted()});
+      if (mirror.tls == TlsVerification::Off) {
+        observer.warn(fmt::format("{}: TLS certificates are not verified (insecure)", mirror.name));
+      }
+      if (!is_selected(entry, request)) {
+        badly_read.insert(entry);
+      }
+    }
+    for (const auto& name : request.mirrors) {
+      require_known(name);
+    }
+  }
+
+  bool is_selected(std::size_t entry, const RunRequest& request) const {
+    const auto& wanted = request.mirrors;
+    return wanted.empty() ||
+           std::find(wanted.begin(), wanted.end(), config.mirrors[entry].name) != wanted.end() ||
+           std::find(wanted.begin(), wanted.end(), std::to_string(entry)) != wanted.end();
+  }
+
+  void require_known(const std::string& wanted) const {
+    std::vector<std::string> names;
+    for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
+      names.push_back(config.mirrors[entry].name);
+      if (wanted == names.back() || wanted == std::to_string(entry)) {
+        return;
+      }
+    }
+    throw Error(ErrorKind::Config, Origin::Config,
+                fmt::format("--mirror {}: there is no such entry; there are: {}", wanted,
+                            fmt::join(names, ", ")));
+  }
+
+  CatalogReader reader(std::size_t entry, CatalogScope scope, DocumentCache& documents) const {
+    return CatalogReader{.trust = trust[entry],
+                         .scope = scope,
+                         .index_filter = nullptr,
+                         .retries = config.retries,
+                         .stop = stop,
+                         .cache = documents};
+  }
+
+  void fail_entry(std::size_t entry, const Error& error) {
+    badly_read.insert(entry);
+    auto& mirror = report.mirrors[entry];
+    if (!mirror.error) {
+      mirror.error = error;
+      mirror.error->add_context(mirror.name);
+      observer.warn(mirror.error->what());
+    }
+  }
+
+  void read_catalog(std::size_t entry, CatalogScope scope) {
+    if (badly_read.contains(entry) || catalogs.contains({entry, scope})) {
+      return;
+    }
+    try {
+      Catalog catalog =
+          reader(entry, scope, cache).read(sources[entry]->bases(), config.mirrors[entry].path);
+      auto& mirror = report.mirrors[entry];
+      mirror.signed_by.assign(catalog.signed_by.begin(), catalog.signed_by.end());
+      note_missing(entry, scope, catalog);
+      catalogs.emplace(std::pair(entry, scope), std::move(catalog));
+    } catch (const Error& error) {
+      fail_entry(entry, error);
+    }
+  }
+
+  // A mirror leaves out what its source lacks (`cli.md` §3); images are looked for in vain.
+  void note_missing(std::size_t entry, CatalogScope scope, const Catalog& catalog) {
+    for (const auto& url : catalog.missing) {
+      if (scope == CatalogScope::Everything) {
+        observer.warn(fmt::format("{}: is named by the index but does not exist; left out", url));
+      } else {
+        fail_entry(entry, Error(ErrorKind::NotFound, Origin::Source,
+                                fmt::format("{}: is named by the index but does not exist", url)));
+      }
+    }
+  }
+
+  // Which content_ids an entry has that could not be read now: those of entries with the same base,
+  // and those it had when it was last read. None: unknown.
+  std::optional<std::set<std::string>> known_content_ids(std::size_t entry,
+                                                         CatalogScope scope) const {
+    std::set<std::string> ids;
+    for (const auto& [other, found] : content_ids) {
+      if (config.mirrors[other].bases.front() == config.mirrors[entry].bases.front()) {
+        ids.insert(found.begin(), found.end());
+      }
+    }
+    try {
+      std::vector<std::unique_ptr<Source>> bases;
+      bases.push_back(std::make_unique<CacheOnlySource>(*sources[entry]->bases().front()));
+      ReadOnlyCache documents(cache);
+      const auto found =
+          content_ids_of(reader(entry, scope, documents).read(bases, config.mirrors[entry].path));
+      ids.insert(found.begin(), found.end());
+    } catch (const Error&) {
+      // Never read well, or no longer acceptable: what the other entries know has to do.
+    }
+    return ids.empty() ? std::nullopt : std::optional(ids);
+  }
+
+  std::optional<EntrySelection> select_for(const Destination& destination, std::size_t entry) {
+    const auto catalog = catalogs.find({entry, destination.scope});
+    if (catalog == catalogs.end()) {
+      return std::nullopt;
+    }
+    const auto& mirror = config.mirrors[entry];
+    EntrySelection wanted;
+    wanted.entry = entry;
+    wanted.retention = mirror.retention;
+    wanted.remove_vanished = mirror.remove_vanished;
+    wanted.filters = FilterSet::parse(mirror.item_filters.empty() ? destination.default_filters
+                                                                  : mirror.item_filters);
+    try {
+      for (const auto& document : catalog->second.documents) {
+        if (document.holds_products) {
+          add_selection(destination, mirror, catalog->second, document, wanted);
+        }
+      }
+    } catch (const Error& error) {
+      fail_entry(entry, error);
+      return std::nullopt;
+    }
+    auto& told = report.mirrors[entry];
+    for (const auto& selection : wanted.selections) {
+      content_ids[entry].insert(selection.head.content_id);
+      told.updated = selection.head.updated;
+    }
+    told.content_ids.assign(content_ids[entry].begin(), content_ids[entry].end());
+    return wanted;
+  }
+
+  void add_selection(const Destination& destination, const MirrorEntry& mirror,
+                     const Catalog& catalog, const CatalogDocument& document,
+                     EntrySelection& wanted) const {
+    const auto entry = wanted.entry;
+    const auto where = sources[entry]->bases()[catalog.base]->describe(document.path);
+    auto selection = select(document.text, where, wanted.filters, mirror.retention.max);
+    if (destination.scope == CatalogScope::ImageDownloads) {
+      prefer_root_tarballs(selection);
+    } else {
+      drop_items_without_path(selection);
+    }
+    if (mirror.newest_releases) {
+      keep_newest_releases(selection, *mirror.newest_releases);
+    }
+    wanted.selections.push_back(std::move(selection));
+  }
+
+  std::set<std::string> unread_sources(const Destination& destination,
+                                       const std::vector<Held>& inventory) const {
+    std::set<std::string> unread;
+    for (const auto entry : destination.entries) {
+      if (!badly_read.contains(entry)) {
+        continue;
+      }
+      if (const auto ids = known_content_ids(entry, destination.scope)) {
+        unread.insert(ids->begin(), ids->end());
+      } else {
+        for (const auto& held : inventory) {
+          unread.insert(held.item.key.content_id);
+        }
+      }
+    }
+    return unread;
+  }
+
+  DestinationReport serve(Destination& destination, const RunRequest& request) {
+    DestinationReport result;
+    result.target = destination.target;
+    result.cloud = destination.cloud;
+    result.region = destination.region;
+    try {
+      PlanInput input;
+      for (const auto entry : destination.entries) {
+        if (auto wanted = select_for(destination, entry)) {
+          input.entries.push_back(std::move(*wanted));
+        }
+      }
+      if (input.entries.empty()) {
+        return result;
+      }
+      input.inventory = destination.items->inventory();
+      input.unread_sources = unread_sources(destination, input.inventory);
+      input.max_delete = config.max_delete;
+      const Plan plan =
+          make_plan(input, [&](const Item& item) { return destination.items->name_of(item); });
+      if (request.mode == RunMode::Plan) {
+        tell_plan(plan, result);
+      } else {
+        carry_out(destination, plan, result);
+      }
+      if (plan.guard) {
+        result.error = *plan.guard;
+      }
+    } catch (const Error& error) {
+      result.error = error;
+    }
+    if (result.error) {
+      observer.warn(result.error->what());
+    }
+    return result;
+  }
+
+  static void tell_plan(const Plan& plan, DestinationReport& told) {
+    for (const auto& action : plan.actions) {
+      ActionResult result;
+      result.error = action.error;
+      result.status = action.error ? ActionStatus::Failed : ActionStatus::Planned;
+      told.actions.push_back({action, std::move(result)});
+    }
+  }
+
+  void carry_out(Destination& destination, const Plan& plan, DestinationReport& told) {
+    Executor executor(*destination.items, item_sources(destination), config.jobs, config.retries,
+                      stop, observer);
+    auto results = executor.copy(plan);
+    try {
+      publish(destination, plan, results, told);
+    } catch (const Error& error) {
+      told.error = error;
+      Executor::withhold_removals(plan, results, "the metadata could not be published");
+    }
+    executor.remove(plan, results);
+    for (std::size_t index = 0; index < plan.actions.size(); ++index) {
+      told.actions.push_back({plan.actions[index], std::move(results[index])});
+    }
+  }
+
+  std::vector<ItemSources> item_sources(const Destination& destination) const {
+    std::vector<ItemSources> result;
+    for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
+      const auto catalog = catalogs.find({entry, destination.scope});
+      result.push_back(
+          sources[entry]->preferring(catalog == catalogs.end() ? 0 : catalog->second.base));
+    }
+    return result;
+  }
+
+  void publish(Destination& destination, const Plan& plan, const std::vector<ActionResult>& results,
+               DestinationReport& told) const {
+    if (destination.publication_error) {
+      throw Error(*destination.publication_error);
+    }
+    if (!destination.publication) {
+      return;
+    }
+    PublicationInput input;
+    for (std::size_t index = 0; index < plan.actions.size(); ++index) {
+      const auto& action = plan.actions[index];
+      const auto& result = results[index];
+      if (result.status == ActionStatus::Failed) {
+        input.every_item_is_there = false;
+      } else if (result.status == ActionStatus::Done && result.held) {
+        input.shown.push_back(*result.held);
+      } else if (action.held && action.held->state == HeldState::Present &&
+                 (action.kind == ActionKind::Keep || result.status == ActionStatus::Withheld)) {
+        input.shown.push_back(*action.held);
+      }
+    }
+    for (const auto entry : destination.entries) {
+      if (const auto found = catalogs.find({entry, destination.scope}); found != catalogs.end()) {
+        input.catalogs.push_back(&found->second);
+      }
+    }
+    told.published = destination.publication->publish(input);
+  }
+};
+
+Run::Run(const Config& config, std::vector<Destination> destinations, DocumentCache& cache,
+         Observer& observer, std::stop_token stop)
+    : impl_(new Impl{config, std::move(destinations), cache, observer, stop}) {}
+
+Run::~Run() = default;
+
+RunReport Run::execute(const RunRequest& request) { return impl_->execute(request); }
+
+}  // namespace streamsync

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "streams/target.h"
+#include "sync/config.h"
+#include "sync/entry_source.h"
+#include "sync/observer.h"
+#include "sync/publication.h"
+#include "sync/report.h"
+#include "sync/state_directory.h"
+
+namespace streamsync {
+
+/// One place that item bytes go to, and how its metadata is published: one region of a cloud for
+/// all entries, or the tree of one entry.
+struct Destination {
+  std::string target;  ///< "glance", or the root of a tree
+  std::string cloud, region;
+  CatalogScope scope = CatalogScope::ImageDownloads;
+  /// What an entry without item_filters selects: upstream's defaults for images (§2.1).
+  std::vector<std::string> default_filters;
+  std::vector<std::size_t> entries;  ///< of the mirror_list
+  std::unique_ptr<ItemTarget> items;
+  std::unique_ptr<Publication> publication;  ///< may be none: nothing is published
+  std::optional<Error> publication_error;    ///< why there is none, when there should be
+};
+
+enum class RunMode { Plan, Sync };
+
+struct RunRequest {
+  RunMode mode = RunMode::Sync;
+  std::string command;
+  /// Entries to act for; empty: all. The others still say what they want to keep.
+  std::vector<std::string> mirrors;
+  Verification verification = Verification::Required;
+};
+
+/// One run over all entries and destinations: read, select, plan, copy, publish, remove. Failures
+/// of one entry or destination are in the report and stop no other; `Cancelled` ends the run.
+class Run {
+ public:
+  Run(const Config& config, std::vector<Destination> destinations, DocumentCache& cache,
+      Observer& observer, std::stop_token stop);
+  ~Run();
+
+  RunReport execute(const RunRequest& request);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace streamsync

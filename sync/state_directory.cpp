@@ -1,0 +1,86 @@
+#include "sync/state_directory.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/crypto/digest.h"
+#include "base/error.h"
+#include "base/text.h"
+
+namespace streamsync {
+namespace {
+
+// A URL can hold what a file name can't.
+std::string stem_of(const std::string& url) {
+  return "documents/" + digest_of(DigestAlgorithm::Sha256, url).hex();
+}
+
+// Header: etag and last_modified, a line each; neither can hold a line end (RFC 9110 §5.5). The
+// document follows in the same file, so that one rename replaces both.
+std::string header_of(const Validator& validator) {
+  return fmt::format("{}\n{}\n", validator.etag, validator.last_modified);
+}
+
+RootDirectory open_root(const std::filesystem::path& path) {
+  try {
+    return RootDirectory(path, 0700);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::Config, Origin::Local,
+                fmt::format("state directory: {}; name another with --state-dir", error.what()));
+  }
+}
+
+std::string read_line(ByteSource& source) {
+  constexpr std::size_t kMaxHeader = 4096;
+  std::string line;
+  std::array<std::byte, 1> byte{};
+  while (line.size() < kMaxHeader && source.read(byte) == 1) {
+    if (byte[0] == std::byte{'\n'}) {
+      break;
+    }
+    line += static_cast<char>(byte[0]);
+  }
+  return line;
+}
+
+}  // namespace
+
+StateDirectory::StateDirectory(const std::filesystem::path& path) : root_(open_root(path)) {}
+
+std::unique_ptr<FileLock> StateDirectory::lock() const {
+  return std::make_unique<FileLock>(root_.path() / "lock");
+}
+
+std::optional<FetchedDocument> StateDirectory::find(const std::string& url) {
+  const auto name = stem_of(url);
+  if (!root_.size_of(name)) {
+    return std::nullopt;
+  }
+  const auto file = root_.open(name);
+  FetchedDocument document;
+  document.validator.etag = read_line(*file);
+  document.validator.last_modified = read_line(*file);
+  copy(*file, document.bytes);
+  return document;
+}
+
+void StateDirectory::store(const std::string& url, const FetchedDocument& document) {
+  if (document.validator.empty()) {
+    return;
+  }
+  if (const auto known = find(url);
+      known && known->validator.etag == document.validator.etag &&
+      known->validator.last_modified == document.validator.last_modified &&
+      same_bytes(known->bytes, document.bytes)) {
+    return;
+  }
+  const auto file = root_.create(stem_of(url));
+  file->write(as_bytes(header_of(document.validator)));
+  copy(*document.bytes.reader(), *file);
+  file->finish();
+}
+
+void StateDirectory::record_run(std::string_view report) { root_.write("last-run.json", report); }
+
+}  // namespace streamsync

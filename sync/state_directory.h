@@ -1,0 +1,62 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/io/root_directory.h"
+#include "streams/document.h"
+
+namespace streamsync {
+
+/// Documents as they were last fetched, with what the server said about them, so that an unchanged
+/// one costs a conditional request. What is read from here is verified again like any other: the
+/// cache saves bytes, not trust.
+class DocumentCache {
+ public:
+  virtual ~DocumentCache() = default;
+  virtual std::optional<FetchedDocument> find(const std::string& url) = 0;
+  /// No write when the same is there already.
+  virtual void store(const std::string& url, const FetchedDocument& document) = 0;
+};
+
+/// Where a run keeps what no target can tell it (`cli.md` §3, `state_dir`): cached documents and
+/// the record of the last run. Mode 0700, files 0600 by umask of the process. One thread.
+class StateDirectory final : public DocumentCache {
+ public:
+  /// Throws `Error{Config, Local}` when it can't be made.
+  explicit StateDirectory(const std::filesystem::path& path);
+
+  /// Held as long as the result lives; throws `Error{Busy, Local}` (exit 7).
+  std::unique_ptr<FileLock> lock() const;
+
+  std::optional<FetchedDocument> find(const std::string& url) override;
+  void store(const std::string& url, const FetchedDocument& document) override;
+
+  void record_run(std::string_view report);
+
+ private:
+  RootDirectory root_;
+};
+
+/// For commands that change nothing, and for a first run: always empty.
+class NoCache final : public DocumentCache {
+ public:
+  std::optional<FetchedDocument> find(const std::string&) override { return std::nullopt; }
+  void store(const std::string&, const FetchedDocument&) override {}
+};
+
+/// Reads through another cache and writes nothing: `plan` changes nothing.
+class ReadOnlyCache final : public DocumentCache {
+ public:
+  explicit ReadOnlyCache(DocumentCache& cache) : cache_(cache) {}
+  std::optional<FetchedDocument> find(const std::string& url) override { return cache_.find(url); }
+  void store(const std::string&, const FetchedDocument&) override {}
+
+ private:
+  DocumentCache& cache_;
+};
+
+}  // namespace streamsync

@@ -1,0 +1,144 @@
+#include "sync/config.h"
+
+#include <catch2/catch.hpp>
+
+#include "base/error.h"
+
+namespace streamsync {
+namespace {
+
+const ConfigDefaults kDefaults{"/state", "/keys.gpg"};
+
+Config parse(const std::string& text) { return parse_config(text, "gss.yaml", kDefaults); }
+
+std::string failure(const std::string& text) {
+  try {
+    parse(text);
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::Config);
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("the operator's example is read as the charm reads it") {
+  const auto config = parse(R"(glance-simplestreams-sync:
+  mirror_list: |
+    [{ url: 'http://cloud-images.ubuntu.com/releases/', name_prefix: 'ubuntu:released', path: 'streams/v1/index.sjson', max: 1,
+       item_filters: ['arch~(arm64|amd64)', 'ftype~(uefi1.img|uefi.img|disk1.img)', 'release~(bionic|focal)'] },
+     { url: 'http://cloud-images.ubuntu.com/daily/', name_prefix: 'ubuntu:daily', path: 'streams/v1/index.sjson', max: 1,
+       item_filters: ['arch~(arm64|amd64)', 'ftype~(uefi1.img|uefi.img|disk1.img)', 'release~(bionic|focal)'] }]
+)");
+  REQUIRE(config.mirrors.size() == 2);
+  CHECK(config.mirrors[0].name == "cloud-images.ubuntu.com-releases");
+  CHECK(config.mirrors[1].bases[0].str() == "http://cloud-images.ubuntu.com/daily/");
+  CHECK(config.mirrors[0].retention.max == 1);
+  CHECK(config.mirrors[0].retention.keep);
+  CHECK(config.mirrors[0].item_filters.size() == 3);
+  CHECK(config.mirrors[0].keyring == "/keys.gpg");
+  CHECK(config.name_prefix == "auto-sync/");
+  CHECK(config.use_swift);
+  CHECK(config.to_glance());
+  CHECK(config.trees().empty());
+}
+
+TEST_CASE("what upstream's charm writes is accepted") {
+  const auto config = parse(R"(
+mirror_list: [{url: 'http://host/releases/', name_prefix: 'ubuntu:released', path: 'streams/v1/index.sjson', max: 1, item_filters: []}]
+user_agent: gss
+modify_hook_scripts: /bin/true
+name_prefix: auto-sync/
+visibility: community
+use_swift: False
+ignore_proxy_for_object_store: true
+region: RegionOne
+cloud_name: mycloud
+content_id_template: "auto.sync.{region}"
+hypervisor_mapping: true
+image_import_conversion: false
+set_latest_property: false
+custom_properties: hw_firmware_type=uefi  hw_x=a=b
+keyring_path: /some/keys.gpg
+)");
+  CHECK(config.visibility == "community");
+  CHECK_FALSE(config.use_swift);
+  CHECK(config.regions == std::vector<std::string>{"RegionOne"});
+  CHECK(config.custom_properties == Tags{{"hw_firmware_type", "uefi"}, {"hw_x", "a=b"}});
+  CHECK(config.mirrors[0].keyring == "/some/keys.gpg");
+  CHECK(config.mirrors[0].user_agent == "gss");
+}
+
+TEST_CASE("without a mirror_list the last four LTS releases are the default") {
+  const auto config = parse("");
+  REQUIRE(config.mirrors.size() == 1);
+  CHECK(config.mirrors[0].newest_releases == 4);
+  CHECK(config.mirrors[0].retention.max == 1);
+}
+
+TEST_CASE("properties come as list and as map, with blanks in values") {
+  CHECK(parse("custom_properties: ['a=b c', 'd=']").custom_properties ==
+        Tags{{"a", "b c"}, {"d", ""}});
+  CHECK(parse("custom_properties: {a: b c, d: 1}").custom_properties ==
+        Tags{{"a", "b c"}, {"d", "1"}});
+}
+
+TEST_CASE("the URL of a document is a base and a path") {
+  const auto config = parse("mirror_list: [{url: 'https://h/x/streams/v1/download.json'}]");
+  CHECK(config.mirrors[0].bases[0].str() == "https://h/x/");
+  CHECK(config.mirrors[0].path.str() == "streams/v1/download.json");
+}
+
+TEST_CASE("entries with one URL get names of their own") {
+  const auto config = parse(
+      "mirror_list: [{url: 'http://h/a'}, {url: 'http://h/a'}, {url: 'http://h/b', name: bb}]");
+  CHECK(config.mirrors[0].name == "h-a");
+  CHECK(config.mirrors[1].name == "h-a#2");
+  CHECK(config.mirrors[2].name == "bb");
+}
+
+TEST_CASE("mistakes name file, line and what to do") {
+  CHECK(failure("use_swift: true\nmax_delet: 3\n") ==
+        "gss.yaml:2: unknown key 'max_delet'; did you mean 'max_delete'?");
+  CHECK(failure("use_swift: maybe") == "gss.yaml:1: use_swift: 'maybe' is neither true nor false");
+  CHECK(failure("a: [").find("gss.yaml:1: not valid YAML") == 0);
+  CHECK(failure("mirror_list: [{path: x}]").find("url: is missing") != std::string::npos);
+  CHECK(failure("mirror_list:\n  - url: http://h/\n    max: many\n").find("gss.yaml:3: max:") == 0);
+  CHECK(failure("mirror_list:\n  - url: http://h/\n    itm_filters: []\n")
+            .find("gss.yaml:3: unknown key 'itm_filters'; did you mean 'item_filters'?") == 0);
+  CHECK(failure("mirror_list: |\n  [{url: 'http://h/', maxx: 1}]\n").find("unknown key 'maxx'") !=
+        std::string::npos);
+  CHECK(failure("mirror_list: [{url: 'http://h/', item_filters: ['arch~(?=x)']}]")
+            .find("item_filters") != std::string::npos);
+  CHECK(failure("visibility: everybody").find("must be public") != std::string::npos);
+  CHECK(failure("timeouts: {conect: 3s}").find("did you mean 'connect'?") != std::string::npos);
+  CHECK(failure("timeouts: {connect: 3}").find("not a duration") != std::string::npos);
+  CHECK(failure("max_delete: 101%").find("max_delete") != std::string::npos);
+  CHECK(failure("- a list").find("a mapping") != std::string::npos);
+}
+
+TEST_CASE("what this version can't do is refused, not ignored") {
+  for (const char* text :
+       {"signing_key: ABCD", "register_endpoint: true", "grace: 2h", "metadata: subset",
+        "image_import_conversion: true", "set_latest_property: true", "limit_rate: 10M",
+        "modify_hook_scripts: /usr/bin/hook", "images: s3:bucket",
+        "mirror_list: [{url: 'http://h/', max_age: 3d}]"}) {
+    CAPTURE(text);
+    CHECK(failure(text).find("gss.yaml:1: ") == 0);
+  }
+}
+
+TEST_CASE("the effective configuration reads back as itself, without secrets") {
+  const auto config = parse("mirror_list: [{url: 'http://user:hunter2@h/a'}]\nimages: /srv/tree");
+  const auto shown = show_config(config);
+  CHECK(shown.find("hunter2") == std::string::npos);
+  const auto again = parse_config(shown, "shown.yaml", kDefaults);
+  CHECK(show_config(again) == shown);
+}
+
+TEST_CASE("the example is a valid configuration") {
+  CHECK(parse(std::string(example_config())).mirrors.size() == 1);
+}
+
+}  // namespace streamsync

@@ -1,0 +1,37 @@
+#include "sync/exit_status.h"
+
+#include <catch2/catch.hpp>
+
+namespace streamsync {
+
+TEST_CASE("the gravest status wins, in the order of the contract") {
+  using S = ExitStatus;
+  CHECK(gravest({}) == S::Done);
+  CHECK(gravest({S::ItemsFailed}) == S::ItemsFailed);
+  CHECK(gravest({S::ItemsFailed, S::SourceUnavailable}) == S::SourceUnavailable);
+  CHECK(gravest({S::SourceUnavailable, S::NoRoom}) == S::NoRoom);
+  CHECK(gravest({S::NoRoom, S::TargetUnavailable}) == S::TargetUnavailable);
+  CHECK(gravest({S::TargetUnavailable, S::Guard}) == S::Guard);
+  CHECK(gravest({S::Guard, S::Refused}) == S::Refused);
+}
+
+TEST_CASE("an error's status depends on kind and origin alone") {
+  const auto [kind, origin, run, item] = GENERATE(table<ErrorKind, Origin, ExitStatus, ExitStatus>({
+      {ErrorKind::Config, Origin::Config, ExitStatus::Usage, ExitStatus::Usage},
+      {ErrorKind::Untrusted, Origin::Source, ExitStatus::Refused, ExitStatus::Refused},
+      {ErrorKind::Malformed, Origin::Source, ExitStatus::Refused, ExitStatus::ItemsFailed},
+      {ErrorKind::Corrupt, Origin::Source, ExitStatus::SourceUnavailable, ExitStatus::ItemsFailed},
+      {ErrorKind::NotFound, Origin::Source, ExitStatus::SourceUnavailable, ExitStatus::ItemsFailed},
+      {ErrorKind::Transient, Origin::Target, ExitStatus::TargetUnavailable,
+       ExitStatus::TargetUnavailable},
+      {ErrorKind::Corrupt, Origin::Target, ExitStatus::TargetUnavailable, ExitStatus::ItemsFailed},
+      {ErrorKind::NoRoom, Origin::Target, ExitStatus::NoRoom, ExitStatus::NoRoom},
+      {ErrorKind::Guard, Origin::Source, ExitStatus::Guard, ExitStatus::Guard},
+      {ErrorKind::Busy, Origin::Local, ExitStatus::Busy, ExitStatus::Busy},
+  }));
+  const Error error(kind, origin, "what");
+  CHECK(exit_status_of(error) == run);
+  CHECK(exit_status_of_item(error) == item);
+}
+
+}  // namespace streamsync

@@ -1,0 +1,276 @@
+#include "sync/plan.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+namespace streamsync {
+namespace {
+
+constexpr const char* kSource = "com.example:released:download";
+
+std::string sha256_of(const std::string& text) {
+  return digest_of(DigestAlgorithm::Sha256, text).hex();
+}
+
+Item item(const std::string& product, const std::string& version,
+          const std::string& name = "disk1.img") {
+  const auto path = product + "/" + version + "/" + name;
+  return {{kSource, product, version, name},
+          {{"ftype", name},
+           {"path", path},
+           {"size", "10"},
+           {"sha256", sha256_of(path)},
+           {"product_name", product},
+           {"version_name", version},
+           {"item_name", name}},
+          RelativePath::parse(path)};
+}
+
+Held held(const Item& item, HeldState state = HeldState::Present, const std::string& id = "") {
+  const auto placement = id.empty() ? "id-" + item.path->str() : id;
+  return {item, placement, "name-" + placement, state, 10};
+}
+
+// An entry that takes these items, all of one source.
+EntrySelection entry(const std::vector<Item>& items, std::optional<std::size_t> max = 1,
+                     const std::vector<std::string>& filters = {}) {
+  EntrySelection wanted;
+  wanted.retention.max = max;
+  wanted.filters = FilterSet::parse(filters);
+  Selection selection;
+  selection.head.content_id = kSource;
+  for (const auto& one : items) {
+    auto& products = selection.products;
+    if (products.empty() || products.back().product != one.key.product) {
+      products.push_back({one.key.product, {}});
+    }
+    auto& versions = products.back().versions;
+    if (versions.empty() || versions.back().version != one.key.version) {
+      versions.push_back({one.key.version, {}});
+    }
+    versions.back().items.push_back(one);
+  }
+  wanted.selections.push_back(std::move(selection));
+  return wanted;
+}
+
+Plan plan(const PlanInput& input) {
+  return make_plan(input, [](const Item& one) { return one.path->str(); });
+}
+
+// "create p/1/disk1.img", in plan order.
+std::vector<std::string> told(const Plan& plan) {
+  std::vector<std::string> lines;
+  for (const auto& action : plan.actions) {
+    lines.push_back(std::string(to_string(action.kind)) + " " + action.key.product + "/" +
+                    action.key.version + "/" + action.key.item);
+  }
+  return lines;
+}
+
+using Lines = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a new item is created, and nothing is left to do afterwards") {
+  PlanInput input;
+  input.entries = {entry({item("p", "1")})};
+  const auto first = plan(input);
+  CHECK(told(first) == Lines{"create p/1/disk1.img"});
+  CHECK_FALSE(first.changes_nothing());
+
+  input.inventory = {held(item("p", "1"))};
+  const auto second = plan(input);
+  CHECK(told(second) == Lines{"keep p/1/disk1.img"});
+  CHECK(second.changes_nothing());
+}
+
+TEST_CASE("a superseded version goes after the new one, in the same plan") {
+  PlanInput input;
+  input.entries = {entry({item("p", "2")})};
+  input.inventory = {held(item("p", "1"))};
+  const auto made = plan(input);
+  REQUIRE(told(made) == Lines{"create p/2/disk1.img", "remove p/1/disk1.img"});
+  CHECK(made.actions[1].reason == "superseded");
+}
+
+TEST_CASE("a newer version that the source withdrew is not swapped for an older one") {
+  PlanInput input;
+  input.entries = {entry({item("p", "1")})};
+  input.inventory = {held(item("p", "2"))};
+  CHECK(told(plan(input)) == Lines{"keep p/2/disk1.img"});
+}
+
+TEST_CASE("a product whose newest version has no items keeps what it has") {
+  // The selection holds only versions with items, so an empty newest one is simply not there.
+  PlanInput input;
+  input.entries = {entry({item("p", "1")})};
+  input.inventory = {held(item("p", "1"))};
+  CHECK(plan(input).changes_nothing());
+}
+
+TEST_CASE("two entries over one source never delete each other's images") {
+  const auto disk = item("p", "1", "disk1.img");
+  const auto uefi = item("p", "2", "uefi1.img");
+  PlanInput input;
+  input.entries = {entry({disk}, 1, {"ftype=disk1.img"}), entry({uefi}, 1, {"ftype=uefi1.img"})};
+  CHECK(told(plan(input)) == Lines{"create p/1/disk1.img", "create p/2/uefi1.img"});
+  input.inventory = {held(disk), held(uefi)};
+  CHECK(plan(input).changes_nothing());
+
+  SECTION("and what one entry supersedes goes although the other knows its version") {
+    input.inventory.push_back(held(item("p", "1", "uefi1.img")));
+    CHECK(told(plan(input)) ==
+          Lines{"keep p/1/disk1.img", "keep p/2/uefi1.img", "remove p/1/uefi1.img"});
+  }
+}
+
+TEST_CASE("the entry that wants more versions decides") {
+  PlanInput input;
+  const std::vector<Item> newest{item("p", "3")};
+  const std::vector<Item> all{item("p", "3"), item("p", "2"), item("p", "1")};
+  input.entries = {entry(newest, 1), entry(all, 3)};
+  input.inventory = {held(all[0]), held(all[1]), held(all[2])};
+  CHECK(plan(input).changes_nothing());
+}
+
+TEST_CASE("nothing of a source goes that some entry could not read") {
+  PlanInput input;
+  input.entries = {entry({item("p", "2")})};
+  input.inventory = {held(item("p", "1"))};
+  input.unread_sources = {kSource};
+  const auto made = plan(input);
+  CHECK(told(made) == Lines{"create p/2/disk1.img", "keep p/1/disk1.img"});
+  CHECK(made.actions[1].reason == "its source could not be read");
+}
+
+TEST_CASE("a product that left the source stays, unless it is asked to go") {
+  PlanInput input;
+  input.entries = {entry({item("p", "1")})};
+  input.inventory = {held(item("p", "1")), held(item("gone", "1"))};
+  CHECK(plan(input).changes_nothing());
+  input.entries[0].remove_vanished = true;
+  CHECK(told(plan(input)) == Lines{"keep p/1/disk1.img", "remove gone/1/disk1.img"});
+}
+
+TEST_CASE("an image of a source that no entry mirrors any more is never touched") {
+  PlanInput input;
+  auto foreign = held(item("q", "1"));
+  foreign.item.key.content_id = "com.example:daily:download";
+  input.entries = {entry({item("p", "1")})};
+  input.inventory = {held(item("p", "1")), foreign};
+  CHECK(plan(input).changes_nothing());
+}
+
+TEST_CASE("an unusable item fails alone, and its product's old version stays") {
+  auto broken = item("p", "2");
+  broken.tags.erase("size");
+  PlanInput input;
+  input.entries = {entry({broken, item("q", "2")})};
+  input.inventory = {held(item("p", "1")), held(item("q", "1"))};
+  const auto made = plan(input);
+  REQUIRE(told(made) == Lines{"skip p/2/disk1.img", "create q/2/disk1.img", "keep p/1/disk1.img",
+                              "remove q/1/disk1.img"});
+  CHECK(made.actions[0].error->kind() == ErrorKind::Malformed);
+}
+
+TEST_CASE("two digests for one path refuse both items") {
+  auto one = item("p", "1");
+  auto other = item("q", "1");
+  other.path = one.path;
+  PlanInput input;
+  input.entries = {entry({one, other})};
+  const auto made = plan(input);
+  REQUIRE(told(made) == Lines{"skip p/1/disk1.img", "skip q/1/disk1.img"});
+  CHECK(made.actions[0].error->kind() == ErrorKind::Untrusted);
+}
+
+TEST_CASE("what an earlier run left is gone on with") {
+  PlanInput input;
+  input.entries = {entry({item("p", "1")})};
+  SECTION("complete but not shown: adopted") {
+    input.inventory = {held(item("p", "1"), HeldState::Unrevealed)};
+    CHECK(told(plan(input)) == Lines{"adopt p/1/disk1.img"});
+  }
+  SECTION("begun: created again, the target knows how") {
+    input.inventory = {held(item("p", "1"), HeldState::Incomplete)};
+    CHECK(told(plan(input)) == Lines{"create p/1/disk1.img"});
+  }
+  SECTION("begun and no longer wanted: swept") {
+    input.inventory = {held(item("p", "1")), held(item("p", "0"), HeldState::Incomplete)};
+    CHECK(told(plan(input)) == Lines{"keep p/1/disk1.img", "remove p/0/disk1.img"});
+  }
+}
+
+TEST_CASE("of two copies of one address the oldest id stays") {
+  PlanInput input;
+  input.entries = {entry({item("p", "1")})};
+  input.inventory = {held(item("p", "1"), HeldState::Present, "b"),
+                     held(item("p", "1"), HeldState::Present, "a")};
+  const auto made = plan(input);
+  REQUIRE(told(made) == Lines{"keep p/1/disk1.img", "remove p/1/disk1.img"});
+  CHECK(made.actions[0].held->placement == "a");
+  CHECK(made.actions[1].held->placement == "b");
+}
+
+TEST_CASE("a file that two items share goes with the last of them") {
+  auto old_item = item("p", "1");
+  auto new_item = item("p", "2");
+  new_item.path = old_item.path;
+  new_item.tags["sha256"] = old_item.tags["sha256"];
+  PlanInput input;
+  input.entries = {entry({new_item})};
+  input.inventory = {held(old_item, HeldState::Present, old_item.path->str())};
+  CHECK(told(plan(input)) == Lines{"create p/2/disk1.img"});
+}
+
+TEST_CASE("the deletion cap counts what goes without a replacement") {
+  // Without `max` a version that left the source goes (`keep` says nothing then).
+  PlanInput input;
+  input.entries = {entry({item("p", "01")}, std::nullopt)};
+  for (const char* version : {"01", "02", "03", "04"}) {
+    input.inventory.push_back(held(item("p", version)));
+  }
+  SECTION("more than the cap: nothing is removed and the run says so") {
+    const auto made = plan(input);
+    REQUIRE(made.guard);
+    CHECK(made.guard->kind() == ErrorKind::Guard);
+    CHECK(made.changes_nothing());
+    CHECK(made.actions.size() == 4);
+  }
+  SECTION("raised by the operator: removed") {
+    input.max_delete = *DeletionCap::parse("100%");
+    const auto made = plan(input);
+    CHECK_FALSE(made.guard);
+    CHECK(std::count_if(made.actions.begin(), made.actions.end(), [](const Action& action) {
+            return action.kind == ActionKind::Remove;
+          }) == 3);
+  }
+  SECTION("superseded versions never count") {
+    input.entries = {entry({item("p", "09")}, 1)};
+    const auto made = plan(input);
+    CHECK_FALSE(made.guard);
+    CHECK(made.actions.size() == 5);
+  }
+  SECTION("as a number") {
+    input.max_delete = *DeletionCap::parse("3");
+    CHECK_FALSE(plan(input).guard);
+    input.max_delete = *DeletionCap::parse("2");
+    CHECK(plan(input).guard);
+  }
+}
+
+TEST_CASE("the order of the inventory does not matter") {
+  PlanInput input;
+  input.entries = {entry({item("p", "2"), item("q", "2")})};
+  input.inventory = {held(item("p", "1")), held(item("q", "1")), held(item("p", "2"))};
+  const auto expected = told(plan(input));
+  while (std::next_permutation(
+      input.inventory.begin(), input.inventory.end(),
+      [](const Held& one, const Held& other) { return one.placement < other.placement; })) {
+    CHECK(told(plan(input)) == expected);
+  }
+}
+
+}  // namespace streamsync
