@@ -1,0 +1,363 @@
+"""`images: PATH`: a stream mirrored into a directory, and what the rules of cli.md §2 and §4 say of it."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from stream_tree import SigningKey, StreamTree, item_path, write_random
+from streamsync_program import Program
+from tree_server import TreeServer
+
+FILTERS = ["arch~(arm64|amd64)", "ftype~(uefi1.img|uefi.img|disk1.img)", "release~(bionic|focal)"]
+OLD, NEW, NEWEST = "20210601", "20210720", "20210801"
+ITEM_SIZE = 20000
+
+
+def entry(url, **keys):
+    return {"url": url, "path": "streams/v1/index.sjson", "max": 1, "item_filters": FILTERS, **keys}
+
+
+class TreeCase(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory()
+        cls.key = SigningKey(Path(cls.scratch.name, "gnupg"))
+        cls.keyring = Path(cls.scratch.name, "keyring.gpg")
+        cls.keyring.write_bytes(cls.key.public_key())
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.key.close()
+        cls.scratch.cleanup()
+
+    def setUp(self):
+        self.work = Path(tempfile.mkdtemp(dir=self.scratch.name))
+        self.stream = self.make_stream("stream")
+        self.target = self.work / "images"
+        self.program = Program(self.work)
+
+    def make_stream(self, name):
+        tree = StreamTree(self.work / name, self.key)
+        for release in ("bionic", "focal"):
+            for serial in (OLD, NEW):
+                self.add(tree, release, serial)
+        tree.write()
+        return tree
+
+    def add(self, tree, release, serial, **options):
+        return tree.add_version(
+            release, "amd64", serial, {"disk1.img": ITEM_SIZE}, writer=write_random, **options
+        )
+
+    def configure(self, *entries, **keys):
+        config = {"mirror_list": list(entries), "images": str(self.target), "keyring_path": str(self.keyring)}
+        path = self.work / "config.yaml"
+        path.write_text(json.dumps({**config, **keys}), encoding="utf-8")
+        return path
+
+    def sync(self, *entries, arguments=(), **keys):
+        return self.program.run("sync", "-c", self.configure(*entries, **keys), *arguments)
+
+    def served(self, tree=None, statuses=None):
+        return TreeServer((tree or self.stream).root, statuses)
+
+    def files(self, root=None):
+        """Everything below the target, by path."""
+        root = root or self.target
+        return {
+            str(path.relative_to(root)): path.read_bytes()
+            for path in sorted(root.rglob("*"))
+            if path.is_file()
+        }
+
+    def images(self):
+        return {path for path in self.files() if path.endswith(".img")}
+
+    def path(self, release, serial):
+        return item_path(release, "amd64", serial, "disk1.img", "released")
+
+
+class Mirror(TreeCase):
+    def test_the_newest_of_each_with_the_documents_as_they_are(self):
+        with self.served() as server:
+            run = self.sync(entry(server.url))
+            self.assertEqual(run.status, 0, run.err)
+            wanted = [self.path(release, NEW) for release in ("bionic", "focal")]
+            self.assertEqual(run.lines(), [f"created {path}: {path}" for path in wanted])
+            self.assertEqual(self.images(), set(wanted))
+            for path in (*wanted, "streams/v1/index.sjson", "streams/v1/com.ubuntu.cloud:released:download.sjson"):
+                self.assertEqual((self.target / path).read_bytes(), (self.stream.root / path).read_bytes(), path)
+
+    def test_a_second_run_asks_once_for_each_document_and_writes_nothing(self):
+        with self.served() as server:
+            self.sync(entry(server.url))
+            before = {path: os.stat(path).st_mtime_ns for path in self.target.rglob("*")}
+            server.take_requests()
+            run = self.sync(entry(server.url))
+            self.assertEqual((run.status, run.out), (0, ""))
+            self.assertEqual([request.status for request in server.requests()], [304, 304])
+            self.assertEqual({path: os.stat(path).st_mtime_ns for path in self.target.rglob("*")}, before)
+
+    def test_a_new_version_replaces_the_old_one(self):
+        with self.served() as server:
+            self.sync(entry(server.url))
+            self.add(self.stream, "focal", NEWEST)
+            self.stream.write()
+            run = self.sync(entry(server.url))
+            self.assertEqual(run.status, 0, run.err)
+            created, removed = self.path("focal", NEWEST), self.path("focal", NEW)
+            self.assertEqual(run.lines(), [f"created {created}: {created}", f"removing {removed}: {removed}"])
+            self.assertEqual(self.images(), {self.path("bionic", NEW), created})
+
+    def test_a_plan_says_what_sync_does_and_makes_nothing(self):
+        with self.served() as server:
+            config = self.configure(entry(server.url))
+            plan = self.program.run("plan", "-c", config)
+            dry = self.program.run("sync", "--dry-run", "-c", config)
+            self.assertEqual((plan.status, plan.out), (0, dry.out))
+            self.assertEqual(len([line for line in plan.lines() if line.startswith("create ")]), 2)
+            self.assertFalse(self.target.exists())
+            self.assertFalse(self.program.state.exists())
+
+    def test_the_report_is_one_json_document(self):
+        with self.served() as server:
+            run = self.sync(entry(server.url), arguments=["--output", "json", "--report", self.work / "report"])
+            report = json.loads(run.out)
+            self.assertEqual(report, json.loads((self.work / "report").read_bytes()))
+        self.assertEqual(report["schema"], "streamsync.report/1")
+        self.assertEqual(report["exit_code"], 0)
+        self.assertEqual(report["mirrors"][0]["status"], "ok")
+        self.assertEqual(report["mirrors"][0]["content_id"], "com.ubuntu.cloud:released:download")
+        self.assertEqual(report["mirrors"][0]["signed_by"], [self.key.fingerprint])
+        self.assertEqual([action["action"] for action in report["actions"]], ["create", "create"])
+        self.assertEqual({action["size"] for action in report["actions"]}, {ITEM_SIZE})
+        self.assertEqual(report["totals"]["created"], 2)
+
+    def test_several_entries_have_roots_of_their_own(self):
+        other = self.make_stream("other")
+        with self.served() as one, self.served(other) as two:
+            run = self.sync(entry(one.url, name="one"), entry(two.url, name="two"))
+            self.assertEqual(run.status, 0, run.err)
+        self.assertEqual(len([path for path in self.images() if path.startswith("one/")]), 2)
+        self.assertEqual(len([path for path in self.images() if path.startswith("two/")]), 2)
+
+    def test_the_tree_can_be_queried_and_mirrored_again(self):
+        with self.served() as server:
+            self.sync(entry(server.url))
+        query = self.program.run("query", "--keyring", self.keyring, self.target, "--max", "1", *FILTERS)
+        self.assertEqual(query.status, 0, query.err)
+        self.assertEqual(len(query.lines()), 2)
+
+    def test_files_and_plain_paths_are_sources(self):
+        for source in (f"file://{self.stream.root}", str(self.stream.root)):
+            shutil.rmtree(self.target, ignore_errors=True)
+            run = self.sync(entry(source))
+            self.assertEqual((run.status, len(self.images())), (0, 2), run.err)
+
+
+class Trust(TreeCase):
+    def refused(self, server, *words):
+        """Exit 3, no item asked for, and no target made."""
+        run = self.sync(entry(server.url))
+        self.assertEqual(run.status, 3, run.err)
+        for word in words:
+            self.assertIn(word, run.last_words())
+        self.assertFalse([path for path in server.paths() if path.endswith(".img")])
+        self.assertFalse(self.target.exists() and self.files())
+
+    def test_a_changed_byte_is_refused(self):
+        document = self.stream.root / "streams/v1/com.ubuntu.cloud:released:download.sjson"
+        document.write_bytes(document.read_bytes().replace(b"focal", b"fowal", 1))
+        with self.served() as server:
+            self.refused(server, document.name)
+
+    def test_an_unsigned_document_in_a_signed_index_is_refused(self):
+        name = "streams/v1/com.ubuntu.cloud:released:download"
+        (self.stream.root / f"{name}.sjson").write_bytes((self.stream.root / f"{name}.json").read_bytes())
+        with self.served() as server:
+            self.refused(server, "not signed")
+
+    def test_allow_unsigned_does_not_reach_behind_a_signed_index(self):
+        name = "streams/v1/com.ubuntu.cloud:released:download"
+        (self.stream.root / f"{name}.sjson").write_bytes((self.stream.root / f"{name}.json").read_bytes())
+        with self.served() as server:
+            run = self.sync(entry(server.url, allow_unsigned=True))
+            self.assertEqual(run.status, 3, run.err)
+
+    def test_an_unsigned_source_is_taken_only_where_it_is_allowed(self):
+        with self.served() as server:
+            unsigned = entry(server.url, path="streams/v1/index.json")
+            self.assertEqual(self.sync(unsigned).status, 3)
+            self.assertEqual(self.sync({**unsigned, "allow_unsigned": True}).status, 0)
+
+    def test_another_key_is_refused(self):
+        with tempfile.TemporaryDirectory() as home, SigningKey(Path(home, "gnupg")) as stranger:
+            self.stream.key = stranger
+            self.stream.sign()
+        with self.served() as server:
+            self.refused(server)
+
+    def test_an_unsafe_path_refuses_the_document(self):
+        self.stream.item("com.ubuntu.cloud:server:18.04:amd64", OLD, "disk1.img")["path"] = "../escape.img"
+        self.stream.write()
+        with self.served() as server:
+            self.refused(server, "../escape.img")
+
+    def test_pinned_fingerprints_are_asked_for(self):
+        with self.served() as server:
+            self.assertEqual(self.sync(entry(server.url, pinned_fingerprints=["0" * 40])).status, 3)
+            self.assertEqual(self.sync(entry(server.url, pinned_fingerprints=[self.key.fingerprint])).status, 0)
+
+
+class Failures(TreeCase):
+    def test_a_corrupt_item_fails_alone_and_the_old_set_stays(self):
+        with self.served() as server:
+            self.sync(entry(server.url))
+            before = self.files()
+            product = self.add(self.stream, "focal", NEWEST)
+            self.add(self.stream, "bionic", NEWEST)
+            self.stream.corrupt(product, NEWEST, "disk1.img")
+            self.stream.write()
+            run = self.sync(entry(server.url))
+        self.assertEqual(run.status, 1, run.err)
+        self.assertIn(self.path("focal", NEWEST), run.last_words())
+        after = self.files()
+        # The documents may name only what is there, so the new set waits (cli.md §3, metadata).
+        self.assertIn(self.path("bionic", NEWEST), after)
+        self.assertNotIn(self.path("focal", NEWEST), after)
+        for path, content in before.items():
+            if not path.startswith(".data/") and path != self.path("bionic", NEW):
+                self.assertEqual(after.get(path), content, path)
+
+    def test_one_entry_that_fails_does_not_stop_the_other(self):
+        other = self.make_stream("other")
+        with self.served() as good, self.served(other, {"/streams/v1/index.sjson": 404}) as bad:
+            run = self.sync(entry(bad.url, name="bad"), entry(good.url, name="good"))
+        self.assertEqual(run.status, 4, run.err)
+        self.assertEqual(len(self.images()), 2)
+        self.assertIn("bad", run.last_words())
+
+    def test_fallback_bases_are_tried_in_order(self):
+        other = self.make_stream("other")
+        lost = "/" + self.path("focal", NEW)
+        with self.served(statuses={lost: 404}) as first, self.served(other) as second:
+            run = self.sync(entry(first.url, mirrors=[second.url]))
+            self.assertEqual(run.status, 0, run.err)
+            self.assertIn(lost, second.paths())
+        shutil.rmtree(self.target)
+        with self.served(statuses={"/streams/v1/index.sjson": 404}) as first, self.served(other) as second:
+            run = self.sync(entry(first.url, mirrors=[second.url]))
+            self.assertEqual(run.status, 0, run.err)
+
+    def test_a_document_larger_than_allowed_is_a_guard(self):
+        with self.served() as server:
+            run = self.sync(entry(server.url), max_document="1K")
+        self.assertEqual(run.status, 8, run.err)
+        self.assertIn("max_document", run.last_words())
+
+    def test_removals_without_replacement_are_capped(self):
+        with self.served() as server:
+            everything = entry(server.url)
+            del everything["max"]
+            self.assertEqual(self.sync(everything).status, 0)
+            self.assertEqual(len(self.images()), 4)
+            # Of each product the newer version vanishes: nothing replaces it.
+            for release in ("18.04", "20.04"):
+                self.stream.remove_version(f"com.ubuntu.cloud:server:{release}:amd64", NEW)
+            self.stream.write()
+            capped = self.sync(everything, max_delete="1")
+            self.assertEqual(capped.status, 8, capped.err)
+            self.assertEqual(len(self.images()), 4)
+            allowed = self.sync(everything, max_delete="1", arguments=["--max-delete", "100%"])
+            self.assertEqual(allowed.status, 0, allowed.err)
+            self.assertEqual(len(self.images()), 2)
+
+    def test_bad_configuration_touches_nothing(self):
+        run = self.sync(entry("http://127.0.0.1:1/"), max_delet="3")
+        self.assertEqual(run.status, 2)
+        self.assertIn("did you mean 'max_delete'", run.last_words())
+        run = self.sync(entry("http://127.0.0.1:1/", item_filters=["arch~(?=x)"]))
+        self.assertEqual(run.status, 2)
+        self.assertFalse(self.target.exists())
+
+    def test_a_missing_keyring_is_an_error_of_configuration(self):
+        with self.served() as server:
+            run = self.sync(entry(server.url, keyring_path=str(self.work / "none.gpg")))
+            self.assertEqual((run.status, server.requests()), (2, []), run.err)
+
+    def test_a_link_in_the_tree_is_not_followed(self):
+        victim = self.work / "victim"
+        victim.mkdir()
+        self.target.mkdir()
+        (self.target / "server").symlink_to(victim)
+        with self.served() as server:
+            run = self.sync(entry(server.url))
+        self.assertEqual(run.status, 3, run.err)
+        self.assertEqual(list(victim.iterdir()), [])
+
+
+class Interruptions(TreeCase):
+    def stalling(self):
+        """Half of each item is sent, then nothing."""
+        return TreeServer(self.stream.root, rules=[{"path": "*.img", "stall_after": ITEM_SIZE // 2}])
+
+    def interrupted(self, sent):
+        with self.stalling() as server:
+            process = self.program.start("sync", "-c", self.configure(entry(server.url)))
+            server.wait_for(".img")
+            process.send_signal(sent)
+            out, err = process.communicate(timeout=20)
+        return process.returncode, out, err.decode()
+
+    def test_signals_end_the_run_and_the_next_one_goes_on(self):
+        for sent, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            code, _, err = self.interrupted(sent)
+            self.assertEqual(code, status, err)
+            self.assertEqual(self.images(), set())
+        with self.served() as server:
+            self.assertEqual(self.sync(entry(server.url)).status, 0)
+        self.assertEqual(len(self.images()), 2)
+
+    def test_a_second_run_is_told_that_one_is_going_on(self):
+        with self.stalling() as server:
+            process = self.program.start("sync", "-c", self.configure(entry(server.url)))
+            server.wait_for(".img")
+            second = self.program.run("sync", "-c", self.work / "config.yaml")
+            process.kill()
+            process.communicate()
+        self.assertEqual(second.status, 7, second.err)
+
+    def test_killed_anywhere_the_next_run_converges(self):
+        with self.served() as server:
+            config = self.configure(entry(server.url))
+            begin = time.monotonic()
+            self.assertEqual(self.program.run("sync", "-c", config).status, 0)
+            duration = time.monotonic() - begin
+            undisturbed = self.files()
+            seed = int(os.environ.get("STREAMSYNC_KILL_SEED", random.SystemRandom().randrange(10**6)))
+            print(f"kill seed {seed}")
+            moments = random.Random(seed)
+            killed = 0
+            for _ in range(10):
+                shutil.rmtree(self.target)
+                process = self.program.start("sync", "-c", config)
+                try:
+                    process.communicate(timeout=moments.uniform(0, duration))
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.communicate()
+                    killed += 1
+                self.assertEqual(self.program.run("sync", "-c", config).status, 0)
+                self.assertEqual(self.files(), undisturbed)
+            self.assertGreater(killed, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

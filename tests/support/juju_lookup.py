@@ -1,0 +1,260 @@
+#!/usr/bin/python3
+"""Juju's image lookup in a published tree, rule by rule, over HTTP.
+
+It asks for the same names in the same order as Juju does and stops where Juju would. Where Juju's
+answer would depend on chance (two entries that fit, two images it cannot tell apart) the lookup fails,
+because a tree must not leave that to chance. It holds no signing key, as Juju holds none for a tree
+found through the Keystone catalog, so the signed pass can only ever be refused.
+
+    juju_lookup.py ROOT_URL REGION ENDPOINT PRODUCT_ID...
+"""
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import anonymous_http  # noqa: E402
+
+TRY_THE_NEXT = (401, 404)
+ITEM_FIELDS = ("id", "root_store", "virt", "arch", "version", "crsn", "region", "endpoint")
+# Juju reads versions with a type of its own that knows neither virt nor root_store: they get lost there.
+VERSION_FIELDS = ("arch", "version", "release", "region", "endpoint")
+PRODUCT_FIELDS = ("arch", "version", "release", "region", "endpoint", "virt", "root_store")
+
+
+class StepFailed(Exception):
+    def __init__(self, step, problem):
+        super().__init__(f"{step}: {problem}")
+        self.step = step
+        self.problem = problem
+
+
+@dataclass
+class Lookup:
+    """`step` is the one that failed (signed, index, mirrors, entry, products, match), or None."""
+
+    image_ids: list = field(default_factory=list)
+    images: list = field(default_factory=list)
+    step: str = None
+    problem: str = ""
+    requested: list = field(default_factory=list)
+
+
+def lookup(root, region, endpoint, product_ids):
+    result = Lookup()
+    client = _Client(root, result.requested)
+    try:
+        client.read_signed_index()
+        index = client.read_unsigned_index()
+        client.check_mirrors()
+        entry = _choose_entry(index, region, endpoint, product_ids)
+        document = client.read_products(entry["path"])
+        result.images = _newest_images(document, region, product_ids)
+    except StepFailed as failure:
+        result.step, result.problem = failure.step, failure.problem
+    result.image_ids = sorted(image["id"] for image in result.images)
+    return result
+
+
+class _Client:
+    def __init__(self, root, requested):
+        self.root = root if root.endswith("/") else root + "/"
+        self.requested = requested
+
+    def get(self, path):
+        self.requested.append(path)
+        return anonymous_http.get(self.root + path)
+
+    def first_of(self, step, paths):
+        for path in paths:
+            answer = self.get(path)
+            if answer.status == 200:
+                return answer
+            if answer.status not in TRY_THE_NEXT:
+                raise StepFailed(step, f"{answer.url} answers {answer.status or answer.problem}")
+        return None
+
+    def read_signed_index(self):
+        """Without a key any signed index is refused, and so is any failure; the unsigned pass follows."""
+        try:
+            self.first_of("signed", ("streams/v1/index2.sjson", "streams/v1/index.sjson"))
+        except StepFailed:
+            pass
+
+    def read_unsigned_index(self):
+        answer = self.first_of("index", ("streams/v1/index2.json", "streams/v1/index.json"))
+        if answer is None:
+            raise StepFailed("index", "there is no index")
+        index = _parse("index", answer.body)
+        _require_format("index", index, "index:1.0")
+        _check_types("index", index, INDEX_TYPES)
+        return index
+
+    def check_mirrors(self):
+        answer = self.first_of("mirrors", ("streams/v1/mirrors.json",))
+        if answer is not None:
+            document = _parse("mirrors", answer.body)
+            raise StepFailed("mirrors", f"the tree points elsewhere: {sorted(document.get('mirrors') or {})}")
+
+    def read_products(self, path):
+        answer = self.first_of("products", (path,))
+        if answer is None:
+            raise StepFailed("products", f"{path} is not there")
+        document = _parse("products", answer.body)
+        _require_format("products", document, "products:1.0")
+        _check_types("products", document, PRODUCTS_TYPES)
+        return document
+
+
+def _parse(step, body):
+    def no_constant(name):
+        raise ValueError(f"{name} is not JSON")
+
+    try:
+        document = json.loads(body.decode("utf-8"), parse_constant=no_constant)
+    except ValueError as error:
+        raise StepFailed(step, f"not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise StepFailed(step, "not a JSON object")
+    return document
+
+
+def _require_format(step, document, wanted):
+    if document.get("format") != wanted:
+        raise StepFailed(step, f"format is {document.get('format')!r}, not {wanted!r}")
+
+
+# The types Juju gives to what it reads. One value of another type rejects the whole document; null
+# counts as absent; what is not named here is not read. "*" stands for any key.
+def _strings(*names):
+    return {name: str for name in names}
+
+
+INDEX_TYPES = {
+    **_strings("format", "updated"),
+    "index": {
+        "*": {
+            **_strings("format", "updated", "datatype", "cloudname", "path"),
+            "clouds": [_strings("region", "endpoint")],
+            "products": [str],
+        }
+    },
+}
+PRODUCTS_TYPES = {
+    **_strings("format", "updated", *PRODUCT_FIELDS),
+    "_aliases": {"*": {"*": {"*": str}}},
+    "products": {
+        "*": {
+            **_strings(*PRODUCT_FIELDS),
+            "versions": {"*": {**_strings(*VERSION_FIELDS), "items": {"*": _strings(*ITEM_FIELDS)}}},
+        }
+    },
+}
+
+
+def _check_types(step, value, wanted, where=""):
+    if value is None:
+        return
+    if isinstance(wanted, type):
+        if not isinstance(value, wanted):
+            raise StepFailed(step, f"{where} is {json.dumps(value)}, not a string")
+    elif isinstance(wanted, list):
+        if not isinstance(value, list):
+            raise StepFailed(step, f"{where} is not a list")
+        for member in value:
+            _check_types(step, member, wanted[0], where + "[]")
+    else:
+        if not isinstance(value, dict):
+            raise StepFailed(step, f"{where} is not an object")
+        for key, member in value.items():
+            if key in wanted or "*" in wanted:
+                _check_types(step, member, wanted.get(key, wanted.get("*")), f"{where}/{key}")
+
+
+def _choose_entry(index, region, endpoint, product_ids):
+    entries = list((index.get("index") or {}).values())
+
+    def narrow(to_what, fits):
+        left = [entry for entry in entries if fits(entry)]
+        if not left:
+            raise StepFailed("entry", f"the index has no entry {to_what}")
+        return left
+
+    entries = narrow("of datatype image-ids", lambda entry: entry.get("datatype") == "image-ids")
+    entries = narrow(f"for the cloud {region} {endpoint}", lambda entry: _has_cloud(entry, region, endpoint))
+    entries = narrow(
+        f"that names one of {', '.join(product_ids)}",
+        lambda entry: not set(product_ids).isdisjoint(entry.get("products") or []),
+    )
+    if len(entries) > 1:
+        paths = ", ".join(sorted(entry["path"] for entry in entries))
+        raise StepFailed("entry", f"several entries fit and Juju takes any of them: {paths}")
+    return entries[0]
+
+
+def _has_cloud(entry, region, endpoint):
+    clouds = entry.get("clouds") or []
+    return not clouds or any(
+        _loose(cloud.get("region")) == _loose(region)
+        and (cloud.get("endpoint") or "").rstrip("/") == endpoint.rstrip("/")
+        for cloud in clouds
+    )
+
+
+def _loose(region):
+    return (region or "").replace(" ", "").lower()
+
+
+def _newest_images(document, region, product_ids):
+    found = {}
+    for product_id in product_ids:
+        product = (document.get("products") or {}).get(product_id)
+        for version_name, version in sorted(((product or {}).get("versions") or {}).items(), reverse=True):
+            of_this_version = {}
+            for item in (version.get("items") or {}).values():
+                image = _resolve(document, product, version, item)
+                image.update(product_id=product_id, version_name=version_name)
+                if image["region"] != region:
+                    continue
+                key = tuple(image[name] for name in ("virt", "arch", "version", "region", "root_store"))
+                of_this_version.setdefault(key, []).append(image)
+            for key, images in of_this_version.items():
+                if key in found:
+                    continue
+                if len(images) > 1:
+                    ids = ", ".join(sorted(image["id"] for image in images))
+                    raise StepFailed("match", f"Juju cannot tell these of {version_name} apart: {ids}")
+                found[key] = images[0]
+    if not found:
+        raise StepFailed("match", f"no image of region {region} for {', '.join(product_ids)}")
+    return list(found.values())
+
+
+def _resolve(document, product, version, item):
+    """Aliases override on the item alone; then what is blank comes from the nearest level above."""
+    image = {name: item.get(name) or "" for name in ITEM_FIELDS}
+    for tag, values in (document.get("_aliases") or {}).items():
+        image.update({k: v for k, v in (values.get(image.get(tag)) or {}).items() if k in image})
+    for level, fields in ((version, VERSION_FIELDS), (product, PRODUCT_FIELDS), (document, PRODUCT_FIELDS)):
+        for name in ITEM_FIELDS:
+            if not image[name] and name in fields:
+                image[name] = level.get(name) or ""
+    return image
+
+
+def main():
+    if len(sys.argv) < 5:
+        print(__doc__, file=sys.stderr)
+        return 2
+    result = lookup(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
+    if result.step:
+        print(f"{result.step}: {result.problem}", file=sys.stderr)
+        return 1
+    print(json.dumps(result.images, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""Just enough of the OpenStack REST API to look at a cloud from outside, and to clean up after a test.
+
+cloud = Cloud.from_environment()
+cloud.images(content_id="auto.sync")
+"""
+
+import json
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+
+
+class ApiError(Exception):
+    def __init__(self, method, url, status, body):
+        super().__init__(f"{method} {url}: {status} {body[:200].decode(errors='replace')}")
+        self.status = status
+
+
+class Cloud:
+    """One project in one region, by password (Identity v3)."""
+
+    def __init__(
+        self, auth_url, user, password, project, region, user_domain="Default", project_domain="Default"
+    ):
+        self.auth_url = auth_url
+        self.region = region
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._authenticate(user, password, project, user_domain, project_domain)
+
+    @classmethod
+    def from_environment(cls):
+        return cls(
+            os.environ["OS_AUTH_URL"],
+            os.environ["OS_USERNAME"],
+            os.environ["OS_PASSWORD"],
+            os.environ["OS_PROJECT_NAME"],
+            os.environ["OS_REGION_NAME"],
+            os.environ.get("OS_USER_DOMAIN_NAME", "Default"),
+            os.environ.get("OS_PROJECT_DOMAIN_NAME", "Default"),
+        )
+
+    # --- identity ---------------------------------------------------------------------------------
+
+    def _authenticate(self, user, password, project, user_domain, project_domain):
+        credentials = {"name": user, "password": password, "domain": {"name": user_domain}}
+        request = {
+            "auth": {
+                "identity": {"methods": ["password"], "password": {"user": credentials}},
+                "scope": {"project": {"name": project, "domain": {"name": project_domain}}},
+            }
+        }
+        self._token = None
+        headers, body = self._send("POST", f"{self.auth_url}/auth/tokens", json.dumps(request).encode())
+        self._token = headers["X-Subject-Token"]
+        token = json.loads(body)["token"]
+        self.project_id = token["project"]["id"]
+        self._endpoints = {
+            service["type"]: endpoint["url"].rstrip("/")
+            for service in token["catalog"]
+            for endpoint in service["endpoints"]
+            if endpoint["interface"] == "public" and endpoint["region_id"] == self.region
+        }
+
+    def endpoint(self, service_type):
+        return self._endpoints[service_type]
+
+    def _send(self, method, url, body=None, content_type="application/json"):
+        headers = {"Content-Type": content_type} if body is not None else {}
+        if self._token:
+            headers["X-Auth-Token"] = self._token
+        request = urllib.request.Request(url, body, headers, method=method)
+        try:
+            with self._opener.open(request, timeout=120) as response:
+                return response.headers, response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ApiError(method, url, error.code, error.read()) from None
+
+    # --- images -----------------------------------------------------------------------------------
+
+    def _image_url(self, path=""):
+        return f"{self.endpoint('image')}/v2/images{path}"
+
+    def images(self, **properties):
+        """All images of the project with these properties, hidden ones too, in every status, all pages."""
+        found = []
+        for hidden in ("false", "true"):
+            query = {
+                "owner": self.project_id,
+                "visibility": "all",
+                "os_hidden": hidden,
+                "limit": 100,
+                **properties,
+            }
+            page = "/v2/images?" + urllib.parse.urlencode(query)
+            while page:
+                _, body = self._send("GET", self.endpoint("image") + page)
+                listing = json.loads(body)
+                found += listing["images"]
+                page = listing.get("next")
+        return found
+
+    def create_image(self, data=None, **fields):
+        """Creates an image and, with `data`, makes it active. Gives the image as Glance shows it then."""
+        _, body = self._send("POST", self._image_url(), json.dumps(fields).encode())
+        image = json.loads(body)
+        if data is not None:
+            self._send("PUT", self._image_url(f"/{image['id']}/file"), data, "application/octet-stream")
+        return self.image(image["id"])
+
+    def image(self, image_id):
+        return json.loads(self._send("GET", self._image_url(f"/{image_id}"))[1])
+
+    def image_data(self, image_id):
+        return self._send("GET", self._image_url(f"/{image_id}/file"))[1]
+
+    def delete_image(self, image_id):
+        self._send("DELETE", self._image_url(f"/{image_id}"))
+
+    # --- objects ----------------------------------------------------------------------------------
+
+    def object_url(self, container, name=""):
+        return f"{self.endpoint('object-store')}/{container}/{urllib.parse.quote(name)}"
+
+    def objects(self, container, prefix=""):
+        """Names of the objects in a container; none when there is no such container."""
+        query = urllib.parse.urlencode({"format": "json", "prefix": prefix})
+        try:
+            _, body = self._send("GET", f"{self.endpoint('object-store')}/{container}?{query}")
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return []
+        return [entry["name"] for entry in json.loads(body or b"[]")]
+
+    def object(self, container, name):
+        return self._send("GET", self.object_url(container, name))[1]
+
+    def put_object(self, container, name, data):
+        self._send("PUT", self.object_url(container, name), data, "application/octet-stream")
+
+    def delete_object(self, container, name):
+        self._send("DELETE", self.object_url(container, name))
+
+    def remove_stream(self, container, prefix, content_id):
+        """Deletes the images of a content_id and the documents published below `prefix`."""
+        for image in self.images(content_id=content_id):
+            self.delete_image(image["id"])
+        for name in self.objects(container, prefix):
+            self.delete_object(container, name)

@@ -1,0 +1,64 @@
+"""The program under test, run in a home of its own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Run:
+    status: int
+    out: str
+    err: str
+
+    def lines(self):
+        return self.out.splitlines()
+
+    def last_words(self):
+        return (self.err.splitlines() or [""])[-1]
+
+
+class Program:
+    """$STREAMSYNC with its home and state below `work`; nothing of the user's own is read."""
+
+    def __init__(self, work, **environment):
+        if "STREAMSYNC" not in os.environ:
+            sys.exit("set STREAMSYNC to the streamsync binary")
+        self._binary = str(Path(os.environ["STREAMSYNC"]).resolve())
+        self.work = Path(work)
+        self.state = self.work / "state"
+        inherited = {key: value for key, value in os.environ.items() if not key.upper().endswith("_PROXY")}
+        home = self.work / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        self._environment = {
+            **inherited,
+            "HOME": str(home),
+            "XDG_CONFIG_HOME": "",
+            "NO_COLOR": "1",
+            **environment,
+        }
+
+    def command(self, name, *arguments):
+        return [self._binary, name, "--state-dir", str(self.state), *map(str, arguments)]
+
+    def run(self, name, *arguments, timeout=300):
+        process = self.start(name, *arguments)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise AssertionError(f"streamsync {name} still ran after {timeout} s\n{err.decode()}") from None
+        return Run(process.returncode, out.decode(), err.decode())
+
+    def start(self, name, *arguments):
+        return subprocess.Popen(
+            self.command(name, *arguments),
+            env=self._environment,
+            cwd=self.work,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )

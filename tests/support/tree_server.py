@@ -1,0 +1,94 @@
+"""A directory over HTTP on loopback, by scripted_server.py, and what was asked for.
+
+with TreeServer(directory) as server:
+    fetch(server.url + "streams/v1/index.json")
+    server.requests()  # [Request("GET", "/streams/v1/index.json", 200)]
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAM = Path(__file__).resolve().parent / "scripted_server.py"
+PATIENCE = 10
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    status: int
+
+
+class TreeServer:
+    """`statuses` maps paths to a status that is answered instead of the file; `rules` are those of
+    scripted_server.py."""
+
+    def __init__(self, root, statuses=None, rules=()):
+        self._root = Path(root)
+        self._rules = [{"path": path, "status": status} for path, status in (statuses or {}).items()]
+        self._rules += rules
+        self._taken = 0
+
+    def __enter__(self):
+        self._work = tempfile.TemporaryDirectory()
+        self._log = Path(self._work.name, "log")
+        script = Path(self._work.name, "script")
+        script.write_text(json.dumps({"rules": self._rules}), encoding="utf-8")
+        command = [sys.executable, PROGRAM, "--root", self._root, "--script", script, "--log", self._log]
+        self._process = subprocess.Popen(
+            [*map(str, command), "--until-stdin-closes"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        port = self._process.stdout.readline().decode().strip()
+        self.url = f"http://127.0.0.1:{port}/"
+        return self
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+        self._work.cleanup()
+
+    def requests(self):
+        """All that came since the last `take_requests`, in the order of their coming."""
+        return self._read()[self._taken :]
+
+    def take_requests(self):
+        """The same, and the next ones are counted from here."""
+        taken = self.requests()
+        self._taken += len(taken)
+        return taken
+
+    def paths(self):
+        return [request.path for request in self.requests()]
+
+    def wait_for(self, part):
+        """Until a path with `part` in it was asked for, answered or not."""
+        deadline = time.monotonic() + PATIENCE
+        while not any(part in entry["path"] for entry in self._entries() if entry["event"] == "request"):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{part} was not asked for")
+            time.sleep(0.01)
+
+    def _entries(self):
+        text = self._log.read_text(encoding="utf-8") if self._log.exists() else ""
+        return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+
+    def _read(self):
+        """The client may have its answer a moment before the log has."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            entries = self._entries()
+            asked = [entry for entry in entries if entry["event"] == "request"]
+            statuses = {entry["id"]: entry["status"] for entry in entries if entry["event"] == "answer"}
+            if all(entry["id"] in statuses for entry in asked):
+                return [Request(entry["method"], entry["path"], statuses[entry["id"]]) for entry in asked]
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no answer to {[e for e in asked if e['id'] not in statuses]}")
+            time.sleep(0.01)
