@@ -46,6 +46,10 @@ class Error : public std::exception {
   std::optional<std::chrono::seconds> retry_after() const noexcept { return retry_after_; }
   Error&& with_retry_after(std::chrono::seconds wait) &&;
 
+  /// It was tried again as often as it may be: no outer layer starts over.
+  bool is_given_up() const noexcept { return given_up_; }
+  void give_up() noexcept { given_up_ = true; }
+
   /// Puts "doing: " before the message.
   void add_context(std::string_view doing);
 
@@ -53,6 +57,7 @@ class Error : public std::exception {
   ErrorKind kind_;
   Origin origin_;
   std::string text_;
+  bool given_up_ = false;
   std::optional<std::chrono::seconds> retry_after_;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "base/crypto/digest.h"
@@ -32,6 +33,30 @@ std::string record_name(std::string_view content_id) {
     }
   }
   return name;
+}
+
+using VersionKey = std::tuple<std::string, std::string, std::string>;
+
+VersionKey version_of(const ItemKey& key) { return {key.content_id, key.product, key.version}; }
+
+// Versions of which at least a part of a file is there.
+std::set<VersionKey> begun_versions(const RootDirectory& root, const std::vector<Item>& items) {
+  std::set<VersionKey> versions;
+  for (const auto& item : items) {
+    const auto path = item.path ? item.path->str() : "";
+    if (item.path && (root.size_of(path) || root.size_of(path + ".part"))) {
+      versions.insert(version_of(item.key));
+    }
+  }
+  return versions;
+}
+
+bool has_content_of(const Item& item, const BlobSpec& blob) {
+  try {
+    return item.path == blob.item.path && content_of(item).strongest == blob.content.strongest;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -106,7 +131,9 @@ std::vector<Held> DirectoryTarget::inventory() {
   if (!root_) {
     return inventory;
   }
-  for (auto& item : recorded()) {
+  auto items = recorded();
+  const auto begun = begun_versions(*root_, items);
+  for (auto& item : items) {
     if (!item.path) {
       continue;
     }
@@ -118,8 +145,8 @@ std::vector<Held> DirectoryTarget::inventory() {
     } catch (const Error&) {
       continue;
     }
-    if (!size && !root_->size_of(path + ".part")) {
-      continue;  // announced, but it never came
+    if (!size && !begun.contains(version_of(item.key))) {
+      continue;  // announced, but nothing of its version ever came
     }
     const auto state = size == expected ? HeldState::Present : HeldState::Incomplete;
     inventory.push_back({std::move(item), path, path, state, size.value_or(0)});
@@ -133,11 +160,20 @@ std::string DirectoryTarget::name_of(const Item& item) const {
 
 void DirectoryTarget::announce(const std::vector<BlobSpec>& coming) {
   std::map<std::string, std::vector<Item>> records;
-  for (auto& held : inventory()) {
-    records[held.item.key.content_id].push_back(std::move(held.item));
-  }
+  std::map<ItemKey, const BlobSpec*> renewed;
   for (const auto& blob : coming) {
+    renewed.emplace(blob.item.key, &blob);
     records[blob.item.key.content_id].push_back(blob.item);
+  }
+  for (auto& held : inventory()) {
+    const auto blob = renewed.find(held.item.key);
+    if (blob == renewed.end()) {
+      records[held.item.key.content_id].push_back(std::move(held.item));
+    } else if (!has_content_of(held.item, *blob->second)) {
+      // The record can't tell the old file from the new one, and the format forbids two contents
+      // of one path (`upstream-gss.md` §1.3).
+      writable().remove(held.placement);
+    }
   }
   for (const auto& [content_id, items] : records) {
     writable().write(record_name(content_id), render_record(content_id, items));
@@ -169,7 +205,26 @@ bool DirectoryTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) 
 // A file shows only when it is complete, and nothing names it before the documents do.
 void DirectoryTarget::reveal(const Held&) {}
 
-void DirectoryTarget::remove(const Held& held) { writable().remove(held.placement); }
+void DirectoryTarget::remove(const Held& held) {
+  const bool was_there = writable().size_of(held.placement).has_value();
+  writable().remove(held.placement);
+  if (!was_there) {
+    forget(held.item);
+  }
+}
+
+// An item without a file would be found to be removed again and again.
+void DirectoryTarget::forget(const Item& gone) {
+  const auto& content_id = gone.key.content_id;
+  std::vector<Item> left;
+  for (auto& item : recorded()) {
+    const bool is_gone = item.key == gone.key && item.path == gone.path;
+    if (item.key.content_id == content_id && !is_gone) {
+      left.push_back(std::move(item));
+    }
+  }
+  writable().write(record_name(content_id), render_record(content_id, left));
+}
 
 std::string DirectoryTarget::describe() const { return path_.string(); }
 

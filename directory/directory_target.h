@@ -37,6 +37,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   class Claim;
   std::vector<Item> recorded() const;
   RootDirectory& writable();
+  void forget(const Item& gone);
 
   std::filesystem::path path_;
   std::optional<RootDirectory> root_;  ///< none until the directory is there or something comes

@@ -23,9 +23,9 @@ struct SelectedProduct {
   std::vector<SelectedVersion> versions;
 };
 
-/// What one products document offers an entry of the mirror_list: items that pass its filters, of at
-/// most `max` versions a product. A version none of whose items passes does not count. Products in
-/// document order; none without versions.
+/// What one products document offers an entry of the mirror_list: items that pass its filters, of
+/// at most `max` versions a product. A version none of whose items passes does not count. Products
+/// in document order; none without versions.
 struct Selection {
   ProductsHead head;
   std::vector<SelectedProduct> products;

@@ -148,6 +148,11 @@ ImageClient::Uploaded ImageClient::upload(const std::string& id, ByteSource& byt
                         .headers = Headers({{"Content-Type", "application/octet-stream"}})};
   const Response response = session_.put(request, bytes, size);
   if (response.status == 409) return Uploaded::NotQueued;
+  // The token died on the way (threats-and-faults.md §2.3); the session gets another one.
+  if (response.status == 401) {
+    throw Error(ErrorKind::Transient, Origin::Target,
+                fmt::format("PUT {}: the token expired during the upload", request.url.redacted()));
+  }
   require(request, response, "upload_image");
   return Uploaded::Yes;
 }

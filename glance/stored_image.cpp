@@ -18,7 +18,7 @@ bool is_being_filled(const Image& image) {
 bool is_unseen(const Image& image) { return image.visibility == "private" && image.os_hidden; }
 
 std::optional<HeldState> held_state(const Image& image) {
-  if (image.status == "deactivated") return HeldState::Present;
+  if (image.status == "deactivated") return HeldState::Deactivated;
   if (image.status == "active") {
     return is_unseen(image) ? HeldState::Unrevealed : HeldState::Present;
   }

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/crypto/base64.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "keystone/settings.h"
@@ -301,14 +302,18 @@ std::optional<std::string> identity_url(const Values& given) {
   return std::nullopt;
 }
 
-void refuse_inline_ca(const Values& given, const std::string& auth_url, const fs::path& file) {
-  const auto inline_ca = given.find("ssl_ca");
-  if (inline_ca == given.end() || trimmed(inline_ca->second).empty()) return;
-  if (auth_url.rfind("https", 0) != 0 || given.count("cacert") != 0) return;
-  refuse(
-      fmt::format("{}: a CA inside ssl_ca is not supported: write it to a file and name that as "
-                  "cacert, without ssl_ca",
-                  file.string()));
+/// `ssl_ca` of the charm: PEM, or that in base64, over several lines (`upstream-gss.md` §5.3).
+std::optional<std::string> inline_ca(const Values& given, const fs::path& file) {
+  const auto text = value_of(given, "ssl_ca").value_or("");
+  if (trimmed(text).empty()) return std::nullopt;
+  constexpr std::string_view kPem = "-----BEGIN CERTIFICATE-----";
+  if (text.find(kPem) != std::string::npos) return text;
+  auto pem = decode_base64(text);
+  if (!pem || pem->find(kPem) == std::string::npos) {
+    refuse(fmt::format("{}: ssl_ca is neither a certificate in PEM nor that in base64",
+                       file.string()));
+  }
+  return pem;
 }
 
 std::string upper_ascii(std::string text) {
@@ -354,13 +359,13 @@ Credentials credentials_from_identity_file(const std::filesystem::path& file) {
   for (const char* key : {"interface", "cacert"}) {
     if (auto value = value_of(given, key)) values[key] = *std::move(value);
   }
-  if (const auto url = identity_url(given)) {
-    refuse_inline_ca(given, *url, file);
-    values["auth_url"] = *url;
-  }
-  return credentials_from(settings_of(file.string(), std::move(values), [](const std::string& key) {
-    return value_of(identity_names(), key).value_or(key);
-  }));
+  if (const auto url = identity_url(given)) values["auth_url"] = *url;
+  auto credentials =
+      credentials_from(settings_of(file.string(), std::move(values), [](const std::string& key) {
+        return value_of(identity_names(), key).value_or(key);
+      }));
+  credentials.ca_pem = inline_ca(given, file);
+  return credentials;
 }
 
 }  // namespace streamsync

@@ -39,11 +39,13 @@ std::string_view to_string(Interface interface) noexcept;
 
 /// What is needed to talk to one cloud. Only Identity v3.
 struct Credentials {
-  Url auth_url;  ///< ends in /v3
+  Url auth_url;                     ///< ends in /v3
+  std::string auth_url_as_given{};  ///< the same, spelled as the operator did, without user info
   std::variant<PasswordAuth, TokenAuth, ApplicationCredentialAuth> auth;
   std::optional<std::string> region;
   Interface interface = Interface::Public;
   std::optional<std::filesystem::path> ca_file;
+  std::optional<std::string> ca_pem{};  ///< a CA that stands in the file of credentials itself
   TlsVerification tls = TlsVerification::Required;
 };
 

@@ -23,6 +23,7 @@ HttpOptions service_options(HttpOptions options, const Credentials& credentials)
   options.origin = Origin::Target;
   options.tls = credentials.tls;
   options.ca_file = credentials.ca_file;
+  options.ca_pem = credentials.ca_pem;
   return options;
 }
 

@@ -180,6 +180,12 @@ Url identity_v3_url(const std::string& text, const Settings& settings) {
   return ends_with(lower, "/v3") ? url : url.append("v3");
 }
 
+std::string identity_v3_text(std::string_view text) {
+  std::string base = without_userinfo(trimmed(text));
+  while (ends_with(base, "/")) base.pop_back();
+  return ends_with(to_lower_ascii(base), "/v3") ? base : base + "/v3";
+}
+
 Interface read_interface(const Settings& settings) {
   const auto given = settings.find({"interface", "endpoint_type"});
   if (!given) return Interface::Public;
@@ -226,6 +232,7 @@ Credentials credentials_from(const Settings& settings) {
   const auto tls = means_no(settings.find({"insecure"}).value_or("")) ? TlsVerification::Required
                                                                       : TlsVerification::Off;
   return Credentials{.auth_url = identity_v3_url(auth_url, settings),
+                     .auth_url_as_given = identity_v3_text(auth_url),
                      .auth = std::move(auth),
                      .region = settings.find({"region_name"}),
                      .interface = read_interface(settings),

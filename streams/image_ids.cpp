@@ -252,6 +252,16 @@ std::string render_index(const ImageIdsStream& stream, const std::vector<Publish
   return to_json({std::move(document)});
 }
 
+std::optional<Time> updated_of(std::string_view text) {
+  auto document = parse(text);
+  JsonObject* object = document ? document->object() : nullptr;
+  if (!object) return std::nullopt;
+  const auto updated = object->find("updated");
+  const auto* date =
+      updated == object->end() ? nullptr : std::get_if<std::string>(&updated->second.value);
+  return date ? parse_date(*date) : std::nullopt;
+}
+
 bool same_but_for_updated(std::string_view one, std::string_view other) {
   auto left = parse(one);
   auto right = parse(other);

@@ -42,6 +42,9 @@ std::string render_products(const ImageIdsStream& stream, const std::vector<Publ
 std::string render_index(const ImageIdsStream& stream, const std::vector<PublishedImage>& images,
                          std::optional<std::string_view> current, Time updated);
 
+/// When a document of ours was last changed, by itself; none when it can't be read.
+std::optional<Time> updated_of(std::string_view document);
+
 /// Whether both say the same, `updated` aside. False when one can't be read.
 bool same_but_for_updated(std::string_view one, std::string_view other);
 

@@ -28,8 +28,8 @@ struct Version {
 /// Reads a products document in two passes over the spool, because what is inherited may stand
 /// after what inherits it. Memory: the head, the products' own tags and one version.
 /// `each` gets every version in document order.
-/// Throws `Error{Malformed, Source}`: not JSON, wrong format, no content_id, an unsafe path anywhere,
-/// an unknown `_aliases` value, duplicate keys.
+/// Throws `Error{Malformed, Source}`: not JSON, wrong format, no content_id, an unsafe path
+/// anywhere, an unknown `_aliases` value, duplicate keys.
 ProductsHead read_products(const TrustedText& text, std::string_view where,
                            const std::function<void(const ProductsHead&, Version)>& each);
 

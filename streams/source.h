@@ -9,7 +9,6 @@
 
 namespace streamsync {
 
-
 /// Where a stream comes from: a mirror reached by HTTP or file, later a bundle. Thread-safe.
 class Source {
  public:

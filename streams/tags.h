@@ -8,8 +8,8 @@
 namespace streamsync {
 
 /// Scalar tags of an object of a stream, as text by Python's rules ("True", "1.5", "100"), which is
-/// what filters, Glance properties and upstream's metadata see (`upstream-gss.md` §1.5). Null, lists
-/// and objects are not tags.
+/// what filters, Glance properties and upstream's metadata see (`upstream-gss.md` §1.5). Null,
+/// lists and objects are not tags.
 using Tags = std::map<std::string, std::string, std::less<>>;
 
 /// The value of `key`, empty when there is none: what filters do with a missing tag.

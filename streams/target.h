@@ -19,16 +19,17 @@ struct BlobSpec {
 
 /// How far an item that the target holds has come.
 enum class HeldState {
-  Present,     ///< verified and visible
-  Unrevealed,  ///< complete, but not yet compared and shown: a run was killed in between
-  Incomplete,  ///< something was begun; `stage` goes on with it or replaces it
+  Present,      ///< verified and visible
+  Deactivated,  ///< complete, but the operator took it out of use: stays, is not published
+  Unrevealed,   ///< complete, but not yet compared and shown: a run was killed in between
+  Incomplete,   ///< something was begun; `stage` goes on with it or replaces it
 };
 
 /// An item that a target holds.
 struct Held {
-  Item item;             ///< `path` is set where the target keeps it
-  std::string placement; ///< image id, or path in the tree
-  std::string name;      ///< image name, or path in the tree
+  Item item;              ///< `path` is set where the target keeps it
+  std::string placement;  ///< image id, or path in the tree
+  std::string name;       ///< image name, or path in the tree
   HeldState state = HeldState::Present;
   std::uint64_t size = 0;
 };

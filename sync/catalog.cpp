@@ -16,25 +16,11 @@ constexpr std::string_view kProductsFormat = "products:1.0";
 // An index may name other indexes; a loop must end (`upstream-gss.md` §1.2).
 constexpr std::size_t kMaxDocuments = 4096;
 
-bool is_unavailable(const Error& error) {
-  switch (error.kind()) {
-    case ErrorKind::Transient:
-    case ErrorKind::RateLimited:
-    case ErrorKind::NotFound:
-    case ErrorKind::Denied:
-    case ErrorKind::Protocol:
-      return error.origin() == Origin::Source;
-    case ErrorKind::Conflict:
-    case ErrorKind::Corrupt:
-    case ErrorKind::Untrusted:
-    case ErrorKind::Malformed:
-    case ErrorKind::NoRoom:
-    case ErrorKind::Guard:
-    case ErrorKind::Busy:
-    case ErrorKind::Config:
-      return false;
-  }
-  return false;
+// What another base may do better (`cli.md` §3, `mirrors`).
+bool is_of_the_source(const Error& error) { return error.origin() == Origin::Source; }
+
+bool is_refusal(const Error& error) {
+  return error.kind() == ErrorKind::Untrusted || error.kind() == ErrorKind::Malformed;
 }
 
 // Reads one base.
@@ -50,8 +36,11 @@ class CatalogWalk {
       pending_.pop_front();
       visit(path);
     }
-    for (const auto& document : catalog_.documents) {
-      reader_.cache.store(source_.describe(document.path), document.fetched);
+    // What nobody vouched for must not come back as if somebody had.
+    if (reader_.trust.verification == Verification::Required) {
+      for (const auto& document : catalog_.documents) {
+        reader_.cache.store(source_.describe(document.path), document.fetched);
+      }
     }
     return std::move(catalog_);
   }
@@ -59,18 +48,18 @@ class CatalogWalk {
  private:
   void visit(const RelativePath& path) {
     const bool is_entry = catalog_.documents.empty();
-    std::optional<FetchedDocument> fetched;
+    const auto where = source_.describe(path);
+    std::optional<Read> read;
     try {
-      fetched = fetch(path);
+      read = fetch(path, where);
     } catch (const Error& error) {
       if (is_entry || error.kind() != ErrorKind::NotFound) {
         throw;
       }
-      catalog_.missing.push_back(source_.describe(path));
+      catalog_.missing.push_back(where);
       return;
     }
-    const auto where = source_.describe(path);
-    TrustedText text = trust(fetched->bytes, where);
+    auto& [fetched, text] = *read;
     const auto format = format_of(text, where);
     const bool holds_products = format == kProductsFormat;
     if (!holds_products && format != kIndexFormat) {
@@ -82,26 +71,55 @@ class CatalogWalk {
       follow(read_index(text, where), where);
     }
     catalog_.signed_by.insert(text.signed_by().begin(), text.signed_by().end());
-    catalog_.documents.push_back({path, std::move(*fetched), std::move(text), holds_products});
+    catalog_.documents.push_back({path, std::move(fetched), std::move(text), holds_products});
   }
 
-  FetchedDocument fetch(const RelativePath& path) {
-    auto known = reader_.cache.find(source_.describe(path));
-    std::optional<FetchedDocument> result;
-    retrying(reader_.retries, reader_.stop, nullptr,
-             [&] { result = source_.fetch(path, known ? known->validator : Validator{}); });
-    if (result) {
-      return std::move(*result);
+  struct Read {
+    FetchedDocument fetched;
+    TrustedText text;
+  };
+
+  // A cached copy that does not pass is fetched anew before anybody is accused.
+  Read fetch(const RelativePath& path, const std::string& where) {
+    if (auto known = reader_.cache.find(where)) {
+      auto changed = fetch(path, known->validator);
+      if (changed) {
+        return read(std::move(*changed), where);
+      }
+      try {
+        return read(std::move(*known), where);
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::Untrusted) {
+          throw;
+        }
+      }
     }
-    return std::move(*known);
+    return read(std::move(*fetch(path, Validator{})), where);
+  }
+
+  std::optional<FetchedDocument> fetch(const RelativePath& path, const Validator& known) {
+    std::optional<FetchedDocument> result;
+    retrying(reader_.retries, reader_.stop, nullptr, [&] { result = source_.fetch(path, known); });
+    return result;
+  }
+
+  Read read(FetchedDocument fetched, const std::string& where) {
+    TrustedText text = trust(fetched.bytes, where);
+    return {std::move(fetched), std::move(text)};
   }
 
   TrustedText trust(const Spool& document, const std::string& where) {
     const auto& policy = reader_.trust;
-    if (!policy.keyring) {
+    if (policy.verification == Verification::Off) {
       return accept_unverified(document, where);
     }
     if (is_clearsigned(document)) {
+      if (!policy.keyring) {
+        throw Error(ErrorKind::Config, Origin::Config,
+                    fmt::format("{}: is signed, but there is no keyring to check it with; see "
+                                "keyring_path",
+                                where));
+      }
       return policy.keyring->verify_clearsigned(document, policy.signatures, where);
     }
     // A signed document never leads to unsigned ones (threats-and-faults.md T4).
@@ -149,17 +167,32 @@ class CatalogWalk {
 
 Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
                             const RelativePath& entry) const {
-  for (std::size_t base = 0;; ++base) {
+  std::optional<Catalog> incomplete;
+  std::optional<Error> failure;
+  for (std::size_t base = 0; base < bases.size(); ++base) {
     try {
-      Catalog catalog = CatalogWalk(*this, *bases.at(base)).walk(entry);
+      Catalog catalog = CatalogWalk(*this, *bases[base]).walk(entry);
       catalog.base = base;
-      return catalog;
+      if (catalog.missing.empty()) {
+        return catalog;
+      }
+      if (!incomplete) {
+        incomplete = std::move(catalog);
+      }
     } catch (const Error& error) {
-      if (!is_unavailable(error) || base + 1 == bases.size()) {
+      if (!is_of_the_source(error)) {
         throw;
+      }
+      // A refusal is what the operator has to hear of, whatever else failed.
+      if (!failure || (is_refusal(error) && !is_refusal(*failure))) {
+        failure = error;
       }
     }
   }
+  if (incomplete) {
+    return std::move(*incomplete);
+  }
+  throw Error(*failure);
 }
 
 }  // namespace streamsync

@@ -16,10 +16,12 @@
 
 namespace streamsync {
 
+enum class Verification { Required, Off };
+
 /// Who vouches for a source's documents.
 struct TrustPolicy {
-  /// None: signatures are not looked at (`--no-verify`).
-  std::shared_ptr<const Keyring> keyring;
+  Verification verification = Verification::Required;  ///< Off: `--no-verify`
+  std::shared_ptr<const Keyring> keyring;  ///< none: only unsigned documents can be taken
   SignaturePolicy signatures;
   bool allow_unsigned = false;
 };
@@ -56,10 +58,10 @@ struct CatalogReader {
   std::stop_token stop;
   DocumentCache& cache;
 
-  /// Fetches `entry` and what it leads to from the first of `bases` that works: one that is not
-  /// reachable is followed by the next, one that serves something we refuse is an error at once.
-  /// Nothing is requested after a document that was refused. The cache is written only when all is
-  /// there.
+  /// Fetches `entry` and what it leads to from the first of `bases` that has all of it, else from
+  /// the first that has some; any failure of a base is followed by the next. Nothing is requested
+  /// of a base after a document that was refused, and a refusal is the error that is reported. The
+  /// cache is written only with what was verified, when the walk is at its end.
   Catalog read(const std::vector<std::unique_ptr<Source>>& bases, const RelativePath& entry) const;
 };
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 #include "base/text.h"
 #include "filters/item_filter.h"
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::string_view kUserAgent = "streamsync";
 constexpr std::size_t kDefaultReleases = 4;
+// Far from what overflows in the milliseconds and nanoseconds of those who wait.
+constexpr std::chrono::hours kLongestDuration{365 * 24};
 
 std::chrono::seconds duration(YamlMap& map, const std::string& key, std::chrono::seconds fallback) {
   const auto text = map.text(key);
@@ -26,6 +29,9 @@ std::chrono::seconds duration(YamlMap& map, const std::string& key, std::chrono:
   const auto value = parse_duration(*text);
   if (!value) {
     map.fail(key, fmt::format("'{}' is not a duration such as 90s, 15m, 2h or 7d", *text));
+  }
+  if (*value > kLongestDuration) {
+    map.fail(key, fmt::format("'{}' is longer than 365d", *text));
   }
   return *value;
 }
@@ -226,6 +232,9 @@ void read_trust(YamlMap& map, MirrorEntry& entry) {
     if (*threshold == 0) {
       map.fail("signature_threshold", "must be 1 or more; see allow_unsigned");
     }
+    if (*threshold > std::numeric_limits<unsigned>::max()) {
+      map.fail("signature_threshold", "is larger than any keyring");
+    }
     entry.signatures.threshold = static_cast<unsigned>(*threshold);
   }
   if (map.boolean("insecure").value_or(false)) {
@@ -247,6 +256,11 @@ MirrorEntry read_entry(YamlMap map, EntryDefaults common) {
   read_selection(map, entry);
   read_trust(map, entry);
   entry.name = map.text("name").value_or(name_from(entry.bases.front()));
+  // It may become a directory.
+  if (entry.name.empty() || entry.name.front() == '.' ||
+      entry.name.find('/') != std::string::npos) {
+    map.fail("name", "must not be empty, begin with '.' or hold a '/'");
+  }
   map.refuse_unknown();
   return entry;
 }
@@ -259,6 +273,19 @@ MirrorEntry default_entry(const EntryDefaults& common) {
   entry.item_filters = {"release_title~LTS", "arch=amd64", "ftype~^(disk1.img|disk.img)$"};
   entry.newest_releases = kDefaultReleases;
   return entry;
+}
+
+// Reports and tree roots are told apart by it.
+std::string free_name(const std::string& wanted, const std::vector<MirrorEntry>& entries) {
+  const auto is_taken = [&entries](const std::string& name) {
+    return std::any_of(entries.begin(), entries.end(),
+                       [&name](const MirrorEntry& entry) { return entry.name == name; });
+  };
+  std::string name = wanted;
+  for (std::size_t number = 2; is_taken(name); ++number) {
+    name = fmt::format("{}#{}", wanted, number);
+  }
+  return name;
 }
 
 std::vector<MirrorEntry> read_mirror_list(YamlMap& map, const EntryDefaults& common) {
@@ -279,12 +306,7 @@ std::vector<MirrorEntry> read_mirror_list(YamlMap& map, const EntryDefaults& com
   std::vector<MirrorEntry> entries;
   for (const YAML::Node& node : list) {
     auto entry = read_entry(YamlMap(node, map.file(), offset), common);
-    const auto same = std::count_if(entries.begin(), entries.end(), [&entry](const auto& other) {
-      return other.name == entry.name || other.name.starts_with(entry.name + "#");
-    });
-    if (same > 0) {
-      entry.name += fmt::format("#{}", same + 1);
-    }
+    entry.name = free_name(entry.name, entries);
     entries.push_back(std::move(entry));
   }
   return entries;
@@ -313,7 +335,8 @@ void read_images(YamlMap& map, Config& config) {
     config.regions = *regions;
   }
   if (const auto endpoint = map.text("publish_endpoint")) {
-    config.publish_endpoint = url(map, "publish_endpoint", *endpoint);
+    url(map, "publish_endpoint", *endpoint);
+    config.publish_endpoint = without_userinfo(*endpoint);
   }
 }
 

@@ -59,7 +59,7 @@ struct Config {
   bool hypervisor_mapping = false;
   std::vector<std::string> regions;
   std::optional<std::string> cloud;
-  std::optional<Url> publish_endpoint;
+  std::optional<std::string> publish_endpoint;  ///< as it was written: consumers compare it as text
 
   DeletionCap max_delete;
   std::uint64_t max_document = std::uint64_t{512} << 20;

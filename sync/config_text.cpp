@@ -5,6 +5,18 @@
 namespace streamsync {
 namespace {
 
+// What libcurl takes for a proxy need be no URL of ours: "host:3128", "socks5://host"
+// (CURLOPT_PROXY(3)).
+std::string without_user(const std::string& proxy) {
+  const auto scheme_end = proxy.find("://");
+  const auto host_at = scheme_end == std::string::npos ? 0 : scheme_end + 3;
+  const auto at = proxy.rfind('@');
+  if (at == std::string::npos || at < host_at) {
+    return proxy;
+  }
+  return proxy.substr(0, host_at) + proxy.substr(at + 1);
+}
+
 void show_entry(YAML::Emitter& out, const MirrorEntry& entry) {
   out << YAML::BeginMap;
   out << YAML::Key << "name" << YAML::Value << entry.name;
@@ -32,7 +44,7 @@ void show_entry(YAML::Emitter& out, const MirrorEntry& entry) {
     out << YAML::Key << "ca_file" << YAML::Value << entry.ca_file->string();
   }
   if (entry.proxy) {
-    out << YAML::Key << "proxy" << YAML::Value << Url::parse(*entry.proxy).redacted();
+    out << YAML::Key << "proxy" << YAML::Value << without_user(*entry.proxy);
   }
   out << YAML::Key << "user_agent" << YAML::Value << entry.user_agent;
   out << YAML::Key << "insecure" << YAML::Value << (entry.tls == TlsVerification::Off);
@@ -71,7 +83,7 @@ std::string show_config(const Config& config) {
     out << YAML::Key << "cloud" << YAML::Value << *config.cloud;
   }
   if (config.publish_endpoint) {
-    out << YAML::Key << "publish_endpoint" << YAML::Value << config.publish_endpoint->redacted();
+    out << YAML::Key << "publish_endpoint" << YAML::Value << *config.publish_endpoint;
   }
   const bool percent = config.max_delete.unit == DeletionCap::Unit::Percent;
   out << YAML::Key << "max_delete" << YAML::Value

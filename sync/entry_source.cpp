@@ -40,8 +40,9 @@ TrustPolicy trust_policy_of(const MirrorEntry& entry, Verification verification)
   TrustPolicy policy;
   policy.signatures = entry.signatures;
   policy.allow_unsigned = entry.allow_unsigned;
-  const bool no_key_needed = entry.allow_unsigned && !std::filesystem::exists(entry.keyring);
-  if (verification == Verification::Required && !no_key_needed) {
+  policy.verification = verification;
+  const bool may_do_without = entry.allow_unsigned && !std::filesystem::exists(entry.keyring);
+  if (verification == Verification::Required && !may_do_without) {
     policy.keyring = std::make_shared<Keyring>(entry.keyring);
   }
   return policy;

@@ -27,7 +27,6 @@ class EntrySource {
 };
 
 /// Keyring and rules of an entry. `--no-verify` leaves the keyring out.
-enum class Verification { Required, Off };
 TrustPolicy trust_policy_of(const MirrorEntry& entry, Verification verification);
 
 }  // namespace streamsync

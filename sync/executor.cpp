@@ -76,8 +76,8 @@ bool brings_bytes(const Action& action) {
   return action.kind == ActionKind::Create || action.kind == ActionKind::Adopt;
 }
 
-// One item from wherever it can be had. Bytes that do not match are asked of the next base at once;
-// a target's failure is no reason to change bases.
+// One item from wherever it can be had. Bytes that do not match are asked for once more, then of
+// the next base; a target's failure is no reason to change bases.
 class ItemCopy {
  public:
   ItemCopy(ItemTarget& target, const ItemSources& sources, const RetryPolicy& retries,
@@ -90,7 +90,7 @@ class ItemCopy {
     }
     for (std::size_t base = 0;; ++base) {
       try {
-        return from(*sources_.at(base), index, action);
+        return from_twice(*sources_.at(base), index, action);
       } catch (const Error& error) {
         if (error.origin() != Origin::Source || base + 1 == sources_.size()) {
           throw;
@@ -100,6 +100,18 @@ class ItemCopy {
   }
 
  private:
+  Held from_twice(Source& source, std::size_t index, const Action& action) const {
+    try {
+      return from(source, index, action);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::Corrupt || error.origin() != Origin::Source) {
+        throw;
+      }
+      events_.post(Retry{index, error, std::chrono::milliseconds(0)});
+    }
+    return from(source, index, action);
+  }
+
   Held from(Source& source, std::size_t index, const Action& action) const {
     std::optional<Held> held;
     retrying(

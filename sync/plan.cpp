@@ -20,6 +20,24 @@ ProductKey product_of(const ItemKey& key) { return {key.content_id, key.product}
 
 bool is_complete(const Held& held) { return held.state != HeldState::Incomplete; }
 
+bool is_in_place(const Held& held) {
+  return held.state == HeldState::Present || held.state == HeldState::Deactivated;
+}
+
+// A target that keeps items at their paths must have this one there, with this content. An image
+// has no path; what its source says now of an old serial is not compared here.
+bool is_same(const Held& held, const Item& wanted) {
+  if (!held.item.path || !wanted.path) {
+    return true;
+  }
+  try {
+    return held.item.path == wanted.path &&
+           content_of(held.item).strongest == content_of(wanted).strongest;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 // Of several that hold one address the one to keep comes first: the furthest, then the oldest name.
 bool better(const Held* one, const Held* other) {
   return std::pair(one->state, one->placement) < std::pair(other->state, other->placement);
@@ -27,12 +45,13 @@ bool better(const Held* one, const Held* other) {
 
 // What the entries together say about one product.
 struct ProductVerdict {
-  bool selected = false;  ///< some entry's source has it, and it passes the filters
-  bool vanished_goes = false;
+  bool selected = false;       ///< some entry's source has it, and it passes the filters
+  bool vanished_goes = false;  ///< some entry of the source has remove_vanished
   VersionNames at_source;
   VersionNames wanted;
-  std::set<std::string> wanted_held;   ///< placements that some entry wants to stay
-  std::set<std::string> claimed_held;  ///< placements that pass some entry's filters
+  std::set<std::string> wanted_held;    ///< placements that some entry wants to stay
+  std::set<std::string> claimed_held;   ///< placements that pass some entry's filters
+  std::set<std::string> vanished_stay;  ///< placements that an entry without remove_vanished takes
 };
 
 class Planner {
@@ -73,9 +92,23 @@ class Planner {
     for (const auto& product : selection.products) {
       judge_product(entry, selection, product);
     }
-    for (const auto& [key, held] : by_product_) {
-      if (key.content_id == selection.head.content_id && entry.remove_vanished) {
-        verdicts_[key].vanished_goes = true;
+    for (const auto& [key, copies] : by_product_) {
+      if (key.content_id == selection.head.content_id) {
+        judge_vanished(entry, selection, key, copies);
+      }
+    }
+  }
+
+  // `remove_vanished` of one entry says nothing about what another one takes.
+  void judge_vanished(const EntrySelection& entry, const Selection& selection,
+                      const ProductKey& key, const std::vector<const Held*>& copies) {
+    if (entry.remove_vanished) {
+      verdicts_[key].vanished_goes = true;
+      return;
+    }
+    for (const auto* held : copies) {
+      if (entry.filters.matches(lookup(held->item.tags, selection.head.tags))) {
+        verdicts_[key].vanished_stay.insert(held->placement);
       }
     }
   }
@@ -96,7 +129,7 @@ class Planner {
       if (entry.filters.matches(lookup(held->item.tags, selection.head.tags))) {
         claimed.push_back(held);
         verdict.claimed_held.insert(held->placement);
-        if (is_complete(*held)) {
+        if (is_complete(*held) && (source.contains(held->item.key.version) || is_whole(*held))) {
           target.insert(held->item.key.version);
         }
       }
@@ -114,6 +147,16 @@ class Planner {
         want(entry.entry, version);
       }
     }
+  }
+
+  // A version that a run could not complete is no version to keep in place of a whole one.
+  bool is_whole(const Held& held) const {
+    const auto& key = held.item.key;
+    const auto& copies = by_product_.at(product_of(key));
+    return std::all_of(copies.begin(), copies.end(), [&](const Held* other) {
+      return other->item.key.version != key.version ||
+             is_in_place(*by_address_.at(other->item.key).front());
+    });
   }
 
   void want(std::size_t entry, const SelectedVersion& version) {
@@ -157,8 +200,8 @@ class Planner {
   void plan_wanted(const Wanted& wanted) {
     const auto copies = by_address_.find(wanted.item->key);
     const Held* best = copies == by_address_.end() ? nullptr : copies->second.front();
-    if (best != nullptr && best->state == HeldState::Present) {
-      keep(*best, "in place");
+    if (best != nullptr && is_in_place(*best) && is_same(*best, *wanted.item)) {
+      keep(*best, best->state == HeldState::Present ? "in place" : "deactivated by the operator");
       return;
     }
     auto [content, error] = content_or_error(*wanted.item);
@@ -184,11 +227,11 @@ class Planner {
       action.reason = "complete, was not shown yet";
     } else {
       action.kind = ActionKind::Create;
-      action.reason = best != nullptr ? "was begun by an earlier run" : "not there yet";
+      action.reason = best == nullptr      ? "not there yet"
+                      : is_complete(*best) ? "the source has replaced it"
+                                           : "was begun by an earlier run";
     }
-    if (best != nullptr) {
-      settled_.insert(best->placement);
-    }
+    coming_.insert(action.key);
     staying_.insert(action.name);
     plan_.actions.push_back(std::move(action));
   }
@@ -230,14 +273,14 @@ class Planner {
         if (const auto reason = reason_to_go(*held)) {
           removals.push_back(removal(*held, *reason));
           note_loss(*held, lost);
-        } else if (held->state == HeldState::Present) {
+        } else if (is_in_place(*held)) {
           keep(*held, reason_to_stay(*held));
         }
       }
     }
     const bool capped = cap_fires(lost);
     for (auto& action : removals) {
-      if (capped && action.held->state == HeldState::Present) {
+      if (capped && is_in_place(*action.held)) {
         keep(*action.held, "max_delete allows no removals in this run");
       } else if (!capped && !staying_.contains(action.held->placement)) {
         plan_.actions.push_back(std::move(action));
@@ -251,6 +294,11 @@ class Planner {
         stuck_products_.contains(product_of(key))) {
       return std::nullopt;
     }
+    if (coming_.contains(key)) {
+      // What was begun may be the very one that is gone on with; the next run knows.
+      return is_in_place(held) ? std::optional<std::string>("the source has replaced it")
+                               : std::nullopt;
+    }
     if (!is_complete(held)) {
       return "was begun and is no longer wanted";
     }
@@ -260,7 +308,8 @@ class Planner {
     }
     const auto verdict = verdicts_.find(product_of(key));
     if (verdict == verdicts_.end() || !verdict->second.selected) {
-      return verdict != verdicts_.end() && verdict->second.vanished_goes
+      return verdict != verdicts_.end() && verdict->second.vanished_goes &&
+                     !verdict->second.vanished_stay.contains(held.placement)
                  ? std::optional<std::string>("its product left the source")
                  : std::nullopt;
     }
@@ -316,7 +365,7 @@ class Planner {
 
   void note_loss(const Held& held, VersionCount& lost) const {
     const auto& key = held.item.key;
-    if (is_complete(held) && !replaced(held) && by_address_.at(key).front() == &held) {
+    if (is_whole(held) && !replaced(held) && by_address_.at(key).front() == &held) {
       lost[key.content_id].emplace(key.product, key.version);
     }
   }
@@ -357,6 +406,7 @@ class Planner {
   std::vector<const Wanted*> wanted_in_order_;
   std::set<std::string> sources_;
   std::set<std::string> settled_;
+  std::set<ItemKey> coming_;
   // Placements that stay or come. In a tree several items may share a path, which is name and
   // placement of each; the file goes with the last of them.
   std::set<std::string> staying_;
@@ -365,11 +415,6 @@ class Planner {
 };
 
 }  // namespace
-
-bool Plan::changes_nothing() const {
-  return std::none_of(actions.begin(), actions.end(),
-                      [](const Action& action) { return action.kind != ActionKind::Keep; });
-}
 
 Plan make_plan(const PlanInput& input, const std::function<std::string(const Item&)>& name_of) {
   return Planner(input, name_of).make();

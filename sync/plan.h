@@ -61,8 +61,6 @@ struct Plan {
   std::vector<Action> actions;
   /// The deletion cap fired: there are no Removes, and the run ends with 8.
   std::optional<Error> guard;
-
-  bool changes_nothing() const;
 };
 
 /// Selections of all entries are united before anything is decided (`cli.md` §4.1); the unit of

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -12,41 +13,59 @@ constexpr std::uint64_t kMaxPublished = std::uint64_t{64} << 20;
 
 const std::string kIndexPath = "streams/v1/index.json";
 
-std::string cache_key(const MetadataTarget& store, const std::string& path) {
-  return store.describe() + "/" + path;
-}
+// A store of one region under its key: other regions may have one of the same name.
+class CachedStore {
+ public:
+  CachedStore(MetadataTarget& store, DocumentCache& cache, std::string scope)
+      : store_(store), cache_(cache), scope_(std::move(scope)) {}
 
-// The document as published, by a conditional request (`cli.md` §4.9).
-std::optional<std::string> current(MetadataTarget& store, const std::string& path,
-                                   DocumentCache& cache) {
-  const auto key = cache_key(store, path);
-  const auto known = cache.find(key);
-  auto state = store.read(path, known ? known->validator : Validator{});
-  if (std::holds_alternative<Absent>(state)) {
-    return std::nullopt;
-  }
-  if (std::holds_alternative<Unchanged>(state)) {
-    return read_all(*known->bytes.reader(), kMaxPublished);
-  }
-  const auto& document = std::get<FetchedDocument>(state);
-  cache.store(key, document);
-  return read_all(*document.bytes.reader(), kMaxPublished);
-}
+  std::string describe() const { return store_.describe(); }
 
-// Writes and reads back: what readers get is what was meant (threats-and-faults.md F26).
-void replace(MetadataTarget& store, const std::string& path, const std::string& text,
-             DocumentCache& cache) {
-  const Spool document = spool_of(text);
-  store.write(path, document);
-  auto state = store.read(path, Validator{});
-  const auto* published = std::get_if<FetchedDocument>(&state);
-  if (published == nullptr || !same_bytes(published->bytes, document)) {
-    throw Error(ErrorKind::Corrupt, Origin::Target,
-                fmt::format("{}: what was published does not read back as it was written; the "
-                            "next run writes it again",
-                            cache_key(store, path)));
+  // The document as published, by a conditional request (`cli.md` §4.9).
+  std::optional<std::string> current(const std::string& path) {
+    const auto known = cache_.find(key(path));
+    auto state = store_.read(path, known ? known->validator : Validator{});
+    if (std::holds_alternative<Absent>(state)) {
+      return std::nullopt;
+    }
+    if (std::holds_alternative<Unchanged>(state)) {
+      return read_all(*known->bytes.reader(), kMaxPublished);
+    }
+    const auto& document = std::get<FetchedDocument>(state);
+    cache_.store(key(path), document);
+    return read_all(*document.bytes.reader(), kMaxPublished);
   }
-  cache.store(cache_key(store, path), *published);
+
+  // Writes and reads back: what readers get is what was meant (threats-and-faults.md F26).
+  void replace(const std::string& path, const std::string& text) {
+    const Spool document = spool_of(text);
+    store_.write(path, document);
+    auto state = store_.read(path, Validator{});
+    const auto* published = std::get_if<FetchedDocument>(&state);
+    if (published == nullptr || !same_bytes(published->bytes, document)) {
+      throw Error(ErrorKind::Corrupt, Origin::Target,
+                  fmt::format("{}/{}: what was published does not read back as it was written; "
+                              "the next run writes it again",
+                              describe(), path));
+    }
+    cache_.store(key(path), *published);
+  }
+
+ private:
+  std::string key(const std::string& path) const {
+    return fmt::format("{} {}/{}", scope_, describe(), path);
+  }
+
+  MetadataTarget& store_;
+  DocumentCache& cache_;
+  std::string scope_;
+};
+
+// Consumers may hold the newest date they saw against us (`consumers.md` §4, line 4), and clocks of
+// two units differ.
+Time not_before(const std::optional<std::string>& published, Time updated) {
+  const auto before = published ? updated_of(*published) : std::nullopt;
+  return before ? std::max(*before, updated) : updated;
 }
 
 // What only the engine knows of an image; the rest are the item's own tags (`upstream-gss.md`
@@ -72,53 +91,67 @@ ImageIdsPublication::ImageIdsPublication(ImageIdsStream stream,
                                          DocumentCache& cache)
     : stream_(std::move(stream)), stores_(std::move(stores)), cache_(cache) {}
 
-std::vector<PublishedDocument> ImageIdsPublication::publish(const PublicationInput& input) {
+PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
   std::vector<PublishedImage> images;
   images.reserve(input.shown.size());
   for (const auto& held : input.shown) {
     images.push_back(published_image(held, stream_));
   }
   images = one_per_kind(std::move(images));
-  std::vector<PublishedDocument> result;
+  PublicationResult result;
   for (const auto& store : stores_) {
-    publish_to(*store, images, result);
+    try {
+      publish_to(*store, images, result.documents);
+    } catch (const Error& error) {
+      result.error = error;
+    }
   }
   return result;
 }
 
-void ImageIdsPublication::publish_to(MetadataTarget& store,
+void ImageIdsPublication::publish_to(MetadataTarget& target,
                                      const std::vector<PublishedImage>& images,
                                      std::vector<PublishedDocument>& result) {
-  const Time updated = now();
+  CachedStore store(target, cache_, stream_.region + " " + stream_.endpoint);
   const auto products_path = fmt::format("streams/v1/{}.json", stream_.content_id);
-  bool products_changed = false;
-  if (!images.empty()) {
-    const auto products = render_products(stream_, images, updated);
-    const auto published = current(store, products_path, cache_);
-    products_changed = !published || !same_but_for_updated(*published, products);
-    if (products_changed) {
-      replace(store, products_path, products, cache_);
-    }
-    result.push_back({store.describe(), products_path, products_changed});
-  }
-  const auto published = current(store, kIndexPath, cache_);
-  if (images.empty() && !published) {
+  const auto published_products = store.current(products_path);
+  const auto published_index = store.current(kIndexPath);
+  if (images.empty() && !published_products && !published_index) {
     return;
   }
-  const auto index =
-      render_index(stream_, images,
-                   published ? std::optional<std::string_view>(*published) : std::nullopt, updated);
+  const Time updated = not_before(published_index, not_before(published_products, now()));
+  const auto products = render_products(stream_, images, updated);
+  const bool products_changed =
+      !published_products || !same_but_for_updated(*published_products, products);
+  const auto index = render_index(
+      stream_, images,
+      published_index ? std::optional<std::string_view>(*published_index) : std::nullopt, updated);
   const bool index_changed =
-      products_changed || !published || !same_but_for_updated(*published, index);
+      products_changed || !published_index || !same_but_for_updated(*published_index, index);
+
+  // The index never names a products file that is not there, or that is empty.
+  const auto replace_products = [&] {
+    if (products_changed) {
+      store.replace(products_path, products);
+    }
+    result.push_back({store.describe(), products_path, products_changed});
+  };
+  if (!images.empty()) {
+    replace_products();
+  }
   if (index_changed) {
-    replace(store, kIndexPath, index, cache_);
+    store.replace(kIndexPath, index);
   }
   result.push_back({store.describe(), kIndexPath, index_changed});
+  if (images.empty() && published_products) {
+    replace_products();
+  }
 }
 
-std::vector<PublishedDocument> OriginalDocuments::publish(const PublicationInput& input) {
-  std::vector<PublishedDocument> result;
+PublicationResult OriginalDocuments::publish(const PublicationInput& input) {
+  PublicationResult result;
   if (!input.every_item_is_there) {
+    result.waits_for_items = true;
     return result;
   }
   const auto publish = [&](const CatalogDocument& document) {
@@ -130,13 +163,10 @@ std::vector<PublishedDocument> OriginalDocuments::publish(const PublicationInput
     if (changed) {
       tree_.write(path, document.fetched.bytes);
     }
-    result.push_back({tree_.describe(), path, changed});
+    result.documents.push_back({tree_.describe(), path, changed});
   };
   for (const auto* catalog : input.catalogs) {
-    for (auto document = catalog->documents.rbegin(); document != catalog->documents.rend();
-         ++document) {
-      publish(*document);
-    }
+    std::for_each(catalog->documents.rbegin(), catalog->documents.rend(), publish);
   }
   return result;
 }

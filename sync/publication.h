@@ -1,9 +1,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "streams/image_ids.h"
 #include "streams/target.h"
 #include "sync/catalog.h"
@@ -25,20 +27,28 @@ struct PublishedDocument {
   bool changed = false;
 };
 
+struct PublicationResult {
+  std::vector<PublishedDocument> documents;
+  /// Why what is published now is not what it should be: nothing may be removed then.
+  std::optional<Error> error;
+  bool waits_for_items = false;  ///< the same, because an item failed
+};
+
 /// How a destination's metadata comes about. Called once a run, after the items and before any
 /// removal; writes only what changed.
 class Publication {
  public:
   virtual ~Publication() = default;
-  virtual std::vector<PublishedDocument> publish(const PublicationInput& input) = 0;
+  virtual PublicationResult publish(const PublicationInput& input) = 0;
 };
 
-/// Metadata that names images, for Juju: products file, then index, in each store.
+/// Metadata that names images, for Juju: products file, then index, in each store. A store that
+/// fails does not stop the others.
 class ImageIdsPublication final : public Publication {
  public:
   ImageIdsPublication(ImageIdsStream stream, std::vector<std::unique_ptr<MetadataTarget>> stores,
                       DocumentCache& cache);
-  std::vector<PublishedDocument> publish(const PublicationInput& input) override;
+  PublicationResult publish(const PublicationInput& input) override;
 
  private:
   void publish_to(MetadataTarget& store, const std::vector<PublishedImage>& images,
@@ -55,7 +65,7 @@ class OriginalDocuments final : public Publication {
  public:
   /// `tree` must outlive this.
   explicit OriginalDocuments(MetadataTarget& tree) : tree_(tree) {}
-  std::vector<PublishedDocument> publish(const PublicationInput& input) override;
+  PublicationResult publish(const PublicationInput& input) override;
 
  private:
   MetadataTarget& tree_;

@@ -116,6 +116,18 @@ void write_action(Writer& json, const DestinationReport& destination, const Acti
   json.EndObject();
 }
 
+void write_destination(Writer& json, const DestinationReport& destination) {
+  json.StartObject();
+  member(json, "target", destination.target);
+  member_if(json, "cloud", destination.cloud);
+  member_if(json, "region", destination.region);
+  member(json, "status", destination.error ? "failed" : "ok");
+  if (destination.error) {
+    write_error(json, *destination.error);
+  }
+  json.EndObject();
+}
+
 struct Totals {
   std::uint64_t created = 0, adopted = 0, updated = 0, removed = 0, kept = 0, failed = 0;
   std::uint64_t bytes = 0;
@@ -215,6 +227,12 @@ std::string to_json(const RunReport& report) {
   json.StartArray();
   for (const auto& mirror : report.mirrors) {
     write_mirror(json, mirror);
+  }
+  json.EndArray();
+  json.Key("destinations");
+  json.StartArray();
+  for (const auto& destination : report.destinations) {
+    write_destination(json, destination);
   }
   json.EndArray();
   json.Key("actions");

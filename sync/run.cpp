@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "filters/selection.h"
@@ -88,20 +89,51 @@ double release_number(const Item& item) {
 }
 
 // The default entry: products of the `count` highest releases (`cli.md` §3).
-void keep_newest_releases(Selection& selection, std::size_t count) {
+void keep_newest_releases(std::vector<Selection>& selections, std::size_t count) {
   const auto release_of = [](const SelectedProduct& product) {
     return release_number(product.versions.front().items.front());
   };
   std::set<double, std::greater<>> releases;
-  for (const auto& product : selection.products) {
-    releases.insert(release_of(product));
+  for (const auto& selection : selections) {
+    for (const auto& product : selection.products) {
+      releases.insert(release_of(product));
+    }
   }
   if (releases.size() <= count) {
     return;
   }
   const auto oldest = *std::next(releases.begin(), static_cast<std::ptrdiff_t>(count) - 1);
-  std::erase_if(selection.products,
-                [&](const auto& product) { return release_of(product) < oldest; });
+  for (auto& selection : selections) {
+    std::erase_if(selection.products,
+                  [&](const auto& product) { return release_of(product) < oldest; });
+  }
+}
+
+// What consumers may be told of: of a version that this run brings, all or nothing (`cli.md` §4.2).
+std::vector<Held> shown_items(const Plan& plan, const std::vector<ActionResult>& results) {
+  using VersionKey = std::tuple<std::string, std::string, std::string>;
+  const auto version_of = [](const ItemKey& key) {
+    return VersionKey(key.content_id, key.product, key.version);
+  };
+  std::set<VersionKey> failed;
+  for (std::size_t index = 0; index < plan.actions.size(); ++index) {
+    if (results[index].status == ActionStatus::Failed) {
+      failed.insert(version_of(plan.actions[index].key));
+    }
+  }
+  std::vector<Held> shown;
+  for (std::size_t index = 0; index < plan.actions.size(); ++index) {
+    const auto& action = plan.actions[index];
+    const auto& result = results[index];
+    const bool stays = action.kind == ActionKind::Keep || result.status == ActionStatus::Withheld;
+    if (result.status == ActionStatus::Done && result.held &&
+        !failed.contains(version_of(action.key))) {
+      shown.push_back(*result.held);
+    } else if (stays && action.held->state == HeldState::Present) {
+      shown.push_back(*action.held);
+    }
+  }
+  return shown;
 }
 
 }  // namespace
@@ -116,7 +148,8 @@ struct Run::Impl {
   std::vector<std::unique_ptr<EntrySource>> sources{};
   std::vector<TrustPolicy> trust{};
   std::map<std::pair<std::size_t, CatalogScope>, Catalog> catalogs{};
-  std::set<std::size_t> badly_read{};
+  std::set<std::size_t> unread{};  ///< entries: not asked for, not reachable, or refused
+  std::set<std::pair<std::size_t, CatalogScope>> incomplete{};
   std::map<std::size_t, std::set<std::string>> content_ids{};
   RunReport report{};
 
@@ -126,8 +159,10 @@ struct Run::Impl {
     report.run_id = new_run_id(report.started);
     prepare(request);
     for (const auto& destination : destinations) {
-      for (const auto entry : destination.entries) {
-        read_catalog(entry, destination.scope);
+      if (!destination.unavailable) {
+        for (const auto entry : destination.entries) {
+          read_catalog(entry, destination.scope);
+        }
       }
     }
     for (auto& destination : destinations) {
@@ -147,7 +182,7 @@ struct Run::Impl {
         observer.warn(fmt::format("{}: TLS certificates are not verified (insecure)", mirror.name));
       }
       if (!is_selected(entry, request)) {
-        badly_read.insert(entry);
+        unread.insert(entry);
       }
     }
     for (const auto& name : request.mirrors) {
@@ -185,7 +220,11 @@ struct Run::Impl {
   }
 
   void fail_entry(std::size_t entry, const Error& error) {
-    badly_read.insert(entry);
+    unread.insert(entry);
+    report_failure(entry, error);
+  }
+
+  void report_failure(std::size_t entry, const Error& error) {
     auto& mirror = report.mirrors[entry];
     if (!mirror.error) {
       mirror.error = error;
@@ -195,7 +234,7 @@ struct Run::Impl {
   }
 
   void read_catalog(std::size_t entry, CatalogScope scope) {
-    if (badly_read.contains(entry) || catalogs.contains({entry, scope})) {
+    if (unread.contains(entry) || catalogs.contains({entry, scope})) {
       return;
     }
     try {
@@ -216,8 +255,10 @@ struct Run::Impl {
       if (scope == CatalogScope::Everything) {
         observer.warn(fmt::format("{}: is named by the index but does not exist; left out", url));
       } else {
-        fail_entry(entry, Error(ErrorKind::NotFound, Origin::Source,
-                                fmt::format("{}: is named by the index but does not exist", url)));
+        incomplete.emplace(entry, scope);
+        report_failure(entry,
+                       Error(ErrorKind::NotFound, Origin::Source,
+                             fmt::format("{}: is named by the index but does not exist", url)));
       }
     }
   }
@@ -267,6 +308,9 @@ struct Run::Impl {
       fail_entry(entry, error);
       return std::nullopt;
     }
+    if (mirror.newest_releases) {
+      keep_newest_releases(wanted.selections, *mirror.newest_releases);
+    }
     auto& told = report.mirrors[entry];
     for (const auto& selection : wanted.selections) {
       content_ids[entry].insert(selection.head.content_id);
@@ -287,28 +331,25 @@ struct Run::Impl {
     } else {
       drop_items_without_path(selection);
     }
-    if (mirror.newest_releases) {
-      keep_newest_releases(selection, *mirror.newest_releases);
-    }
     wanted.selections.push_back(std::move(selection));
   }
 
   std::set<std::string> unread_sources(const Destination& destination,
                                        const std::vector<Held>& inventory) const {
-    std::set<std::string> unread;
+    std::set<std::string> sources_unread;
     for (const auto entry : destination.entries) {
-      if (!badly_read.contains(entry)) {
+      if (!unread.contains(entry) && !incomplete.contains({entry, destination.scope})) {
         continue;
       }
       if (const auto ids = known_content_ids(entry, destination.scope)) {
-        unread.insert(ids->begin(), ids->end());
+        sources_unread.insert(ids->begin(), ids->end());
       } else {
         for (const auto& held : inventory) {
-          unread.insert(held.item.key.content_id);
+          sources_unread.insert(held.item.key.content_id);
         }
       }
     }
-    return unread;
+    return sources_unread;
   }
 
   DestinationReport serve(Destination& destination, const RunRequest& request) {
@@ -316,6 +357,11 @@ struct Run::Impl {
     result.target = destination.target;
     result.cloud = destination.cloud;
     result.region = destination.region;
+    if (destination.unavailable) {
+      result.error = destination.unavailable;
+      observer.warn(result.error->what());
+      return result;
+    }
     try {
       PlanInput input;
       for (const auto entry : destination.entries) {
@@ -361,12 +407,7 @@ struct Run::Impl {
     Executor executor(*destination.items, item_sources(destination), config.jobs, config.retries,
                       stop, observer);
     auto results = executor.copy(plan);
-    try {
-      publish(destination, plan, results, told);
-    } catch (const Error& error) {
-      told.error = error;
-      Executor::withhold_removals(plan, results, "the metadata could not be published");
-    }
+    publish(destination, plan, results, told);
     executor.remove(plan, results);
     for (std::size_t index = 0; index < plan.actions.size(); ++index) {
       told.actions.push_back({plan.actions[index], std::move(results[index])});
@@ -383,33 +424,39 @@ struct Run::Impl {
     return result;
   }
 
-  void publish(Destination& destination, const Plan& plan, const std::vector<ActionResult>& results,
+  // Nothing is removed that published metadata may still name.
+  void publish(Destination& destination, const Plan& plan, std::vector<ActionResult>& results,
                DestinationReport& told) const {
-    if (destination.publication_error) {
-      throw Error(*destination.publication_error);
-    }
-    if (!destination.publication) {
-      return;
-    }
-    PublicationInput input;
-    for (std::size_t index = 0; index < plan.actions.size(); ++index) {
-      const auto& action = plan.actions[index];
-      const auto& result = results[index];
-      if (result.status == ActionStatus::Failed) {
-        input.every_item_is_there = false;
-      } else if (result.status == ActionStatus::Done && result.held) {
-        input.shown.push_back(*result.held);
-      } else if (action.held && action.held->state == HeldState::Present &&
-                 (action.kind == ActionKind::Keep || result.status == ActionStatus::Withheld)) {
-        input.shown.push_back(*action.held);
+    PublicationResult published;
+    try {
+      if (destination.publication) {
+        published = destination.publication->publish(publication_input(destination, plan, results));
       }
+    } catch (const Error& error) {
+      published.error = error;
     }
+    told.published = std::move(published.documents);
+    told.error = destination.publication_error ? destination.publication_error : published.error;
+    if (told.error) {
+      Executor::withhold_removals(plan, results, "the metadata could not be published");
+    } else if (published.waits_for_items) {
+      Executor::withhold_removals(plan, results, "the metadata waits for items that failed");
+    }
+  }
+
+  PublicationInput publication_input(const Destination& destination, const Plan& plan,
+                                     const std::vector<ActionResult>& results) const {
+    PublicationInput input;
+    input.shown = shown_items(plan, results);
+    input.every_item_is_there = std::none_of(
+        results.begin(), results.end(),
+        [](const ActionResult& result) { return result.status == ActionStatus::Failed; });
     for (const auto entry : destination.entries) {
       if (const auto found = catalogs.find({entry, destination.scope}); found != catalogs.end()) {
         input.catalogs.push_back(&found->second);
       }
     }
-    told.published = destination.publication->publish(input);
+    return input;
   }
 };
 

@@ -25,6 +25,8 @@ struct Destination {
   /// What an entry without item_filters selects: upstream's defaults for images (§2.1).
   std::vector<std::string> default_filters;
   std::vector<std::size_t> entries;  ///< of the mirror_list
+  std::optional<Error>
+      unavailable;  ///< it can't even be asked what it holds; then all below is none
   std::unique_ptr<ItemTarget> items;
   std::unique_ptr<Publication> publication;  ///< may be none: nothing is published
   std::optional<Error> publication_error;    ///< why there is none, when there should be

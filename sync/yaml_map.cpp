@@ -9,7 +9,7 @@ namespace streamsync {
 namespace {
 
 [[noreturn]] void throw_config(const std::string& where, const std::string& what) {
-  throw Error(ErrorKind::Config, Origin::Config, fmt::format("{}: {}", where, what));
+  throw Error(ErrorKind::Config, Origin::Config, printable(fmt::format("{}: {}", where, what)));
 }
 
 }  // namespace

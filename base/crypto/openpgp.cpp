@@ -6,16 +6,15 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <exception>
-#include <fstream>
+#include <system_error>
 #include <utility>
 
 #include "base/crypto/clearsign_framing.h"
+#include "base/crypto/gnupg_home.h"
 #include "base/crypto/signature_judgement.h"
 #include "base/error.h"
 #include "base/io/file_descriptor.h"
-#include "base/io/local_error.h"
 
 namespace streamsync {
 namespace {
@@ -49,45 +48,6 @@ bool is_engine_failure(gpgme_error_t code) {
   const gpgme_err_code_t reason = gpgme_err_code(code);
   return reason == GPG_ERR_INV_ENGINE || reason == GPG_ERR_ENOMEM || reason == GPG_ERR_EMFILE ||
          reason == GPG_ERR_ENFILE || reason == GPG_ERR_EAGAIN;
-}
-
-/// A directory of mode 0700 that goes with the object.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name =
-        (std::filesystem::temp_directory_path() / "streamsync-gnupg-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw local_error(errno, "making directory " + name);
-    path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-/// Trust is ours to decide, so no trust database; public keys need no agent, and one that was
-/// started would outlive us; nothing is fetched from anywhere. No locks: the home has one user, and
-/// gpg removes them so late that they would come between us and the removal of the home.
-void write_configuration(const std::filesystem::path& home) {
-  std::ofstream file(home / "gpg.conf");
-  file << "trust-model always\n"
-          "no-auto-check-trustdb\n"
-          "no-auto-key-retrieve\n"
-          "no-autostart\n"
-          "lock-never\n";
-  file.close();
-  if (!file) {
-    throw Error(ErrorKind::NoRoom, Origin::Local,
-                fmt::format("can't write {}/gpg.conf", home.string()));
-  }
 }
 
 Context make_context(const std::filesystem::path& home) {
@@ -280,13 +240,12 @@ void require_framing(const Spool& document) {
 }  // namespace
 
 struct Keyring::Home {
-  TemporaryDirectory directory;
+  GnupgHome directory;
   std::vector<SigningKey> keys;
 };
 
 Keyring::Keyring(const std::filesystem::path& file) : home_(std::make_unique<Home>()) {
   const std::filesystem::path& directory = home_->directory.path();
-  write_configuration(directory);
   import_keys(directory, file);
   home_->keys = list_keys(directory);
   if (home_->keys.empty()) throw unusable_keyring(file, "it holds no public key");

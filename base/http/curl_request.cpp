@@ -57,8 +57,18 @@ void set_tls(CURL* easy, const HttpOptions& options) {
   set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(easy, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
   set(easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
-  if (!options.ca_file) return;
-  set(easy, CURLOPT_CAINFO, options.ca_file->string());
+  if (options.ca_file) {
+    set(easy, CURLOPT_CAINFO, options.ca_file->string());
+  } else if (options.ca_pem) {
+    curl_blob blob{};
+    // libcurl only reads it; the interface is C's.
+    blob.data = const_cast<char*>(options.ca_pem->data());
+    blob.len = options.ca_pem->size();
+    blob.flags = CURL_BLOB_COPY;
+    set(easy, CURLOPT_CAINFO_BLOB, &blob);
+  } else {
+    return;
+  }
   set(easy, CURLOPT_CAPATH, kSystemCertificates);
 }
 

@@ -12,8 +12,12 @@
 namespace streamsync {
 namespace {
 
+// A proxy may take all of an upload before the service has seen it, and a store may need time to
+// settle it: the answer is given as long as the bytes take at this rate, beside `first_byte`.
+constexpr std::uint64_t kSettledPerSecond = 1'000'000;
+
 // Not worth an extra step of libcurl and a copy of the piece.
-constexpr std::chrono::milliseconds kShortWait{10};
+constexpr std::chrono::milliseconds kShortWait{1};
 
 template <typename Value>
 void set(CURL* easy, CURLoption option, Value value) {
@@ -47,7 +51,8 @@ Exchange::Exchange(void* easy, const Request& request, const HttpOptions& option
     : easy_(easy),
       request_(request),
       options_(options),
-      watchdog_(options.timeouts),
+      timeouts_(options.timeouts),
+      watchdog_(timeouts_),
       text_(text_limit) {
   set(easy_, CURLOPT_HEADERFUNCTION, &on_header);
   set(easy_, CURLOPT_HEADERDATA, static_cast<void*>(this));
@@ -58,6 +63,8 @@ Exchange::Exchange(void* easy, const Request& request, const HttpOptions& option
 void Exchange::upload_from(ByteSource& source, std::uint64_t size) {
   source_ = &source;
   upload_size_ = size;
+  timeouts_.first_byte += std::chrono::seconds(size / kSettledPerSecond);
+  watchdog_ = TransferWatchdog(timeouts_);
   set(easy_, CURLOPT_UPLOAD, 1L);
   set(easy_, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
   set(easy_, CURLOPT_READFUNCTION, &on_upload);
@@ -109,8 +116,12 @@ std::size_t Exchange::on_upload(char* data, std::size_t size, std::size_t count,
 
 std::size_t Exchange::give(MutableBytes buffer) {
   if (!held_back_.empty()) {
-    std::copy(held_back_.begin(), held_back_.end(), buffer.begin());
-    return std::exchange(held_back_, {}).size();
+    // Nothing promises that libcurl offers as much room as before.
+    const std::size_t count = std::min(held_back_.size(), buffer.size());
+    const auto end = held_back_.begin() + static_cast<std::ptrdiff_t>(count);
+    std::copy(held_back_.begin(), end, buffer.begin());
+    held_back_.erase(held_back_.begin(), end);
+    return count;
   }
   const auto start = NetworkClock::Clock::now();
   const std::size_t count = clock_.leave_out([&] { return source_->read(buffer); });
@@ -171,7 +182,7 @@ void Exchange::check_time() {
       return;
     case TransferWatchdog::Verdict::NoAnswer:
       throw error(ErrorKind::Transient,
-                  fmt::format("no answer within {} s", options_.timeouts.first_byte.count()));
+                  fmt::format("no answer within {} s", timeouts_.first_byte.count()));
     case TransferWatchdog::Verdict::Stalled:
       throw error(ErrorKind::Transient, fmt::format("stalled: less than 1 KB/s for {} s",
                                                     options_.timeouts.stall.count()));

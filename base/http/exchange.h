@@ -91,6 +91,7 @@ class Exchange {
   const Request& request_;
   const HttpOptions& options_;
   NetworkClock clock_;
+  HttpTimeouts timeouts_;
   TransferWatchdog watchdog_;
   AnswerText text_;
   ByteSink* sink_ = nullptr;

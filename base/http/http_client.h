@@ -45,6 +45,7 @@ struct HttpOptions {
   Redirects redirects = Redirects::Refuse;
   TlsVerification tls = TlsVerification::Required;
   std::optional<std::filesystem::path> ca_file;  ///< beside the system's store
+  std::optional<std::string> ca_pem;             ///< the same as text; `ca_file` goes first
   std::optional<std::string> proxy;              ///< else http_proxy, https_proxy, no_proxy
   std::string user_agent;
   Origin origin = Origin::Source;  ///< whose fault a failure of this client is

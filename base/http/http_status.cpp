@@ -22,7 +22,13 @@ std::optional<std::chrono::seconds> retry_after(const Headers& headers) {
   return std::max(std::chrono::seconds(0), *date - now());
 }
 
-ErrorKind kind_of(int status, bool asks_to_wait) {
+/// A source that says 409 or 507 to a GET is broken; only a target's conflicts and lack of room are
+/// ours to act on.
+ErrorKind kind_of(int status, bool asks_to_wait, Origin origin) {
+  if (origin == Origin::Source) {
+    if (status == 507) return ErrorKind::Transient;
+    if (status == 409 || status == 412 || status == 413) return ErrorKind::Protocol;
+  }
   switch (status) {
     case 404:
     case 410:
@@ -47,12 +53,13 @@ ErrorKind kind_of(int status, bool asks_to_wait) {
   }
 }
 
-/// The first line that says something, empty when a server that echoes requests has put our token
-/// there.
+/// The first line that says something, empty when it is markup, or when a server that echoes
+/// requests has put our token there.
 std::string quote(const Request& request, std::string_view body) {
   const std::string_view text = trimmed(body);
   const std::string_view line = trimmed(text.substr(0, text.find('\n')));
   const std::string_view token = request.token.reveal();
+  if (line.starts_with('<')) return {};
   if (!token.empty() && line.find(token) != std::string_view::npos) return {};
   return printable(line.substr(0, kLongestQuote));
 }
@@ -63,7 +70,7 @@ void require_ok(const Request& request, const Response& response, Origin origin)
   if (response.ok()) return;
   const auto wait = retry_after(response.headers);
   const std::string text = quote(request, response.body);
-  Error error(kind_of(response.status, wait.has_value()), origin,
+  Error error(kind_of(response.status, wait.has_value(), origin), origin,
               fmt::format("{} {}: status {}{}{}", request.method, request.url.redacted(),
                           response.status, text.empty() ? "" : ": ", text));
   if (error.kind() == ErrorKind::RateLimited && wait)

@@ -26,7 +26,9 @@ double random_share() {
 }  // namespace
 
 bool is_retryable(const Error& error) noexcept {
-  return error.kind() == ErrorKind::Transient || error.kind() == ErrorKind::RateLimited;
+  const bool may_pass =
+      error.kind() == ErrorKind::Transient || error.kind() == ErrorKind::RateLimited;
+  return may_pass && !error.is_given_up();
 }
 
 Milliseconds retry_delay(unsigned attempt, const RetryPolicy& policy,
@@ -59,6 +61,7 @@ void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListen
       wait = retry_delay(attempt, policy, error.retry_after(), random_share());
       if (attempt >= policy.attempts || waited + wait > policy.budget) {
         if (attempt > 1) error.add_context(fmt::format("given up after {} attempts", attempt));
+        error.give_up();
         throw;
       }
       if (on_retry) on_retry(error, wait);

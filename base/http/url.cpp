@@ -80,6 +80,16 @@ CurlUrl parse_with_curl(std::string_view text, const std::string& url_text) {
   return url;
 }
 
+/// curl itself writes "file://(nil)" for the root directory, and takes "file:name", which leads
+/// nowhere.
+std::string normalised_file_url(CURLU* url) {
+  const std::string path = part(url, CURLUPART_PATH);
+  if (!path.starts_with('/')) {
+    throw Error(ErrorKind::Config, Origin::Config, "a file URL needs an absolute path");
+  }
+  return "file://" + percent_completed(path, kPathMarks);
+}
+
 /// The whole URL, so that equal URLs are equal texts and no byte is requested that a URL can't
 /// hold.
 std::string normalised(CURLU* url) {
@@ -146,7 +156,7 @@ Url Url::parse(std::string_view text) {
   if (url.scheme_ != "http" && url.scheme_ != "https" && url.scheme_ != "file") {
     refuse(text, "only http, https and file URLs are supported");
   }
-  url.text_ = normalised(parsed.get());
+  url.text_ = url.scheme_ == "file" ? normalised_file_url(parsed.get()) : normalised(parsed.get());
   url.host_ = part(parsed.get(), CURLUPART_HOST);
   url.path_ = percent_completed(part(parsed.get(), CURLUPART_PATH), kPathMarks);
   url.origin_ = origin_of(parsed.get(), url.scheme_, url.host_);
@@ -184,6 +194,17 @@ Url Url::with_query(std::string_view key, std::string_view value) const {
   const char separator = text_.find('?') == std::string::npos ? '?' : '&';
   return parse(fmt::format("{}{}{}={}", text_, separator, percent_encoded(key, kUnreservedMarks),
                            percent_encoded(value, kUnreservedMarks)));
+}
+
+std::string without_userinfo(std::string_view url) {
+  std::string text(url);
+  const auto authority = text.find("://");
+  if (authority == std::string::npos) return text;
+  const auto begin = authority + 3;
+  const auto end = std::min(text.find_first_of("/?#", begin), text.size());
+  const auto at = text.rfind('@', end);
+  if (at != std::string::npos && at >= begin && at < end) text.erase(begin, at + 1 - begin);
+  return text;
 }
 
 }  // namespace streamsync

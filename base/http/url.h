@@ -39,6 +39,10 @@ class Url {
   std::string text_, scheme_, host_, origin_, path_;
 };
 
+/// `url` exactly as it was written, without user and password: for consumers that compare endpoints
+/// as text (`consumers.md` §1.2).
+std::string without_userinfo(std::string_view url);
+
 /// Percent-encodes everything but unreserved characters (RFC 3986 §2.3) and '/'.
 std::string percent_encode_path(std::string_view path);
 

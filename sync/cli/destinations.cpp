@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <set>
 #include <utility>
@@ -80,9 +81,17 @@ std::string fill_in(std::string text, const std::string& region) {
        at = text.find(kRegion, at + region.size())) {
     text.replace(at, kRegion.size(), region);
   }
-  if (text.empty() || text.find_first_of("{}/") != std::string::npos) {
-    refuse(fmt::format("content_id_template: '{}' may hold no field but {{region}}, and no '/'",
-                       text));
+  // It becomes a file name beside the index, and a URL (`consumers.md` §4, lines 2 and 6).
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
+  constexpr std::array<std::string_view, 3> kReserved{"index", "index2", "mirrors"};
+  const bool reserved = std::find(kReserved.begin(), kReserved.end(), text) != kReserved.end();
+  if (text.empty() || reserved || text.front() == '.' ||
+      text.find_first_not_of(kPlain) != std::string::npos) {
+    refuse(
+        fmt::format("content_id_template: '{}' must be letters, digits, '.', '_', ':' and '-', "
+                    "with no field but {{region}}, and not index, index2 or mirrors",
+                    text));
   }
   return text;
 }
@@ -119,15 +128,44 @@ class CloudDestinations {
       : config_(config), session_(session), cache_(cache) {}
 
   std::vector<Destination> make() {
-    const auto regions = find_regions(config_, session_);
     std::vector<Destination> destinations;
+    std::vector<std::string> regions;
+    try {
+      regions = find_regions(config_, session_);
+    } catch (const Error& error) {
+      destinations.push_back(unavailable("", error));
+    }
     for (const auto& region : regions) {
-      destinations.push_back(make_region(region));
+      try {
+        destinations.push_back(make_region(region));
+      } catch (const Error& error) {
+        destinations.push_back(unavailable(region, error));
+      }
     }
     return destinations;
   }
 
  private:
+  Destination empty_region(const std::string& region) const {
+    Destination destination;
+    destination.target = "glance";
+    destination.cloud = config_.cloud.value_or("");
+    destination.region = region;
+    destination.scope = CatalogScope::ImageDownloads;
+    destination.default_filters = kImageFilters;
+    return destination;
+  }
+
+  // One region or cloud that can't be asked stops nothing else; what can't be meant stops all.
+  Destination unavailable(const std::string& region, const Error& error) const {
+    if (error.kind() == ErrorKind::Config) {
+      throw Error(error);
+    }
+    auto destination = empty_region(region);
+    destination.unavailable = error;
+    return destination;
+  }
+
   Destination make_region(const std::string& region) {
     ImagePolicy policy;
     policy.content_id = fill_in(config_.content_id_template, region);
@@ -136,12 +174,7 @@ class CloudDestinations {
     policy.custom_properties = config_.custom_properties;
     policy.hypervisor_mapping = config_.hypervisor_mapping;
 
-    Destination destination;
-    destination.target = "glance";
-    destination.cloud = config_.cloud.value_or("");
-    destination.region = region;
-    destination.scope = CatalogScope::ImageDownloads;
-    destination.default_filters = kImageFilters;
+    auto destination = empty_region(region);
     destination.items =
         std::make_unique<GlanceTarget>(session_, session_.endpoint(kImageService, region), policy);
     add_publication(destination, policy.content_id);
@@ -171,10 +204,10 @@ class CloudDestinations {
         destination.publication_error = error;
       }
     }
-    const auto& endpoint =
-        config_.publish_endpoint ? *config_.publish_endpoint : session_.credentials().auth_url;
+    const auto& endpoint = config_.publish_endpoint ? *config_.publish_endpoint
+                                                    : session_.credentials().auth_url_as_given;
     destination.publication = std::make_unique<ImageIdsPublication>(
-        ImageIdsStream{content_id, config_.cloud_name, destination.region, endpoint.redacted()},
+        ImageIdsStream{content_id, config_.cloud_name, destination.region, endpoint},
         std::move(stores), cache_);
   }
 
@@ -190,6 +223,19 @@ class CloudDestinations {
   DocumentCache& cache_;
   std::set<std::string> stores_;
 };
+
+// With several entries each has its own root below the tree, which must not depend on their order.
+void require_own_names(const Config& config) {
+  for (const auto& entry : config.mirrors) {
+    const bool numbered = entry.name.find('#') != std::string::npos;
+    if (config.mirrors.size() > 1 && numbered) {
+      refuse(
+          fmt::format("mirror_list: '{}' is not the only entry for its URL; give each a name, "
+                      "which becomes a directory",
+                      entry.name));
+    }
+  }
+}
 
 Destination make_tree(const std::filesystem::path& root, std::size_t entry) {
   Destination destination;
@@ -226,6 +272,7 @@ Destinations make_destinations(const Config& config,
     }
   }
   for (const auto& root : config.trees()) {
+    require_own_names(config);
     for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
       const bool alone = config.mirrors.size() == 1;
       destinations.all.push_back(

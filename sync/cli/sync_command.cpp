@@ -35,6 +35,9 @@ void warn_of_no_verify(const Options& options, Console& console) {
 RunReport run(const Options& options, Console& console, const Interrupts& interrupts, RunMode mode,
               const Config& config, DocumentCache& cache) {
   auto destinations = make_destinations(config, options.identity, cache, interrupts.token());
+  if (destinations.session && destinations.session->credentials().tls == TlsVerification::Off) {
+    console.warn("the cloud's TLS certificates are not verified (insecure, verify: false)");
+  }
   Run run(config, std::move(destinations.all), cache, console, interrupts.token());
   return run.execute(request_of(options, mode));
 }
@@ -86,7 +89,11 @@ ExitStatus sync_command(const Options& options, Console& console, const Interrup
   const auto lock = state.lock();
   const RunReport report = run(options, console, interrupts, RunMode::Sync, config, state);
   const auto json = to_json(report);
-  state.record_run(json);
+  try {
+    state.record_run(json);
+  } catch (const Error& error) {
+    console.warn(error.what());
+  }
   if (options.report) {
     write_file(*options.report, json);
   }

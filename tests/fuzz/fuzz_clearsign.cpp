@@ -57,7 +57,9 @@ std::string wrapped(std::string_view text) {
 /// How many lines begin with `start`.
 std::size_t count_lines(std::string_view message, std::string_view start) {
   std::size_t count = 0;
-  for (const std::string_view line : split(message, '\n')) count += line.starts_with(start) ? 1 : 0;
+  for (const std::string_view line : split(message, '\n')) {
+    if (line.starts_with(start)) ++count;
+  }
   return count;
 }
 

@@ -29,7 +29,8 @@ std::optional<RelativePath> path_of(std::string_view text) {
 
 void check_url(const Url& url) {
   require(url.str().starts_with(url.scheme() + "://"), "a URL begins with its scheme");
-  for (const char c : url.str()) require(static_cast<unsigned char>(c) > 0x20 && c != 0x7F, "a URL is one word");
+  for (const char c : url.str())
+    require(static_cast<unsigned char>(c) > 0x20 && c != 0x7F, "a URL is one word");
   require(url.redacted().find('\n') == std::string::npos, "a URL is one line");
   const auto again = url_of(url.str());
   require(again && *again == url, "a URL that was parsed is parsed as itself");

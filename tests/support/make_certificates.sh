@@ -4,7 +4,7 @@
 #
 #   make_certificates.sh DIR
 #
-#   DIR/ca.pem          a CA of our own, certificate only
+#   DIR/ca.pem          a CA of its own name, certificate only
 #   DIR/server.pem      by that CA, for localhost and 127.0.0.1
 #   DIR/other-host.pem  by that CA, for other.example
 #   DIR/expired.pem     by that CA, for 127.0.0.1, no longer valid
@@ -44,7 +44,7 @@ END
 : >issued
 
 new_key >ca.key
-openssl req -x509 -new -key ca.key -subj "/CN=streamsync test CA" -days 3650 -out ca.pem
+openssl req -x509 -new -key ca.key -subj "/CN=streamsync test CA $(openssl rand -hex 8)" -days 3650 -out ca.pem
 
 issue server DNS:localhost,IP:127.0.0.1 20200101000000Z 20991231235959Z
 issue other-host DNS:other.example 20200101000000Z 20991231235959Z

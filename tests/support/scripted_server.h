@@ -1,13 +1,17 @@
 #pragma once
 
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "tests/support/child_process.h"
-#include "tests/unit/base/temporary_directory.h"
 
 namespace streamsync {
 
@@ -40,13 +44,31 @@ class ScriptedServer {
  private:
   std::vector<std::string> read_log(std::string_view event) const {
     std::vector<std::string> lines;
-    std::ifstream log(log_file());
+    std::ifstream log(log_.name());
     const std::string wanted = "\"event\":\"" + std::string(event) + "\"";
     for (std::string line; std::getline(log, line);) {
       if (line.find(wanted) != std::string::npos) lines.push_back(line);
     }
     return lines;
   }
+
+  /// Empty, under a name of its own, gone with the server.
+  class LogFile {
+   public:
+    LogFile() : name_((std::filesystem::temp_directory_path() / "http-log-XXXXXX").string()) {
+      const int fd = ::mkstemp(name_.data());
+      if (fd < 0) throw std::runtime_error("no temporary file");
+      ::close(fd);
+    }
+    ~LogFile() { ::unlink(name_.c_str()); }
+    LogFile(const LogFile&) = delete;
+    LogFile& operator=(const LogFile&) = delete;
+
+    const std::string& name() const noexcept { return name_; }
+
+   private:
+    std::string name_;
+  };
 
   static bool is_tls(const std::vector<std::string>& options) {
     for (const std::string& option : options) {
@@ -55,16 +77,14 @@ class ScriptedServer {
     return false;
   }
 
-  std::string log_file() const { return (directory_ / "log").string(); }
-
   std::vector<std::string> command(const std::vector<std::string>& options) const {
     std::vector<std::string> command = {TEST_SUPPORT "/scripted_server.py", "--until-stdin-closes",
-                                        "--log", log_file()};
+                                        "--log", log_.name()};
     command.insert(command.end(), options.begin(), options.end());
     return command;
   }
 
-  TemporaryDirectory directory_;
+  LogFile log_;
   std::string scheme_;
   ChildProcess process_;
   std::string port_;

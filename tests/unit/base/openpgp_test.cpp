@@ -117,7 +117,7 @@ struct Scene {
   std::string by_revoked = signer.sign("-u " + revoked);
   fs::path keyring = finish_keyring();
 
-  fs::path finish_keyring() {
+  fs::path finish_keyring() const {
     signer.revoke(revoked);
     return signer.export_keys("keyring.gpg", first + " " + second + " " + expired + " " + revoked +
                                                  " " + weak + " " + old);
@@ -444,6 +444,25 @@ TEST_CASE("a keyring leaves nothing behind, neither files nor an agent") {
   }
   CHECK(fs::is_empty(place.path()));
   CHECK(processes_naming(place.path().string()).empty());
+}
+
+TEST_CASE("what a killed process left is removed, what a living one uses is not") {
+  const fs::path file = scene().keyring;
+  const std::string document = scene().signer.sign("-u " + scene().first);
+  const TemporaryDirectory place;
+  const Environment temporary("TMPDIR", place.path().string());
+  const fs::path abandoned = place / "streamsync-gnupg-killed";
+  fs::create_directory(abandoned);
+  write_file(abandoned / "pubring.kbx", "keys");
+  fs::create_directory(place / "other");
+  write_file(place / "other/file", "untouched");
+  fs::create_directory_symlink(place / "other", place / "streamsync-gnupg-link");
+
+  const Keyring first(file);
+  CHECK_FALSE(fs::exists(abandoned));
+  CHECK(read_file(place / "other/file") == "untouched");
+  const Keyring second(file);
+  CHECK(text_of(first.verify_clearsigned(spooled(document), {}, "x")) == kText);
 }
 
 TEST_CASE("documents that the operator takes unsigned lose their framing") {

@@ -43,7 +43,7 @@ TEST_CASE("state of what is held") {
           {"active", "community", false, HeldState::Present},
           {"active", "private", false, HeldState::Present},
           {"active", "private", true, HeldState::Unrevealed},
-          {"deactivated", "private", true, HeldState::Present},
+          {"deactivated", "private", true, HeldState::Deactivated},
           {"queued", "private", true, HeldState::Incomplete},
           {"saving", "private", true, HeldState::Incomplete},
           {"importing", "public", false, HeldState::Incomplete},

@@ -13,6 +13,7 @@
 #include "base/crypto/digest.h"
 #include "tests/support/scripted_server.h"
 #include "tests/unit/base/failure.h"
+#include "tests/unit/base/temporary_directory.h"
 #include "tests/unit/http/kept_bytes.h"
 
 namespace streamsync {
@@ -424,12 +425,12 @@ TEST_CASE("a server that does not answer in time") {
     const Error error = failure_of([&] { client.send(request); });
     CHECK_THAT(error.what(), Contains("no answer within 1 s"));
   }
-  SECTION("put, once all was sent") {
-    const std::string text = pattern(3'000'000);
+  SECTION("put, once all was sent, with a second more for each megabyte") {
+    const std::string text = pattern(1'000'000);
     TextSource source(text);
     const Error error = failure_of([&] { client.put(request, source, text.size()); });
     CHECK(error.kind() == ErrorKind::Transient);
-    CHECK_THAT(error.what(), Contains("no answer within 1 s"));
+    CHECK_THAT(error.what(), Contains("no answer within 2 s"));
   }
 }
 
@@ -566,7 +567,9 @@ TEST_CASE("a refusal that came while the source was waited for is read before mo
   const std::string text = pattern(400'000);
   PieceSource source(text, 200'000);
   source.before_each([&, count = 0]() mutable {
-    if (++count == 2) server.wait_for("closed");
+    if (++count != 2) return;
+    server.wait_for("closed");
+    client.send(request_for(server.url("/later?delay=0.05&size=1")));
   });
   const Response response = client.put(
       request_for(server.url("/a?read_only=1000&status=413&body=too+much")), source, text.size());

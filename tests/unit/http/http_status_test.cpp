@@ -86,6 +86,11 @@ TEST_CASE("the message says what was asked, and what came, without secrets") {
         std::string("GET http://h/images?token=\u2026: status 500"));
 }
 
+TEST_CASE("a page of markup is not quoted") {
+  CHECK(error_for({404, {}, "<!DOCTYPE HTML>\n<p>gone"}).what() ==
+        std::string("GET http://h/images?token=\u2026: status 404"));
+}
+
 TEST_CASE("of a long line only the start is quoted") {
   CHECK(std::string(error_for({500, {}, std::string(100'000, 'x')}).what()).size() < 500);
 }

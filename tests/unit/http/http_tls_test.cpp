@@ -4,6 +4,7 @@
 #include "base/http/http_client.h"
 #include "tests/support/scripted_server.h"
 #include "tests/unit/base/failure.h"
+#include "tests/unit/base/temporary_directory.h"
 #include "tests/unit/http/kept_bytes.h"
 
 namespace streamsync {
@@ -44,6 +45,20 @@ TEST_CASE("a private CA is trusted when it is named") {
   CHECK(ask(trusting(certificates / "ca.pem"),
             "https://localhost:" + server.port() + "/a?body=secure")
             .body == "secure");
+}
+
+TEST_CASE("a private CA can be given as text") {
+  const Certificates certificates;
+  ScriptedServer server({"--cert", certificates / "server.pem"});
+  HttpOptions options;
+  options.proxy = "";
+  options.ca_pem = read_file(certificates / "ca.pem");
+  CHECK(ask(options, server.url("/a?size=1")).ok());
+
+  const Certificates others;
+  options.ca_pem = read_file(others / "ca.pem");
+  const Error error = failure_of([&] { ask(options, server.url("/a?size=1")); });
+  CHECK(error.kind() == ErrorKind::Denied);
 }
 
 TEST_CASE("a server that nobody vouches for is refused, and nothing is asked of it") {

@@ -72,6 +72,19 @@ TEST_CASE("retrying ends with the first success") {
   CHECK(calls == failures + 1);
 }
 
+TEST_CASE("what an inner layer has given up is not started over by an outer one") {
+  int tries = 0;
+  CHECK_THROWS_AS(retrying(without_waits(3), {}, nullptr,
+                           [&] {
+                             retrying(without_waits(3), {}, nullptr, [&] {
+                               ++tries;
+                               throw Error(ErrorKind::Transient, Origin::Target, "down");
+                             });
+                           }),
+                  Error);
+  CHECK(tries == 3);
+}
+
 TEST_CASE("retrying gives up after so many attempts, with the last error") {
   const auto [attempts, expected] = GENERATE(table<unsigned, unsigned>({{0, 1}, {1, 1}, {5, 5}}));
   unsigned calls = 0;

@@ -40,6 +40,11 @@ TEST_CASE("Url::parse takes relative file names from the working directory") {
   CHECK(url.path() == percent_encode_path(here + "/mirror/index.json"));
 }
 
+TEST_CASE("Url::parse takes the root directory") {
+  CHECK(Url::parse("/").str() == "file:///");
+  CHECK(Url::parse("file:///").str() == "file:///");
+}
+
 TEST_CASE("Url::parse refuses what is no URL of ours") {
   const auto text =
       GENERATE(as<std::string>{}, "", "ftp://h/", "gopher://h/", "bundle://x", "http://", "http:h",
@@ -98,6 +103,13 @@ TEST_CASE("redacted() is fit for logs and metadata") {
   }));
   CAPTURE(given);
   CHECK(Url::parse(given).redacted() == expected);
+}
+
+TEST_CASE("without_userinfo() leaves all else as it was written") {
+  CHECK(without_userinfo("https://Keystone.Example:443/v3") == "https://Keystone.Example:443/v3");
+  CHECK(without_userinfo("https://user:pa@ss@h:443/v3") == "https://h:443/v3");
+  CHECK(without_userinfo("http://h/a@b") == "http://h/a@b");
+  CHECK(without_userinfo("http://u@h") == "http://h");
 }
 
 TEST_CASE("join() keeps scheme, host, port and prefix") {

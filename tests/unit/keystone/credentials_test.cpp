@@ -525,12 +525,17 @@ unit_name: glance-simplestreams-sync/0
                Contains("service_host") && Contains("admin_user") &&
                    Contains("admin_tenant_name") && !Contains("admin_password"));
   }
-  SECTION("a CA inside the file, where it would be needed") {
-    CHECK_NOTHROW(read("ssl_ca: |\n  QUJD\n  REVG\n"));
-    const auto file = home.write("tls.yaml",
-                                 "service_host: k.example\nservice_port: 5000\nservice_protocol: "
-                                 "https\nssl_ca: |\n  QUJD\n");
-    CHECK_THAT(config_error([&] { credentials_from_identity_file(file); }), Contains("ssl_ca"));
+  SECTION("a CA inside the file, in base64 over several lines, as the charm writes it") {
+    const auto credentials =
+        read("ssl_ca: |\n  LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0t\n  LS0tCkFCQwo=\n");
+    CHECK(credentials.ca_pem == "-----BEGIN CERTIFICATE-----\nABC\n");
+  }
+  SECTION("a CA inside the file, in PEM") {
+    CHECK(read("ssl_ca: |\n  -----BEGIN CERTIFICATE-----\n  ABC\n").ca_pem ==
+          "-----BEGIN CERTIFICATE-----\nABC\n");
+  }
+  SECTION("something else where a CA should be") {
+    CHECK_THAT(config_error([&] { read("ssl_ca: |\n  QUJD\n"); }), Contains("ssl_ca"));
   }
   SECTION("no file") {
     CHECK_THAT(config_error([] { credentials_from_identity_file("/nowhere/identity.yaml"); }),

@@ -66,6 +66,7 @@ constexpr const char* kCatalog = R"([
 }  // namespace
 
 TEST_CASE("login says who one is and what one wants") {
+  testing::start_process();
   FakeKeystone keystone(not_found);
   const LoopbackServer server(std::ref(keystone));
   const auto login_of = [&](decltype(Credentials::auth) auth) {

@@ -98,6 +98,37 @@ TEST_CASE("entries with one URL get names of their own") {
   CHECK(config.mirrors[2].name == "bb");
 }
 
+TEST_CASE("names stay apart, also from names that were given") {
+  const auto config = parse(
+      "mirror_list: [{url: 'http://h', name: 'x#3'}, {url: 'http://h', name: x},"
+      " {url: 'http://h', name: x}, {url: 'http://h', name: x}]");
+  std::vector<std::string> names;
+  for (const auto& entry : config.mirrors) names.push_back(entry.name);
+  CHECK(names == std::vector<std::string>{"x#3", "x", "x#2", "x#4"});
+}
+
+TEST_CASE("a number that is too large does not become a small one") {
+  CHECK_THAT(failure("mirror_list: [{url: 'http://h', signature_threshold: 4294967296}]"),
+             Catch::Contains("signature_threshold: is larger than any keyring"));
+  CHECK_THAT(failure("timeouts: {connect: 9223372036854775807s}"),
+             Catch::Contains("connect: '9223372036854775807s' is longer than 365d"));
+  CHECK(parse("timeouts: {connect: 365d}").timeouts.connect == std::chrono::hours(365 * 24));
+}
+
+TEST_CASE("a message is one line whatever the configuration holds") {
+  CHECK_THAT(failure("jobs: \"a\\nb\\e[31m\""), Catch::Contains("'a\\x0Ab\\x1B[31m' is not"));
+}
+
+TEST_CASE("every proxy that libcurl takes is shown, without its user") {
+  const auto [given, shown] =
+      GENERATE(table<std::string, std::string>({{"proxy.example:3128", "proxy.example:3128"},
+                                                {"u:secret@proxy:3128", "proxy:3128"},
+                                                {"socks5h://u:secret@proxy", "socks5h://proxy"},
+                                                {"http://proxy:3128/", "http://proxy:3128/"}}));
+  CHECK_THAT(show_config(parse("proxy: '" + given + "'")),
+             Catch::Contains("proxy: " + shown + "\n"));
+}
+
 TEST_CASE("mistakes name file, line and what to do") {
   CHECK(failure("use_swift: true\nmax_delet: 3\n") ==
         "gss.yaml:2: unknown key 'max_delet'; did you mean 'max_delete'?");

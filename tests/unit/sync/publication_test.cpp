@@ -58,7 +58,7 @@ struct Scene {
                                     std::move(stores), cache);
     PublicationInput input;
     input.shown = shown;
-    return publication.publish(input);
+    return publication.publish(input).documents;
   }
 };
 
@@ -107,8 +107,15 @@ TEST_CASE("without images nothing is named") {
   scene.publish({});
   CHECK(scene.store.written.empty());
   scene.publish({image("20240101")});
+  scene.store.written.clear();
   scene.publish({});
+  // The index first: it must not name a file that is empty.
+  CHECK(scene.store.written == std::vector<std::string>{kIndex, kProducts});
   CHECK(scene.store.documents[kIndex].find("auto.sync") == std::string::npos);
+  CHECK(scene.store.documents[kProducts].find("id-") == std::string::npos);
+  scene.store.written.clear();
+  scene.publish({});
+  CHECK(scene.store.written.empty());
 }
 
 }  // namespace streamsync
