@@ -43,6 +43,17 @@ bool better(const Held* one, const Held* other) {
   return std::pair(one->state, one->placement) < std::pair(other->state, other->placement);
 }
 
+Action about(ActionKind kind, const Held& held, std::string reason) {
+  Action action;
+  action.kind = kind;
+  action.key = held.item.key;
+  action.name = held.name;
+  action.size = held.size;
+  action.held = held;
+  action.reason = std::move(reason);
+  return action;
+}
+
 // What the entries together say about one product.
 struct ProductVerdict {
   bool selected = false;       ///< some entry's source has it, and it passes the filters
@@ -239,14 +250,7 @@ class Planner {
   void keep(const Held& held, std::string reason) {
     settled_.insert(held.placement);
     staying_.insert(held.placement);
-    Action action;
-    action.kind = ActionKind::Keep;
-    action.key = held.item.key;
-    action.name = held.name;
-    action.size = held.size;
-    action.held = held;
-    action.reason = std::move(reason);
-    plan_.actions.push_back(std::move(action));
+    plan_.actions.push_back(about(ActionKind::Keep, held, std::move(reason)));
   }
 
   void skip(const Wanted& wanted, const Error& error) {
@@ -271,7 +275,7 @@ class Planner {
           continue;
         }
         if (const auto reason = reason_to_go(*held)) {
-          removals.push_back(removal(*held, *reason));
+          removals.push_back(about(ActionKind::Remove, *held, *reason));
           note_loss(*held, lost);
         } else if (is_in_place(*held)) {
           keep(*held, reason_to_stay(*held));
@@ -349,23 +353,13 @@ class Planner {
                                              held.item.key.version) != verdict->second.wanted.end();
   }
 
-  static Action removal(const Held& held, std::string reason) {
-    Action action;
-    action.kind = ActionKind::Remove;
-    action.key = held.item.key;
-    action.name = held.name;
-    action.size = held.size;
-    action.held = held;
-    action.reason = std::move(reason);
-    return action;
-  }
-
   // Versions that would go without a replacement, by source.
   using VersionCount = std::map<std::string, std::set<std::pair<std::string, std::string>>>;
 
   void note_loss(const Held& held, VersionCount& lost) const {
     const auto& key = held.item.key;
-    if (is_whole(held) && !replaced(held) && by_address_.at(key).front() == &held) {
+    const bool comes_anew = coming_.contains(key);
+    if (!comes_anew && is_whole(held) && !replaced(held) && by_address_.at(key).front() == &held) {
       lost[key.content_id].emplace(key.product, key.version);
     }
   }

@@ -186,7 +186,7 @@ TEST_CASE("Blanks between values have no limit") {
   REQUIRE_NOTHROW(check("{\"a\":" + std::string(3 * JsonReader::kMaxString, ' ') + "1}"));
 }
 
-TEST_CASE("Scalars come with their kind, as Python writes them; the rest is invisible") {
+TEST_CASE("Scalars come with their kind, as Python writes them, and the rest is invisible") {
   JsonReader json =
       reader_of(R"({"s":"x","i":100,"f":1.50,"t":true,"n":null,"l":[1],"o":{"s":"x"},"e":""})");
   json.enter_object("the document");

@@ -258,7 +258,7 @@ TEST_CASE("what one entry lets go another one may keep") {
   CHECK(changes_nothing(plan(input)));
 }
 
-TEST_CASE("a tree follows a source that has replaced an item; its old file goes") {
+TEST_CASE("a tree follows a source that has replaced an item, and its old file goes") {
   const auto old_item = item("p", "1");
   auto new_item = old_item;
   PlanInput input;
