@@ -10,6 +10,7 @@
 
 #include "base/crypto/digest.h"
 #include "base/error.h"
+#include "base/http/exact_source.h"
 #include "streams/mirror_record.h"
 #include "streams/products.h"
 
@@ -184,8 +185,9 @@ Held DirectoryTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
   const auto& path = blob.item.path->str();
   Claim claim(*this, path);
   if (!claim.is_there()) {
+    ExactSource promised(bytes, blob.content.size);
     const auto file = writable().create(path);
-    copy(bytes, *file);
+    copy(promised, *file);
     file->finish();
     claim.put();
   }
@@ -193,27 +195,39 @@ Held DirectoryTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
 }
 
 bool DirectoryTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {
+  if (!writable().size_of(held.placement)) {
+    return false;
+  }
   const auto file = writable().open(held.placement);
   Hasher hasher(blob.content.strongest.algorithm());
   std::vector<std::byte> buffer(kBufferSize);
   while (const auto count = file->read(buffer)) {
     hasher.update(Bytes(buffer).first(count));
   }
-  return hasher.finish() == blob.content.strongest;
+  const bool is_right = hasher.finish() == blob.content.strongest;
+  if (!is_right) {
+    discard(held.placement);
+  }
+  return is_right;
 }
 
 // A file shows only when it is complete, and nothing names it before the documents do.
 void DirectoryTarget::reveal(const Held&) {}
 
 void DirectoryTarget::remove(const Held& held) {
-  const bool was_there = writable().size_of(held.placement).has_value();
-  writable().remove(held.placement);
-  if (!was_there) {
-    forget(held.item);
-  }
+  discard(held.placement);
+  forget(held.item);
 }
 
-// An item without a file would be found to be removed again and again.
+void DirectoryTarget::discard(const std::string& path) {
+  {
+    const std::lock_guard lock(mutex_);
+    put_here_.erase(path);
+  }
+  writable().remove(path);
+}
+
+// Without its file it would make the rest of its version look unfinished.
 void DirectoryTarget::forget(const Item& gone) {
   const auto& content_id = gone.key.content_id;
   std::vector<Item> left;

@@ -37,6 +37,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   class Claim;
   std::vector<Item> recorded() const;
   RootDirectory& writable();
+  void discard(const std::string& path);
   void forget(const Item& gone);
 
   std::filesystem::path path_;

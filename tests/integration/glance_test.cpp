@@ -21,7 +21,6 @@
 #include <functional>
 #include <future>
 #include <mutex>
-#include <random>
 #include <set>
 #include <thread>
 
@@ -30,130 +29,30 @@
 #include "base/text.h"
 #include "glance/image_client.h"
 #include "glance/image_properties.h"
+#include "tests/support/image_scope.h"
+#include "tests/support/ubuntu_blob.h"
+#include "tests/unit/http/kept_bytes.h"
 
 namespace streamsync {
 namespace {
 
-std::optional<std::string> variable(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
-}
-
-Credentials credentials(const Environment& environment) {
-  static const HttpRuntime runtime;
-  start_crypto();
-  return *credentials_from_environment(environment);
-}
-
-HttpOptions http_options() {
-  HttpOptions options;
-  options.user_agent = "streamsync-tests";
-  options.origin = Origin::Target;
-  return options;
-}
-
-std::string unique_content_id() {
-  std::random_device random;
-  return fmt::format("test.{:08x}{:08x}", random(), random());
-}
-
-/// A project's images under a content_id that nobody else has; gone with the object.
-class Scope {
- public:
-  explicit Scope(const Environment& environment = variable)
-      : session(credentials(environment), http_options(), RetryPolicy(), {}),
-        endpoint(session.endpoint("image", environment("OS_REGION_NAME").value_or("RegionOne"))),
-        images(session, endpoint) {
-    policy.content_id = unique_content_id();
-    policy.name_prefix = "auto-sync/";
-  }
-
-  ~Scope() {
-    for (const char* hidden : {"false", "true"}) {
-      for (const Image& image : list(hidden)) images.remove(image.id);
-    }
-  }
-
-  GlanceTarget target() { return {session, endpoint, policy}; }
-
-  std::vector<Image> list(const char* hidden) {
-    return images.list({{"content_id", policy.content_id}, {"os_hidden", hidden}});
-  }
-
-  KeystoneSession session;
-  Url endpoint;
-  ImageClient images;
-  ImagePolicy policy;
-};
-
-enum class Signed { Md5AndSha256, Sha256, Sha512 };
-
-BlobSpec blob_of(std::string_view text, Signed digests = Signed::Md5AndSha256) {
-  BlobSpec blob{{}, {0, digest_of(DigestAlgorithm::Md5, ""), std::nullopt}};
-  Item& item = blob.item;
-  item.key = {"com.ubuntu.cloud:released:download", "com.ubuntu.cloud:server:18.04:amd64",
-              "20210720", "disk1.img"};
-  item.tags = {{"arch", "amd64"},
-               {"ftype", "disk1.img"},
-               {"item_name", item.key.item},
-               {"os", "ubuntu"},
-               {"product_name", item.key.product},
-               {"pubname", "ubuntu-bionic-18.04-amd64-server-20210720"},
-               {"release_title", "18.04 LTS \u20ac \"x\""},
-               {"size", std::to_string(text.size())},
-               {"version", "18.04"},
-               {"version_name", item.key.version}};
-  const auto sign = [&](DigestAlgorithm algorithm) {
-    item.tags.emplace(to_string(algorithm), digest_of(algorithm, text).hex());
-  };
-  if (digests == Signed::Md5AndSha256) sign(DigestAlgorithm::Md5);
-  sign(digests == Signed::Sha512 ? DigestAlgorithm::Sha512 : DigestAlgorithm::Sha256);
-  blob.content = content_of(item);
-  return blob;
-}
-
-/// Several reads long, and different for each `seed`.
-std::string some_bytes(std::size_t size, unsigned seed = 1) {
-  std::mt19937 random(seed);
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random());
-  return bytes;
-}
-
-/// Calls `before_each` before each read, and `at_end` in place of its end.
-class ObservedSource final : public ByteSource {
- public:
-  ObservedSource(
-      std::string_view text, std::function<void()> before_each,
-      std::function<void()> at_end = [] {})
-      : text_(text), before_each_(std::move(before_each)), at_end_(std::move(at_end)) {}
-
-  std::size_t read(MutableBytes buffer) override {
-    before_each_();
-    const std::size_t count = text_.read(buffer);
-    if (count == 0) at_end_();
-    return count;
-  }
-
- private:
-  TextSource text_;
-  std::function<void()> before_each_;
-  std::function<void()> at_end_;
-};
-
-class StringSink final : public ByteSink {
- public:
-  void write(Bytes bytes) override { text += as_text(bytes); }
-  void finish() override {}
-  std::string text;
-};
+using testing::cloud_credentials;
+using testing::ImageScope;
+using testing::Signed;
+using testing::some_bytes;
+using testing::ubuntu_blob;
+using testing::variable;
+using testing::variables_of;
 
 /// What publication is told of the item's image (`upstream-gss.md` §4.7).
-Tags tags_told(const BlobSpec& blob, Scope& scope) {
+Tags tags_told(const BlobSpec& blob, ImageScope& scope) {
   Tags tags = blob.item.tags;
+  tags.erase("path");
   tags["owner_id"] = scope.session.project_id();
   return tags;
 }
+
+constexpr std::size_t kPiece = 64 * 1024;
 
 Held stage(GlanceTarget& target, const BlobSpec& blob, std::string_view text) {
   TextSource bytes(text);
@@ -284,75 +183,36 @@ class ForgetfulRelay {
   std::jthread acceptor_;
 };
 
-#define REQUIRE_CLOUD()                               \
-  do {                                                \
-    if (!variable("OS_AUTH_URL")) {                   \
-      WARN("OS_AUTH_URL is not set: nothing tested"); \
-      return;                                         \
-    }                                                 \
-  } while (false)
-
 }  // namespace
 
-TEST_CASE("an image is staged unseen and revealed at once", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
+TEST_CASE("an image is made private and hidden, with all that is known of it", "[cloud]") {
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
   GlanceTarget target = scope.target();
-  const std::string text = some_bytes(3'000'000);
-  const BlobSpec blob = blob_of(text);
+  const BlobSpec blob = ubuntu_blob("tiny");
   const std::string id = image_id(scope.policy, blob, 0);
-
-  std::size_t seen = 0;
-  ObservedSource bytes(text, [&] {
-    seen += scope.list("false").size();
+  PieceSource bytes("tiny", 4, [&] {
     const auto image = scope.images.find(id);
-    if (image && (image->visibility != "private" || !image->os_hidden)) ++seen;
+    REQUIRE(image);
+    CHECK(image->visibility == "private");
+    CHECK(image->os_hidden);
+    CHECK(image->disk_format == "qcow2");
+    CHECK(image->container_format == "bare");
   });
   const Held held = target.stage(blob, bytes);
-  CHECK(seen == 0);
-  CHECK(scope.list("false").empty());
-
   CHECK(held.placement == id);
   CHECK(held.name == "auto-sync/ubuntu-bionic-18.04-amd64-server-20210720-disk1.img");
-  CHECK(held.name == target.name_of(blob.item));
-  CHECK(held.state == HeldState::Unrevealed);
-  CHECK(held.size == text.size());
-  CHECK(held.item.key == blob.item.key);
   CHECK(held.item.tags == tags_told(blob, scope));
-
-  auto inventory = target.inventory();
-  REQUIRE(inventory.size() == 1);
-  CHECK(inventory[0].state == HeldState::Unrevealed);
-  CHECK(inventory[0].item.tags == tags_told(blob, scope));
-
-  target.reveal(held);
-  target.reveal(held);
-  inventory = target.inventory();
-  REQUIRE(inventory.size() == 1);
-  CHECK(inventory[0].placement == id);
-  CHECK(inventory[0].state == HeldState::Present);
-
-  const auto image = scope.images.find(id);
-  REQUIRE(image);
-  CHECK(image->visibility == "public");
-  CHECK_FALSE(image->os_hidden);
-  CHECK(image->disk_format == "qcow2");
-  CHECK(image->container_format == "bare");
-  StringSink stored;
-  scope.images.download(id, stored);
-  CHECK(stored.text == text);
-
-  target.remove(held);
-  target.remove(held);
-  CHECK(target.inventory().empty());
 }
 
 TEST_CASE("with hypervisor mapping the kind of virtualisation is told", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
   scope.policy.hypervisor_mapping = true;
   GlanceTarget target = scope.target();
-  const BlobSpec blob = blob_of("tiny");
+  const BlobSpec blob = ubuntu_blob("tiny");
   const Held held = stage(target, blob, "tiny");
   CHECK(scope.images.find(held.placement)->properties.at("hypervisor_type") == "qemu");
   Tags expected = tags_told(blob, scope);
@@ -362,27 +222,29 @@ TEST_CASE("with hypervisor mapping the kind of virtualisation is told", "[cloud]
 }
 
 TEST_CASE("images of every visibility are found again", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
   scope.policy.visibility = GENERATE("public", "private", "shared", "community");
   CAPTURE(scope.policy.visibility);
   GlanceTarget target = scope.target();
-  target.reveal(stage(target, blob_of("tiny"), "tiny"));
+  target.reveal(stage(target, ubuntu_blob("tiny"), "tiny"));
   const auto inventory = target.inventory();
   REQUIRE(inventory.size() == 1);
   CHECK(inventory[0].state == HeldState::Present);
   CHECK(scope.images.find(inventory[0].placement)->visibility == scope.policy.visibility);
 }
 
-TEST_CASE("a source that fails at its end leaves a queued image, which is used again", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
+TEST_CASE("an image that a failed source left queued is used again", "[cloud]") {
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
   GlanceTarget target = scope.target();
   const std::string text = some_bytes(1'000'000);
-  const BlobSpec blob = blob_of(text);
+  const BlobSpec blob = ubuntu_blob(text);
 
-  ObservedSource bad(
-      text, [] {}, [] { throw Error(ErrorKind::Corrupt, Origin::Source, "bad digest"); });
+  PieceSource bad(text, kPiece,
+                  [] { throw Error(ErrorKind::Corrupt, Origin::Source, "bad digest"); });
   CHECK_THROWS_WITH(target.stage(blob, bad), Catch::Contains("bad digest"));
   const auto left = target.inventory();
   REQUIRE(left.size() == 1);
@@ -393,22 +255,12 @@ TEST_CASE("a source that fails at its end leaves a queued image, which is used a
   CHECK(target.inventory().size() == 1);
 }
 
-TEST_CASE("a source of another length leaves nothing complete", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
-  GlanceTarget target = scope.target();
-  const std::string text = some_bytes(100'000);
-  const auto* come = GENERATE("too few", "too many");
-  const std::string bytes = come == std::string("too few") ? text.substr(1) : text + "x";
-  CHECK(kind_of_failure([&] { stage(target, blob_of(text), bytes); }) == ErrorKind::Corrupt);
-  for (const Held& held : target.inventory()) CHECK(held.state == HeldState::Incomplete);
-}
-
 TEST_CASE("the id of a deleted image is burnt", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
   GlanceTarget target = scope.target();
-  const BlobSpec blob = blob_of("tiny");
+  const BlobSpec blob = ubuntu_blob("tiny");
   for (unsigned generation = 0; generation < 3; ++generation) {
     const Held held = stage(target, blob, "tiny");
     CHECK(held.placement == image_id(scope.policy, blob, generation));
@@ -417,10 +269,11 @@ TEST_CASE("the id of a deleted image is burnt", "[cloud]") {
 }
 
 TEST_CASE("an image that is not made from the item keeps its id and is left alone", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
   GlanceTarget target = scope.target();
-  const BlobSpec blob = blob_of("tiny");
+  const BlobSpec blob = ubuntu_blob("tiny");
   const std::string id = image_id(scope.policy, blob, 0);
 
   Tags properties = image_properties(blob.item, scope.policy);
@@ -428,7 +281,7 @@ TEST_CASE("an image that is not made from the item keeps its id and is left alon
   SECTION("another address") { properties["item_name"] = "disk.img"; }
   SECTION("another digest") {
     properties["simplestreams_metadata"] =
-        image_properties(blob_of("other").item, scope.policy)["simplestreams_metadata"];
+        image_properties(ubuntu_blob("other").item, scope.policy)["simplestreams_metadata"];
   }
   SECTION("no properties") { properties.clear(); }
   SECTION("visible, though it has no data yet") {}
@@ -446,25 +299,28 @@ TEST_CASE("an image that is not made from the item keeps its id and is left alon
 }
 
 TEST_CASE("an image that is there already is compared, not sent again", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
   GlanceTarget target = scope.target();
-  const BlobSpec blob = blob_of("tiny", GENERATE(Signed::Md5AndSha256, Signed::Sha256));
+  const BlobSpec blob = ubuntu_blob("tiny", GENERATE(Signed::Md5AndSha256, Signed::Sha256));
   const Held first = stage(target, blob, "tiny");
 
-  ObservedSource untouched("tiny", [] { FAIL("read"); });
+  PieceSource untouched("tiny", kPiece);
+  untouched.before_each([] { FAIL("read"); });
   const Held second = target.stage(blob, untouched);
   CHECK(second.placement == first.placement);
   CHECK(target.inventory().size() == 1);
 }
 
 TEST_CASE("items are accepted by the digests that they have", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
   GlanceTarget target = scope.target();
   const std::string text = some_bytes(1'000'000);
 
-  BlobSpec blob = blob_of(text, GENERATE(Signed::Md5AndSha256, Signed::Sha256, Signed::Sha512));
+  BlobSpec blob = ubuntu_blob(text, GENERATE(Signed::Md5AndSha256, Signed::Sha256, Signed::Sha512));
   SECTION("right ones") {}
   SECTION("a wrong md5 beside a right sha256") {
     blob.content.md5 = digest_of(DigestAlgorithm::Md5, "other");
@@ -475,37 +331,27 @@ TEST_CASE("items are accepted by the digests that they have", "[cloud]") {
 }
 
 TEST_CASE("what Glance stored and was not promised is deleted unseen", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
   GlanceTarget target = scope.target();
   // The promise is about other bytes: for the target it is as if Glance had stored wrong ones.
   const std::string promised = some_bytes(100'000, 1), stored = some_bytes(100'000, 2);
-  const BlobSpec blob = blob_of(promised, GENERATE(Signed::Md5AndSha256, Signed::Sha512));
+  const BlobSpec blob = ubuntu_blob(promised, GENERATE(Signed::Md5AndSha256, Signed::Sha512));
   CHECK(kind_of_failure([&] { stage(target, blob, stored); }) == ErrorKind::Corrupt);
   CHECK(target.inventory().empty());
 }
 
-TEST_CASE("an unrevealed image that holds something else is discarded", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
-  GlanceTarget target = scope.target();
-  const std::string promised = some_bytes(100'000, 1), stored = some_bytes(100'000, 2);
-  const Held held = stage(target, blob_of(stored), stored);
-  const auto digests = GENERATE(Signed::Md5AndSha256, Signed::Sha256, Signed::Sha512);
-  CHECK_FALSE(target.verify_unrevealed(held, blob_of(promised, digests)));
-  CHECK(target.inventory().empty());
-  CHECK_FALSE(target.verify_unrevealed(held, blob_of(stored)));
-}
-
 TEST_CASE("an image that upstream's client made is held", "[cloud]") {
-  REQUIRE_CLOUD();
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
   if (std::system("command -v glance >/dev/null") != 0) {
     WARN("the glance command is not installed: nothing tested");
     return;
   }
-  Scope scope;
+  ImageScope scope(*credentials);
   GlanceTarget target = scope.target();
-  const BlobSpec blob = blob_of("tiny");
+  const BlobSpec blob = ubuntu_blob("tiny");
 
   const std::filesystem::path home =
       std::filesystem::temp_directory_path() / scope.policy.content_id;
@@ -538,11 +384,12 @@ TEST_CASE("an image that upstream's client made is held", "[cloud]") {
   CHECK(inventory[0].size == 4);
 }
 
-TEST_CASE("lists come whole, foreign images aside", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
+TEST_CASE("lists come whole", "[cloud]") {
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
   GlanceTarget target = scope.target();
-  BlobSpec blob = blob_of("tiny");
+  BlobSpec blob = ubuntu_blob("tiny");
   std::set<std::string> expected;
   for (int version = 0; version < 12; ++version) {
     blob.item.key.version = std::to_string(20210700 + version);
@@ -553,9 +400,6 @@ TEST_CASE("lists come whole, foreign images aside", "[cloud]") {
     if (is_twin) blob.item.key.version = "20210700";
     scope.images.create({{"id", id}, {"name", "x"}}, image_properties(blob.item, scope.policy));
   }
-  // Of our content_id, but without an address.
-  scope.images.create({{"name", "x"}}, {{"content_id", scope.policy.content_id}});
-
   std::set<std::string> found;
   const auto inventory = target.inventory();
   for (const Held& held : inventory) found.insert(held.placement);
@@ -564,63 +408,32 @@ TEST_CASE("lists come whole, foreign images aside", "[cloud]") {
 }
 
 TEST_CASE("what is over the limit is refused and leaves nothing", "[cloud]") {
-  REQUIRE_CLOUD();
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
   const auto cap = parse_decimal(variable("CLOUD_GLANCE_SIZE_CAP").value_or(""));
   if (!cap || *cap > 64 * 1024 * 1024) {
     WARN("CLOUD_GLANCE_SIZE_CAP is not set, or too large: nothing tested");
     return;
   }
-  Scope scope;
+  ImageScope scope(*credentials);
   GlanceTarget target = scope.target();
   const std::string text(*cap + 1, 'x');
-  CHECK(kind_of_failure([&] { stage(target, blob_of(text), text); }) == ErrorKind::NoRoom);
+  CHECK(kind_of_failure([&] { stage(target, ubuntu_blob(text), text); }) == ErrorKind::NoRoom);
   CHECK(target.inventory().empty());
 }
 
-TEST_CASE("two threads that stage one item end with one image", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
-  GlanceTarget target = scope.target();
-  const std::string text = some_bytes(4'000'000);
-  const BlobSpec blob = blob_of(text);
-
-  const auto attempt = [&] { return stage(target, blob, text).placement; };
-  auto one = std::async(std::launch::async, attempt);
-  auto other = std::async(std::launch::async, attempt);
-  const std::string id = one.get();
-  CHECK(other.get() == id);
-  const auto inventory = target.inventory();
-  REQUIRE(inventory.size() == 1);
-  CHECK(inventory[0].placement == id);
-}
-
-TEST_CASE("several items are staged at once", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
-  GlanceTarget target = scope.target();
-  std::vector<std::future<std::string>> legs;
-  for (unsigned leg = 0; leg < 4; ++leg) {
-    legs.push_back(std::async(std::launch::async, [&target, leg] {
-      const std::string text = some_bytes(500'000, leg);
-      return stage(target, blob_of(text, Signed::Sha256), text).placement;
-    }));
-  }
-  std::set<std::string> ids;
-  for (auto& leg : legs) ids.insert(leg.get());
-  CHECK(ids.size() == 4);
-  CHECK(target.inventory().size() == 4);
-}
-
 TEST_CASE("an upload that does not end is not disturbed", "[cloud][slow]") {
-  REQUIRE_CLOUD();
-  Scope scope;
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
   GlanceTarget target = scope.target();
   const std::string text = some_bytes(4'000'000);
-  const BlobSpec blob = blob_of(text);
+  const BlobSpec blob = ubuntu_blob(text);
 
   std::promise<void> begun, may_end;
   std::size_t reads = 0;
-  ObservedSource slow(text, [&] {
+  PieceSource slow(text, kPiece);
+  slow.before_each([&] {
     if (++reads == 5) {
       begun.set_value();
       may_end.get_future().wait();
@@ -635,8 +448,9 @@ TEST_CASE("an upload that does not end is not disturbed", "[cloud][slow]") {
 }
 
 TEST_CASE("an answer that got lost is found out", "[cloud]") {
-  REQUIRE_CLOUD();
-  Scope scope;
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
   if (scope.endpoint.scheme() != "http" || scope.endpoint.host() != "127.0.0.1") {
     WARN("the image service is not at http://127.0.0.1: nothing tested");
     return;
@@ -648,7 +462,7 @@ TEST_CASE("an answer that got lost is found out", "[cloud]") {
   GlanceTarget target(scope.session, Url::parse(relay.url()), scope.policy);
 
   const std::string text = some_bytes(1'000'000);
-  const BlobSpec blob = blob_of(text, GENERATE(Signed::Md5AndSha256, Signed::Sha256));
+  const BlobSpec blob = ubuntu_blob(text, GENERATE(Signed::Md5AndSha256, Signed::Sha256));
   const auto* method = GENERATE("POST", "PUT", "GET", "PATCH", "DELETE");
   CAPTURE(method);
   relay.lose_answer_to(method);
@@ -662,15 +476,12 @@ TEST_CASE("an answer that got lost is found out", "[cloud]") {
 }
 
 TEST_CASE("a refused request names the rule that refused it", "[cloud]") {
-  REQUIRE_CLOUD();
-  // A member of the test cloud's project demo, who may not make images public.
-  Scope scope([](const std::string& name) {
-    if (name == "OS_USERNAME" || name == "OS_PROJECT_NAME")
-      return std::optional<std::string>("demo");
-    return variable(name);
-  });
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  // Who may not make images public.
+  ImageScope scope(*cloud_credentials(variables_of("demo")));
   GlanceTarget target = scope.target();
-  const Held held = stage(target, blob_of("tiny"), "tiny");
+  const Held held = stage(target, ubuntu_blob("tiny"), "tiny");
   CHECK_THROWS_WITH(target.reveal(held), Catch::Contains("publicize_image"));
   CHECK(kind_of_failure([&] { target.reveal(held); }) == ErrorKind::Denied);
   CHECK(target.inventory().at(0).state == HeldState::Unrevealed);

@@ -5,35 +5,20 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <cstdlib>
 #include <string>
 
 #include "base/error.h"
 #include "base/time.h"
 #include "keystone/keystone_session.h"
-#include "tests/support/loopback_server.h"
+#include "tests/support/cloud_account.h"
 
 using namespace streamsync;
 
 namespace {
 
 using Catch::Matchers::Contains;
-
-std::optional<std::string> variable(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value ? std::optional<std::string>(value) : std::nullopt;
-}
-
-std::optional<Credentials> cloud_credentials() {
-  testing::start_process();
-  auto credentials = credentials_from_environment(variable);
-  if (!credentials) WARN("skipped: OS_AUTH_URL is not set");
-  return credentials;
-}
-
-KeystoneSession session_with(Credentials credentials) {
-  return KeystoneSession(std::move(credentials), HttpOptions{}, RetryPolicy{}, {});
-}
+using streamsync::testing::cloud_credentials;
+using streamsync::testing::session_with;
 
 std::string text_at(const rapidjson::Document& document, const char* pointer) {
   const auto* value = rapidjson::Pointer(pointer).Get(document);

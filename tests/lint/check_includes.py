@@ -18,7 +18,7 @@ MAY_INCLUDE = {
     "directory": ["streams", "base"],
     "sync": ["filters", "streams", "base"],
     "sync/cli": ["sync", "base", "streams", "filters", "keystone", "glance", "swift", "directory"],
-    "tests/support": ["base", "streams"],
+    "tests/support": ["base", "streams", "keystone", "glance", "swift"],
     "tests": [
         "base", "streams", "filters", "keystone", "glance", "swift", "directory", "sync", "sync/cli",
         "tests/support",

@@ -2,31 +2,15 @@
 
 #include <catch2/catch.hpp>
 
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 
 #include "base/crypto/digest.h"
 #include "base/error.h"
+#include "tests/unit/base/temporary_directory.h"
 
 namespace streamsync {
 namespace {
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "tree-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 BlobSpec blob(const std::string& version, const std::string& path, const std::string& content) {
   const auto digest = digest_of(DigestAlgorithm::Sha256, content);
@@ -34,11 +18,6 @@ BlobSpec blob(const std::string& version, const std::string& path, const std::st
            {{"path", path}, {"size", std::to_string(content.size())}, {"sha256", digest.hex()}},
            RelativePath::parse(path)},
           {content.size(), digest, std::nullopt}};
-}
-
-std::string content_of_file(const std::filesystem::path& file) {
-  std::ifstream stream(file);
-  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 Held put(DirectoryTarget& target, const BlobSpec& spec, const std::string& content) {
@@ -56,34 +35,13 @@ class FailingSource final : public ByteSource {
 
 }  // namespace
 
-TEST_CASE("what was put into a tree is its inventory, also for the next process") {
-  const TemporaryDirectory root;
-  {
-    DirectoryTarget target(root.path());
-    CHECK(target.inventory().empty());
-    const auto held = put(target, blob("1", "x/a.img", "aaa"), "aaa");
-    CHECK(held.placement == "x/a.img");
-    CHECK(content_of_file(root.path() / "x/a.img") == "aaa");
-  }
-  DirectoryTarget target(root.path());
-  const auto inventory = target.inventory();
-  REQUIRE(inventory.size() == 1);
-  CHECK(inventory[0].item.key == blob("1", "x/a.img", "aaa").item.key);
-  CHECK(inventory[0].state == HeldState::Present);
-  CHECK(inventory[0].size == 3);
-  CHECK(target.verify_unrevealed(inventory[0], blob("1", "x/a.img", "aaa")));
-  CHECK_FALSE(target.verify_unrevealed(inventory[0], blob("1", "x/a.img", "aab")));
-}
-
-TEST_CASE("a source that fails at the end leaves no file") {
+TEST_CASE("items and documents lie at the paths of their stream") {
   const TemporaryDirectory root;
   DirectoryTarget target(root.path());
-  const auto spec = blob("1", "x/a.img", "aaa");
-  target.announce({spec});
-  FailingSource bytes;
-  CHECK_THROWS_AS(target.stage(spec, bytes), Error);
-  CHECK_FALSE(std::filesystem::exists(root.path() / "x/a.img"));
-  CHECK(target.inventory().empty());
+  CHECK(put(target, blob("1", "x/a.img", "aaa"), "aaa").placement == "x/a.img");
+  CHECK(read_file(root / "x/a.img") == "aaa");
+  target.write("streams/v1/index.json", spool_of("{}"));
+  CHECK(read_file(root / "streams/v1/index.json") == "{}");
 }
 
 TEST_CASE("what a killed run left is known by its record") {
@@ -163,17 +121,6 @@ TEST_CASE("planning makes nothing") {
   DirectoryTarget target(root.path() / "tree");
   CHECK(target.inventory().empty());
   CHECK_FALSE(std::filesystem::exists(root.path() / "tree"));
-}
-
-TEST_CASE("documents are read and replaced") {
-  const TemporaryDirectory root;
-  DirectoryTarget target(root.path());
-  const std::string path = "streams/v1/index.json";
-  CHECK(std::holds_alternative<Absent>(target.read(path, {})));
-  target.write(path, spool_of("one"));
-  target.write(path, spool_of("two"));
-  const auto state = target.read(path, {});
-  CHECK(read_all(*std::get<FetchedDocument>(state).bytes.reader(), 10) == "two");
 }
 
 }  // namespace streamsync
