@@ -27,12 +27,31 @@ constexpr std::array<std::string_view, 9> kNeverLifted = {
 // (`consumers.md` §1.2); region, endpoint and id never leave the item. It wants them as strings.
 constexpr std::array<std::string_view, 5> kLiftedToProductOnly = {"arch", "crsn", "root_store",
                                                                   "version", "virt"};
-constexpr std::array<std::string_view, 8> kReadByJuju = {
-    "arch", "crsn", "endpoint", "id", "region", "root_store", "version", "virt"};
+constexpr std::array<std::string_view, 9> kReadByJuju = {
+    "arch", "crsn", "endpoint", "id", "region", "release", "root_store", "version", "virt"};
+constexpr std::array<std::string_view, 2> kStructure = {"items", "versions"};
 
 template <std::size_t kSize>
 bool contains(const std::array<std::string_view, kSize>& keys, std::string_view key) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+// As Go's JSON reader, and with it Juju, takes names: without case, and with the two letters
+// outside ASCII that fold to s and k.
+std::string folded(std::string_view key) {
+  std::string name = to_lower_ascii(key);
+  for (const auto& [letter, plain] : {std::pair("\u017F", "s"), std::pair("\u212A", "k")}) {
+    for (auto at = name.find(letter); at != std::string::npos; at = name.find(letter)) {
+      name.replace(at, std::string_view(letter).size(), plain);
+    }
+  }
+  return name;
+}
+
+// A tag that Juju would take for another one, or for a part of the document.
+bool misleads_juju(std::string_view key) {
+  const std::string name = folded(key);
+  return contains(kStructure, name) || (contains(kReadByJuju, name) && name != key);
 }
 
 bool lifts_by_version(std::string_view key) {
@@ -60,7 +79,9 @@ ProductTree tree_of(const ImageIdsStream& stream, const std::vector<PublishedIma
     ProductNode& product = products[image.product];
     product.tags = place;
     Tags tags = place;
-    for (const auto& [key, value] : image.tags) tags.emplace(key, value);
+    for (const auto& [key, value] : image.tags) {
+      if (!misleads_juju(key)) tags.emplace(key, value);
+    }
     product.versions[image.version].items.emplace(image.item, std::move(tags));
   }
   return products;

@@ -20,6 +20,7 @@ REGION = "RegionOne"
 ENDPOINT = "https://keystone.example.com:5000/v3"
 FOCAL = "com.ubuntu.cloud:server:20.04:amd64"
 FOCAL_ARM = "com.ubuntu.cloud:server:20.04:arm64"
+JAMMY = "com.ubuntu.cloud:server:22.04:amd64"
 UPDATED = "Thu, 01 Jan 2026 00:00:00 +0000"
 INDEX = "streams/v1/index.json"
 DOCUMENT = "streams/v1/auto.sync.json"
@@ -132,14 +133,16 @@ class Published(unittest.TestCase):
         with TreeServer(self.root, self.statuses) as server:
             return use(server)
 
-    def lookup(self, *products, region=REGION, endpoint=ENDPOINT):
+    def lookup(self, *products, region=REGION, endpoint=ENDPOINT, end_of_root="/"):
         wanted = list(products) or [FOCAL]
-        return self.serve(lambda server: juju_lookup.lookup(server.url, region, endpoint, wanted))
+        return self.serve(
+            lambda server: self.look_into(server.url.rstrip("/") + end_of_root, region, endpoint, wanted)
+        )
 
-    def strip_regions(self):
-        for version in self.product["versions"].values():
-            for image in version["items"].values():
-                del image["region"]
+    # The judge, and how its answers look: others are held to the same expectations.
+
+    def look_into(self, root, region, endpoint, products):
+        return juju_lookup.lookup(root, region, endpoint, products)
 
     def assert_found(self, ids, result):
         self.assertEqual((None, "", sorted(ids)), (result.step, result.problem, result.image_ids))
@@ -147,20 +150,37 @@ class Published(unittest.TestCase):
     def assert_fails(self, step, result):
         self.assertEqual((step, []), (result.step, result.image_ids), result.problem)
 
+    def add_entry(self, content_id, product_id, image_id):
+        """A document of its own for one version of a product."""
+        _, _, version, arch = product_id.split(":")
+        versions = {"20260201": {"items": {"disk1.img": item(image_id)}}}
+        document = {**self.document, "products": {product_id: product(version, arch, versions)}}
+        path = f"streams/v1/{content_id}.json"
+        self.tree[path] = document
+        self.index["index"][content_id] = entry(document, path)
+
+    def strip_regions(self):
+        for version in self.product["versions"].values():
+            for image in version["items"].values():
+                del image["region"]
+
 
 class JujuFinds(Published):
     def test_the_newest_image_by_the_documented_sequence_of_requests(self):
-        result = self.lookup()
-        self.assert_found([NEWER], result)
+        self.server.take_requests()
+        self.assert_found([NEWER], self.lookup())
         asked = ["index2.sjson", "index.sjson", "index2.json", "index.json", "mirrors.json", "auto.sync.json"]
-        self.assertEqual([f"streams/v1/{name}" for name in asked], result.requested)
+        self.assertEqual([f"/streams/v1/{name}" for name in asked], self.server.paths())
 
     def test_one_image_for_each_wanted_product(self):
         self.assert_found([NEWER, OF_ARM], self.lookup(FOCAL, FOCAL_ARM))
 
+    def test_an_image_in_an_entry_of_its_own(self):
+        self.add_entry("jammy", JAMMY, "id-jammy")
+        self.assert_found(["id-jammy"], self.lookup(JAMMY))
+
     def test_a_root_without_a_trailing_slash(self):
-        use = lambda server: juju_lookup.lookup(server.url.rstrip("/"), REGION, ENDPOINT, [FOCAL])  # noqa: E731
-        self.assert_found([NEWER], self.serve(use))
+        self.assert_found([NEWER], self.lookup(end_of_root=""))
 
     def test_nothing_of_the_signed_files_but_goes_on(self):
         self.tree["streams/v1/index.sjson"] = b"-----BEGIN PGP SIGNED MESSAGE-----\n"
@@ -210,9 +230,34 @@ class JujuFinds(Published):
         self.newest["virt"] = "kvm"
         self.assertEqual([""], [image["virt"] for image in self.lookup().images])
 
+    def test_nothing_of_the_document_but_place_and_kind_for_an_image(self):
+        self.document.update(arch="other", version="other", release="other", virt="kvm", root_store="ssd")
+        del self.product["arch"]
+        (image,) = self.lookup().images
+        self.assertEqual(
+            ("", "20.04", "kvm", "ssd"),
+            tuple(image[name] for name in ("arch", "version", "virt", "root_store")),
+        )
+
+    def test_tags_in_any_case(self):
+        self.strip_regions()
+        self.item["Region"] = REGION
+        self.assert_found([NEWER], self.lookup())
+
     def test_past_what_it_does_not_read(self):
         self.item["supported"] = [1, {}]
         self.item["size"] = "1000"
+        del self.document["updated"], self.entry["updated"], self.index["updated"]
+        self.assert_found([NEWER], self.lookup())
+
+    def test_past_bytes_that_are_no_utf8(self):
+        self.item["name"] = "NAME"
+        self.tree[DOCUMENT] = json.dumps(self.document).encode().replace(b"NAME", b"\xff")
+        self.assert_found([NEWER], self.lookup())
+
+    def test_past_a_mirrors_document(self):
+        elsewhere = {"datatype": "image-ids", "path": "elsewhere.json"}
+        self.tree["streams/v1/mirrors.json"] = {"mirrors": {"auto.sync": [elsewhere]}}
         self.assert_found([NEWER], self.lookup())
 
 
@@ -229,9 +274,11 @@ class JujuFails(Published):
         self.statuses["/streams/v1/mirrors.json"] = 403
         self.assert_fails("mirrors", self.lookup())
 
-    def test_at_a_mirrors_document_that_is_no_json(self):
-        self.tree["streams/v1/mirrors.json"] = b"<html>"
-        self.assert_fails("mirrors", self.lookup())
+    def test_at_a_mirrors_document_that_makes_no_sense(self):
+        for nonsense in (b"<html>", b"[]", b'{"mirrors": {"auto.sync": {}}}'):
+            with self.subTest(nonsense):
+                self.tree["streams/v1/mirrors.json"] = nonsense
+                self.assert_fails("mirrors", self.lookup())
 
     def test_at_formats_of_another_name(self):
         self.index["format"] = "index:2.0"
@@ -249,7 +296,12 @@ class JujuFails(Published):
         self.assert_fails("entry", self.lookup())
 
     def test_at_an_endpoint_that_differs(self):
-        for other in (ENDPOINT.removesuffix("/v3"), ENDPOINT.replace("5000", "5001"), ENDPOINT.upper()):
+        for other in (
+            ENDPOINT.removesuffix("/v3"),
+            ENDPOINT.replace("5000", "5001"),
+            ENDPOINT.upper(),
+            ENDPOINT + "//",
+        ):
             with self.subTest(endpoint=other):
                 self.assert_fails("entry", self.lookup(endpoint=other))
 
@@ -260,10 +312,13 @@ class JujuFails(Published):
         self.strip_regions()
         self.assert_fails("match", self.lookup())
 
-    def test_at_two_entries_that_fit(self):
-        self.tree["streams/v1/twin.json"] = self.document
-        self.index["index"]["twin"] = entry(self.document, "streams/v1/twin.json")
+    def test_at_two_entries_with_the_same_product(self):
+        self.add_entry("twin", FOCAL, "id-twin")
         self.assert_fails("entry", self.lookup())
+
+    def test_at_two_entries_with_a_wanted_product_each(self):
+        self.add_entry("jammy", JAMMY, "id-jammy")
+        self.assert_fails("entry", self.lookup(FOCAL, JAMMY))
 
     def test_at_two_images_of_one_kind(self):
         self.newest["items"]["uefi1.img"] = item("id-uefi")
@@ -273,12 +328,20 @@ class JujuFails(Published):
         del self.tree[DOCUMENT]
         self.assert_fails("products", self.lookup())
 
-    def test_at_numbers_for_strings(self):
-        self.item["id"] = 7
-        self.assert_fails("products", self.lookup())
-        self.item["id"] = NEWER
-        self.document["products"][FOCAL_ARM]["version"] = 20.04
-        self.assert_fails("products", self.lookup())
+    def test_at_what_should_be_a_string(self):
+        for where, tag, value in (
+            ("item", "id", 7),
+            ("item", "Virt", True),
+            ("newest", "release", True),
+            ("product", "version", 20.04),
+            ("product", "Versions", "1"),
+            ("document", "content_id", 7),
+            ("document", "updated", 7),
+        ):
+            with self.subTest(where=where, tag=tag):
+                self.setUp()
+                getattr(self, where)[tag] = value
+                self.assert_fails("products", self.lookup())
 
     def test_at_damaged_json(self):
         whole = json.dumps(self.document).encode()

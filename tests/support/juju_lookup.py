@@ -22,6 +22,7 @@ ITEM_FIELDS = ("id", "root_store", "virt", "arch", "version", "crsn", "region", 
 # Juju reads versions with a type of its own that knows neither virt nor root_store: they get lost there.
 VERSION_FIELDS = ("arch", "version", "release", "region", "endpoint")
 PRODUCT_FIELDS = ("arch", "version", "release", "region", "endpoint", "virt", "root_store")
+DOCUMENT_FIELDS = ("region", "endpoint", "virt", "root_store")
 
 
 class StepFailed(Exception):
@@ -39,18 +40,17 @@ class Lookup:
     images: list = field(default_factory=list)
     step: str = None
     problem: str = ""
-    requested: list = field(default_factory=list)
 
 
 def lookup(root, region, endpoint, product_ids):
     result = Lookup()
-    client = _Client(root, result.requested)
+    client = _Client(root)
     try:
         client.read_signed_index()
         index = client.read_unsigned_index()
         client.check_mirrors()
         entry = _choose_entry(index, region, endpoint, product_ids)
-        document = client.read_products(entry["path"])
+        document = client.read_products(entry.get("path") or "")
         result.images = _newest_images(document, region, product_ids)
     except StepFailed as failure:
         result.step, result.problem = failure.step, failure.problem
@@ -59,17 +59,12 @@ def lookup(root, region, endpoint, product_ids):
 
 
 class _Client:
-    def __init__(self, root, requested):
+    def __init__(self, root):
         self.root = root if root.endswith("/") else root + "/"
-        self.requested = requested
-
-    def get(self, path):
-        self.requested.append(path)
-        return anonymous_http.get(self.root + path)
 
     def first_of(self, step, paths):
         for path in paths:
-            answer = self.get(path)
+            answer = anonymous_http.get(self.root + path)
             if answer.status == 200:
                 return answer
             if answer.status not in TRY_THE_NEXT:
@@ -87,47 +82,40 @@ class _Client:
         answer = self.first_of("index", ("streams/v1/index2.json", "streams/v1/index.json"))
         if answer is None:
             raise StepFailed("index", "there is no index")
-        index = _parse("index", answer.body)
-        _require_format("index", index, "index:1.0")
-        _check_types("index", index, INDEX_TYPES)
-        return index
+        return _read("index", answer, INDEX_TYPES, "index:1.0")
 
     def check_mirrors(self):
+        """It is read, and must make sense, but for images it is not followed."""
         answer = self.first_of("mirrors", ("streams/v1/mirrors.json",))
         if answer is not None:
-            document = _parse("mirrors", answer.body)
-            raise StepFailed("mirrors", f"the tree points elsewhere: {sorted(document.get('mirrors') or {})}")
+            _read("mirrors", answer, MIRRORS_TYPES)
 
     def read_products(self, path):
         answer = self.first_of("products", (path,))
         if answer is None:
             raise StepFailed("products", f"{path} is not there")
-        document = _parse("products", answer.body)
-        _require_format("products", document, "products:1.0")
-        _check_types("products", document, PRODUCTS_TYPES)
-        return document
+        return _read("products", answer, PRODUCTS_TYPES, "products:1.0")
 
 
-def _parse(step, body):
+def _read(step, answer, types, wanted_format=None):
     def no_constant(name):
         raise ValueError(f"{name} is not JSON")
 
     try:
-        document = json.loads(body.decode("utf-8"), parse_constant=no_constant)
+        # What is no UTF-8 does not disturb Juju.
+        text = answer.body.decode("utf-8", errors="replace")
+        document = json.loads(text, parse_constant=no_constant)
     except ValueError as error:
         raise StepFailed(step, f"not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise StepFailed(step, "not a JSON object")
+    document = _as_juju_reads(step, document, types) or {}
+    if wanted_format and document.get("format") != wanted_format:
+        raise StepFailed(step, f"format is {document.get('format')!r}, not {wanted_format!r}")
     return document
 
 
-def _require_format(step, document, wanted):
-    if document.get("format") != wanted:
-        raise StepFailed(step, f"format is {document.get('format')!r}, not {wanted!r}")
-
-
-# The types Juju gives to what it reads. One value of another type rejects the whole document; null
-# counts as absent; what is not named here is not read. "*" stands for any key.
+# What Juju reads, with its types. One value of another type rejects the whole document; null counts as
+# absent, and as "" among the values of an alias. The names are found in any case ("Region" is read, too;
+# of several the last one holds), but not those of entries, products and the like, for which "*" stands.
 def _strings(*names):
     return {name: str for name in names}
 
@@ -142,8 +130,18 @@ INDEX_TYPES = {
         }
     },
 }
+MIRRORS_TYPES = {
+    "mirrors": {
+        "*": [
+            {
+                **_strings("format", "updated", "datatype", "path"),
+                "clouds": [_strings("region", "endpoint")],
+            }
+        ]
+    }
+}
 PRODUCTS_TYPES = {
-    **_strings("format", "updated", *PRODUCT_FIELDS),
+    **_strings("format", "updated", "content_id", *DOCUMENT_FIELDS),
     "_aliases": {"*": {"*": {"*": str}}},
     "products": {
         "*": {
@@ -154,23 +152,32 @@ PRODUCTS_TYPES = {
 }
 
 
-def _check_types(step, value, wanted, where=""):
+def _as_juju_reads(step, value, wanted, where=""):
+    """What `wanted` names, and nothing else."""
     if value is None:
-        return
+        return None
     if isinstance(wanted, type):
         if not isinstance(value, wanted):
             raise StepFailed(step, f"{where} is {json.dumps(value)}, not a string")
-    elif isinstance(wanted, list):
+        return value
+    if isinstance(wanted, list):
         if not isinstance(value, list):
             raise StepFailed(step, f"{where} is not a list")
-        for member in value:
-            _check_types(step, member, wanted[0], where + "[]")
-    else:
-        if not isinstance(value, dict):
-            raise StepFailed(step, f"{where} is not an object")
-        for key, member in value.items():
-            if key in wanted or "*" in wanted:
-                _check_types(step, member, wanted.get(key, wanted.get("*")), f"{where}/{key}")
+        return [_as_juju_reads(step, member, wanted[0], where + "[]") for member in value]
+    if not isinstance(value, dict):
+        raise StepFailed(step, f"{where} is not an object")
+    read = {}
+    for key, member in value.items():
+        name = key if "*" in wanted or key in wanted else key.lower()
+        if name not in wanted and "*" not in wanted:
+            continue
+        member_wanted = wanted.get(name, wanted.get("*"))
+        member = _as_juju_reads(step, member, member_wanted, f"{where}/{key}")
+        if member is not None:
+            read[name] = member
+        elif "*" in wanted and member_wanted is str:
+            read[name] = ""
+    return read
 
 
 def _choose_entry(index, region, endpoint, product_ids):
@@ -189,18 +196,23 @@ def _choose_entry(index, region, endpoint, product_ids):
         lambda entry: not set(product_ids).isdisjoint(entry.get("products") or []),
     )
     if len(entries) > 1:
-        paths = ", ".join(sorted(entry["path"] for entry in entries))
+        paths = ", ".join(sorted(entry.get("path") or "" for entry in entries))
         raise StepFailed("entry", f"several entries fit and Juju takes any of them: {paths}")
     return entries[0]
 
 
 def _has_cloud(entry, region, endpoint):
-    clouds = entry.get("clouds") or []
+    clouds = [cloud or {} for cloud in entry.get("clouds") or []]
     return not clouds or any(
         _loose(cloud.get("region")) == _loose(region)
-        and (cloud.get("endpoint") or "").rstrip("/") == endpoint.rstrip("/")
+        and _with_slash(cloud.get("endpoint")) == _with_slash(endpoint)
         for cloud in clouds
     )
+
+
+def _with_slash(endpoint):
+    endpoint = endpoint or ""
+    return endpoint if endpoint.endswith("/") else endpoint + "/"
 
 
 def _loose(region):
@@ -237,7 +249,7 @@ def _resolve(document, product, version, item):
     image = {name: item.get(name) or "" for name in ITEM_FIELDS}
     for tag, values in (document.get("_aliases") or {}).items():
         image.update({k: v for k, v in (values.get(image.get(tag)) or {}).items() if k in image})
-    for level, fields in ((version, VERSION_FIELDS), (product, PRODUCT_FIELDS), (document, PRODUCT_FIELDS)):
+    for level, fields in ((version, VERSION_FIELDS), (product, PRODUCT_FIELDS), (document, DOCUMENT_FIELDS)):
         for name in ITEM_FIELDS:
             if not image[name] and name in fields:
                 image[name] = level.get(name) or ""

@@ -370,3 +370,22 @@ TEST_CASE("Of images that Juju could not tell apart one is published") {
                  image("p", "1", "disk.img", {})}) == Names{"q/1/a", "p/2/b", "p/1/disk.img"});
   REQUIRE(items({}).empty());
 }
+
+TEST_CASE("Tags that Juju would take for others are left out") {
+  // Go reads names without case; \u017F folds to s.
+  const Tags misleading = {{"Virt", "True"}, {"VERSIONS", "1"}, {"Items", "1"}, {"cr\u017Fn", "x"}};
+  const auto tags = image_tags("disk1.img", "id-1", misleading);
+  const auto plain = image_tags("disk1.img", "id-1", {});
+  const auto rendered = [](const Tags& of) {
+    return render_products(kStream, {{"p", "20240101", "disk1.img", of}}, kUpdated);
+  };
+  REQUIRE(rendered(tags) == rendered(plain));
+}
+
+TEST_CASE("What Juju reads is text, whatever it says") {
+  const auto tags = image_tags("disk1.img", "id-1", {{"release", "True"}, {"other", "True"}});
+  const auto products =
+      parsed(render_products(kStream, {{"p", "20240101", "disk1.img", tags}}, kUpdated));
+  REQUIRE(at(products, {"products", "p", "release"}) == JsonValue{"True"});
+  REQUIRE(at(products, {"products", "p", "other"}) == JsonValue{true});
+}
