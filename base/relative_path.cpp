@@ -46,29 +46,51 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return decoded;
 }
 
+bool equal_but_for_case(std::string_view text, std::string_view lower) {
+  const auto same = [](char c, char l) { return c == l || (c >= 'A' && c <= 'Z' && c + 32 == l); };
+  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), same);
+}
+
+// A mirror on a file system without case would take ".DATA" for ours.
 bool is_reserved(std::string_view segment) {
-  return segment == ".data" || segment == ".streamsync" || segment.ends_with(".part");
+  constexpr std::string_view kPart = ".part";
+  if (segment.size() >= kPart.size() &&
+      equal_but_for_case(segment.substr(segment.size() - kPart.size()), kPart)) {
+    return true;
+  }
+  return equal_but_for_case(segment, ".data") || equal_but_for_case(segment, ".state") ||
+         equal_but_for_case(segment, ".streamsync");
 }
 
 BrokenRule broken_by_segment(std::string_view segment) {
   if (segment.empty()) return "it has an empty segment";
   if (segment == "." || segment == "..") return "it has a segment '.' or '..'";
   if (segment.size() > kLongestSegment) return "a segment is longer than 255 bytes";
-  // A mirror on a file system without case would take ".DATA" for ours.
-  if (is_reserved(to_lower_ascii(segment))) return "it uses a name that is reserved";
+  if (is_reserved(segment)) return "it uses a name that is reserved";
+  return std::nullopt;
+}
+
+BrokenRule broken_by_segments(std::string_view path) {
+  for (;;) {
+    const std::size_t end = path.find('/');
+    if (const BrokenRule rule = broken_by_segment(path.substr(0, end))) return rule;
+    if (end == std::string_view::npos) return std::nullopt;
+    path.remove_prefix(end + 1);
+  }
+}
+
+BrokenRule broken_by_size_or_root(std::string_view path) {
+  if (path.empty()) return "it is empty";
+  if (path.size() > kLongestPath) return "it is longer than 4096 bytes";
+  if (path.front() == '/') return "it is not relative";
   return std::nullopt;
 }
 
 BrokenRule broken_by_name(std::string_view path) {
-  if (path.empty()) return "it is empty";
-  if (path.size() > kLongestPath) return "it is longer than 4096 bytes";
-  if (path.front() == '/') return "it is not relative";
+  if (const BrokenRule rule = broken_by_size_or_root(path)) return rule;
   if (path.find('\\') != std::string_view::npos) return "it has a backslash";
   if (printable(path) != path) return "it has a control character or is not UTF-8";
-  for (const std::string_view segment : split(path, '/')) {
-    if (const BrokenRule rule = broken_by_segment(segment)) return rule;
-  }
-  return std::nullopt;
+  return broken_by_segments(path);
 }
 
 /// RFC 3986 §4.2: in the first segment of a relative reference a ':' ends a scheme.
@@ -80,9 +102,28 @@ BrokenRule broken_by_url(std::string_view path) {
   return std::nullopt;
 }
 
+/// Bytes that no rule but those on size and segments speaks of. Nearly all paths have no others.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (unsigned char c = '!'; c <= '~'; ++c) {
+    plain[c] = std::string_view("\\?#:%").find(static_cast<char>(c)) == std::string_view::npos;
+  }
+  return plain;
+}();
+
+bool is_plain(std::string_view path) {
+  return std::all_of(path.begin(), path.end(),
+                     [](char c) { return kPlain[static_cast<unsigned char>(c)]; });
+}
+
 BrokenRule broken_rule(std::string_view path) {
+  if (is_plain(path)) {
+    const BrokenRule rule = broken_by_size_or_root(path);
+    return rule ? rule : broken_by_segments(path);
+  }
   if (const BrokenRule rule = broken_by_name(path)) return rule;
   if (const BrokenRule rule = broken_by_url(path)) return rule;
+  if (path.find('%') == std::string_view::npos) return std::nullopt;
   const auto decoded = percent_decoded(path);
   if (!decoded) return "it has a '%' that begins no percent-encoded byte";
   return broken_by_name(*decoded);
@@ -95,11 +136,15 @@ std::string shown(std::string_view path) {
 
 }  // namespace
 
-RelativePath RelativePath::parse(std::string_view text) {
+void RelativePath::check(std::string_view text) {
   if (const BrokenRule rule = broken_rule(text)) {
     throw Error(ErrorKind::Malformed, Origin::Source,
                 fmt::format("unsafe path '{}': {}", shown(text), *rule));
   }
+}
+
+RelativePath RelativePath::parse(std::string_view text) {
+  check(text);
   return RelativePath(std::string(text));
 }
 

@@ -110,6 +110,24 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string without_raw_controls(std::string_view json) {
+  std::string safe;
+  safe.reserve(json.size());
+  for (std::size_t at = 0; at < json.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(json[at]);
+    const auto next = at + 1 < json.size() ? static_cast<unsigned char>(json[at + 1]) : 0U;
+    if (byte == 0x7F) {
+      safe += "\\u007f";
+    } else if (byte == 0xC2 && next >= 0x80 && next <= 0x9F) {
+      safe += fmt::format("\\u{:04x}", next);
+      ++at;
+    } else {
+      safe += json[at];
+    }
+  }
+  return safe;
+}
+
 std::string to_lower_ascii(std::string_view text) {
   std::string lower(text);
   // Not std::tolower: it obeys the locale.

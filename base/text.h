@@ -16,6 +16,10 @@ std::string to_hex(std::string_view bytes);
 /// that foreign names can go to a terminal or a log.
 std::string printable(std::string_view text);
 
+/// `json`, a JSON text, with DEL and the C1 control characters as \u escapes, which writers of JSON
+/// leave as they are, and terminals obey.
+std::string without_raw_controls(std::string_view json);
+
 std::string to_lower_ascii(std::string_view text);
 
 /// `text` without blanks and line ends at both ends.

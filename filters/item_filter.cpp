@@ -74,9 +74,9 @@ Filter Filter::parse(std::string_view expression) {
   });
 }
 
-bool Filter::matches(const TagLookup& tags) const {
-  return condition_->holds(tags(condition_->key));
-}
+const std::string& Filter::key() const noexcept { return condition_->key; }
+
+bool Filter::accepts(std::string_view value) const { return condition_->holds(value); }
 
 FilterSet FilterSet::parse(const std::vector<std::string>& expressions) {
   FilterSet set;

@@ -18,7 +18,10 @@ class Filter {
   /// linear time; look-around and back-references are refused by name.
   static Filter parse(std::string_view expression);
 
-  bool matches(const TagLookup& tags) const;
+  bool matches(const TagLookup& tags) const { return accepts(tags(key())); }
+  /// The tag that is looked at, and what is decided by its value alone.
+  const std::string& key() const noexcept;
+  bool accepts(std::string_view value) const;
   const std::string& expression() const noexcept { return expression_; }
 
  private:

@@ -1,73 +1,60 @@
 #include "filters/selection.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <utility>
 
 namespace streamsync {
 namespace {
 
-class Selector {
+// A filter and its last answer: neighbours have most tags in common, by inheritance.
+class Question {
  public:
-  Selector(const FilterSet& filters, std::optional<std::size_t> max)
-      : filters_(filters), max_(max) {}
+  explicit Question(const Filter& filter) : filter_(filter) {}
 
-  void take(const ProductsHead& head, Version version) {
-    if (products_.empty() || products_.back().product != version.product) {
-      products_.push_back({version.product, {}});
+  bool accepts(const ProductsHead& head, const ItemView& item) {
+    const auto own = item.find(filter_.key());
+    const std::string_view value = own ? *own : tag(head.tags, filter_.key());
+    if (value_ != value) {
+      value_ = value;
+      accepted_ = filter_.accepts(value);
     }
-    auto& chosen = products_.back().versions;
-    if (has_no_place_for(version.version, chosen)) return;
-
-    std::erase_if(version.items, [&](const Item& item) {
-      return !filters_.matches(lookup(item.tags, head.tags));
-    });
-    if (version.items.empty()) return;
-    insert(chosen, {std::move(version.version), std::move(version.items)});
-  }
-
-  std::vector<SelectedProduct> finish() && {
-    std::erase_if(products_,
-                  [](const SelectedProduct& product) { return product.versions.empty(); });
-    for (SelectedProduct& product : products_) {
-      std::reverse(product.versions.begin(), product.versions.end());
-    }
-    return std::move(products_);
+    return accepted_;
   }
 
  private:
-  // Oldest first while reading: documents are sorted, so that most go to the end.
-  using Chosen = std::vector<SelectedVersion>;
-
-  bool has_no_place_for(const std::string& version, const Chosen& chosen) const {
-    if (!max_ || chosen.size() < *max_) return false;
-    return chosen.empty() || version < chosen.front().version;
-  }
-
-  void insert(Chosen& chosen, SelectedVersion version) const {
-    const auto place =
-        std::lower_bound(chosen.begin(), chosen.end(), version,
-                         [](const SelectedVersion& one, const SelectedVersion& other) {
-                           return one.version < other.version;
-                         });
-    chosen.insert(place, std::move(version));
-    if (max_ && chosen.size() > *max_) chosen.erase(chosen.begin());
-  }
-
-  const FilterSet& filters_;
-  std::optional<std::size_t> max_;
-  std::vector<SelectedProduct> products_;
+  const Filter& filter_;
+  std::optional<std::string> value_;
+  bool accepted_ = false;
 };
+
+void newest_first(std::vector<SelectedVersion>& versions) {
+  std::sort(versions.begin(), versions.end(),
+            [](const SelectedVersion& one, const SelectedVersion& other) {
+              return one.version > other.version;
+            });
+}
 
 }  // namespace
 
 Selection select(const TrustedText& text, std::string_view where, const FilterSet& filters,
                  std::optional<std::size_t> max) {
-  Selector selector(filters, max);
+  std::vector<Question> questions(filters.all().begin(), filters.all().end());
+  const auto passes = [&](const ProductsHead& head, const ItemView& item) {
+    return std::all_of(questions.begin(), questions.end(),
+                       [&](Question& question) { return question.accepts(head, item); });
+  };
   Selection selection;
-  selection.head = read_products(text, where, [&](const ProductsHead& head, Version version) {
-    selector.take(head, std::move(version));
-  });
-  selection.products = std::move(selector).finish();
+  auto& products = selection.products;
+  selection.head =
+      read_products(text, where, {passes, max}, [&](const ProductsHead&, Version version) {
+        if (products.empty() || products.back().product != version.product) {
+          products.push_back({std::move(version.product), {}});
+        }
+        products.back().versions.push_back({std::move(version.version), std::move(version.items)});
+      });
+  for (SelectedProduct& product : products) newest_first(product.versions);
   return selection;
 }
 

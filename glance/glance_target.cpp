@@ -263,6 +263,7 @@ std::string GlanceTarget::name_of(const Item& item) const {
 }
 
 Held GlanceTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
+  require_address_that_fits(blob.item.key);
   for (unsigned generation = 0; generation < kGenerations; ++generation) {
     const std::string id = image_id(impl_->policy, blob, generation);
     if (impl_->create(id, blob) == ImageClient::Created::Yes) {

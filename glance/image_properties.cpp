@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/crypto/digest.h"
+#include "base/error.h"
 #include "base/text.h"
 
 namespace streamsync {
@@ -41,6 +42,19 @@ std::string_view cut(std::string_view text, std::size_t limit) {
   };
   while (limit > 0 && continues(limit)) --limit;
   return text.substr(0, limit);
+}
+
+/// Glance 25 answers 400 for characters that take four bytes of UTF-8, in any text of an image.
+bool is_of_four_bytes(char first) { return static_cast<unsigned char>(first) >= 0xF0U; }
+
+std::string without_four_bytes(std::string_view text) {
+  std::string fitted;
+  for (std::size_t at = 0; at < text.size();) {
+    const bool replaced = is_of_four_bytes(text[at]);
+    fitted += replaced ? std::string_view("\uFFFD") : text.substr(at, 1);
+    at += replaced ? 4 : 1;
+  }
+  return fitted;
 }
 
 void append_escape(std::string& json, unsigned code_unit) {
@@ -151,8 +165,8 @@ std::string image_name(const Item& item, const ImagePolicy& policy) {
   const std::string wanted =
       policy.name_prefix + (stem == item.tags.end() ? std::string("None") : stem->second);
 
-  const std::string suffix = printable(item.key.item);
-  std::string name = printable(wanted);
+  const std::string suffix = without_four_bytes(printable(item.key.item));
+  std::string name = without_four_bytes(printable(wanted));
   if (!name.ends_with(suffix)) name += "-" + suffix;
   if (name.size() <= kNameLimit) return name;
   // The end tells the items of a version apart.
@@ -196,10 +210,10 @@ Tags image_properties(const Item& item, const ImagePolicy& policy) {
     const auto found = item.tags.find(tag_name);
     if (found != item.tags.end()) properties.emplace(property, translate(found->second));
   };
-  const auto same = [](const std::string& value) { return value; };
-  add("os_distro", "os", same);
-  add("os_version", "version", same);
-  add("architecture", "arch", openstack_architecture);
+  add("os_distro", "os", without_four_bytes);
+  add("os_version", "version", without_four_bytes);
+  add("architecture", "arch",
+      [](const std::string& arch) { return without_four_bytes(openstack_architecture(arch)); });
 
   if (policy.hypervisor_mapping) {
     std::string type = format_of_ftype(tag(item.tags, "ftype")).hypervisor_type;
@@ -217,6 +231,17 @@ Tags image_properties(const Item& item, const ImagePolicy& policy) {
     if (!contains(kIdentity, name)) properties.insert_or_assign(name, value);
   }
   return properties;
+}
+
+void require_address_that_fits(const ItemKey& key) {
+  for (const auto* part : {&key.content_id, &key.product, &key.version, &key.item}) {
+    if (std::any_of(part->begin(), part->end(), is_of_four_bytes)) {
+      throw Error(ErrorKind::Malformed, Origin::Source,
+                  fmt::format("{}: Glance takes no characters of four bytes, as '{}' has, and "
+                              "without them it would be another item",
+                              printable(key.str()), printable(*part)));
+    }
+  }
 }
 
 std::optional<Item> item_of(const Image& image) {

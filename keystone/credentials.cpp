@@ -36,16 +36,14 @@ fs::path expand_home(const std::string& path, const Environment& environment) {
   return home && path.rfind("~/", 0) == 0 ? fs::path(*home) / path.substr(2) : fs::path(path);
 }
 
-std::optional<std::string> read_text(const fs::path& file) {
+/// None when there is no such file. JSON is taken as the YAML that it is. The text is not read into
+/// a string of ours, which would be one more place for secrets. yaml-cpp's own message is left out:
+/// it may quote the file.
+std::optional<YAML::Node> load_yaml(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
-
-/// JSON is taken as the YAML that it is. yaml-cpp's own message is left out: it may quote the file.
-YAML::Node parse_yaml(const std::string& text, const fs::path& file) {
   try {
-    return YAML::Load(text);
+    return YAML::Load(in);
   } catch (const YAML::Exception& error) {
     refuse(fmt::format("{}:{}:{}: not valid YAML", file.string(), error.mark.line + 1,
                        error.mark.column + 1));
@@ -118,8 +116,8 @@ class ConfigSearch {
     for (const auto& candidate : candidates_) {
       std::error_code unknown;
       if (fs::is_directory(candidate, unknown)) continue;
-      if (const auto text = read_text(candidate)) {
-        return ConfigFile{candidate, with_merge_keys(parse_yaml(*text, candidate))};
+      if (const auto root = load_yaml(candidate)) {
+        return ConfigFile{candidate, with_merge_keys(*root)};
       }
     }
     return std::nullopt;
@@ -192,12 +190,30 @@ CloudEntry find_cloud(std::string_view cloud, const Environment& environment) {
 
 using Values = std::map<std::string, std::string>;
 
-void take_scalars(const YAML::Node& map, Values& values) {
+/// The settings of one place, by key.
+struct Given {
+  Values values;
+  std::map<std::string, Secret> secrets{};
+};
+
+/// Upstream's name for a password (`upstream-gss.md` §5.3).
+constexpr std::string_view kCharmPassword = "admin_password";
+
+bool is_secret(std::string_view key) {
+  return key == kCharmPassword ||
+         std::find(kSecretSettings.begin(), kSecretSettings.end(), key) != kSecretSettings.end();
+}
+
+void take_scalars(const YAML::Node& map, Given& given) {
   for (const auto& entry : map) {
     if (!entry.second.IsScalar()) continue;
     std::string key = entry.first.Scalar();
     std::replace(key.begin(), key.end(), '-', '_');
-    values[key] = entry.second.Scalar();
+    if (is_secret(key)) {
+      given.secrets[key] = Secret(entry.second.Scalar());
+    } else {
+      given.values[key] = entry.second.Scalar();
+    }
   }
 }
 
@@ -216,19 +232,20 @@ YAML::Node in_first_region(const YAML::Node& cloud) {
   return result;
 }
 
-Values cloud_values(const YAML::Node& entry, const Environment& environment) {
+Given given_for(const YAML::Node& entry, const Environment& environment) {
   const YAML::Node cloud = in_first_region(entry);
-  Values values;
-  take_scalars(cloud, values);
-  if (const YAML::Node auth = cloud["auth"]; auth && auth.IsMap()) take_scalars(auth, values);
+  Given given;
+  take_scalars(cloud, given);
+  if (const YAML::Node auth = cloud["auth"]; auth && auth.IsMap()) take_scalars(auth, given);
 
+  Values& values = given.values;
   if (const auto region = values.find("region_name"); region != values.end()) {
     region->second = trimmed(split(region->second, ',').front());
   }
   if (const auto ca = values.find("cacert"); ca != values.end()) {
     ca->second = expand_home(ca->second, environment).string();
   }
-  return values;
+  return given;
 }
 
 /// `verify` as `insecure`, which is the stronger of the two.
@@ -255,12 +272,16 @@ std::optional<std::string> value_of(const Values& values, const std::string& key
   return found == values.end() ? std::nullopt : std::optional(found->second);
 }
 
-Settings settings_of(std::string place, Values values,
+Settings settings_of(std::string place, Given given,
                      std::function<std::string(const std::string& key)> spelled) {
+  const auto secret_of = [secrets = std::move(given.secrets)](const std::string& key) {
+    const auto found = secrets.find(key);
+    return found == secrets.end() ? Secret() : found->second;
+  };
   return Settings{
       std::move(place),
-      [values = std::move(values)](const std::string& key) { return value_of(values, key); },
-      std::move(spelled)};
+      [values = std::move(given.values)](const std::string& key) { return value_of(values, key); },
+      secret_of, std::move(spelled)};
 }
 
 std::string spelled_in_clouds_yaml(const std::string& key) {
@@ -316,41 +337,37 @@ std::optional<std::string> inline_ca(const Values& given, const fs::path& file) 
   return pem;
 }
 
-std::string upper_ascii(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char letter) {
-    return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter;
-  });
-  return text;
-}
-
 }  // namespace
 
 Credentials credentials_from_cloud(std::string_view cloud, const Environment& environment) {
   const CloudEntry entry = find_cloud(cloud, environment);
-  Values values = cloud_values(entry.node, environment);
-  read_verify(values, entry.place);
-  std::string place = place_with_profile(entry.place, values);
-  return credentials_from(settings_of(std::move(place), std::move(values), spelled_in_clouds_yaml));
+  Given given = given_for(entry.node, environment);
+  read_verify(given.values, entry.place);
+  std::string place = place_with_profile(entry.place, given.values);
+  return credentials_from(settings_of(std::move(place), std::move(given), spelled_in_clouds_yaml));
 }
 
 std::optional<Credentials> credentials_from_environment(const Environment& environment) {
   if (!set_variable(environment, "OS_AUTH_URL")) return std::nullopt;
-  const auto variable = [](const std::string& key) { return "OS_" + upper_ascii(key); };
-  const auto lookup = [environment, variable](const std::string& key) {
-    auto value = environment(variable(key));
+  const auto lookup = [environment](const std::string& key) {
+    auto value = environment(variable_of(key));
     if (value && key == "cacert") value = expand_home(*value, environment).string();
     return value;
   };
-  return credentials_from(Settings{"the environment", lookup, variable});
+  const auto secret = [environment](const std::string& key) {
+    auto value = environment(variable_of(key));
+    return value ? Secret::taken_from(*value) : Secret();
+  };
+  return credentials_from(Settings{"the environment", lookup, secret, variable_of});
 }
 
 Credentials credentials_from_identity_file(const std::filesystem::path& file) {
-  const auto text = read_text(file);
-  if (!text) refuse(fmt::format("can't read the identity file {}", file.string()));
-  const YAML::Node root = parse_yaml(*text, file);
-  if (!root.IsMap()) refuse(fmt::format("{}: not a mapping", file.string()));
-  Values given;
-  take_scalars(root, given);
+  const auto root = load_yaml(file);
+  if (!root) refuse(fmt::format("can't read the identity file {}", file.string()));
+  if (!root->IsMap()) refuse(fmt::format("{}: not a mapping", file.string()));
+  Given charm;
+  take_scalars(*root, charm);
+  const Values& given = charm.values;
 
   Values values;
   for (const auto& [key, charm_key] : identity_names()) {
@@ -360,8 +377,9 @@ Credentials credentials_from_identity_file(const std::filesystem::path& file) {
     if (auto value = value_of(given, key)) values[key] = *std::move(value);
   }
   if (const auto url = identity_url(given)) values["auth_url"] = *url;
+  Given named{std::move(values), {{"password", charm.secrets[std::string(kCharmPassword)]}}};
   auto credentials =
-      credentials_from(settings_of(file.string(), std::move(values), [](const std::string& key) {
+      credentials_from(settings_of(file.string(), std::move(named), [](const std::string& key) {
         return value_of(identity_names(), key).value_or(key);
       }));
   credentials.ca_pem = inline_ca(given, file);

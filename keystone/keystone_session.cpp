@@ -17,9 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A service that is sent a token is not to lead it elsewhere (threats-and-faults.md T16).
 HttpOptions service_options(HttpOptions options, const Credentials& credentials) {
-  options.redirects = Redirects::Refuse;
   options.origin = Origin::Target;
   options.tls = credentials.tls;
   options.ca_file = credentials.ca_file;
@@ -27,6 +25,8 @@ HttpOptions service_options(HttpOptions options, const Credentials& credentials)
   return options;
 }
 
+/// A service that is sent a token is not to lead it elsewhere (threats-and-faults.md T16). Requests
+/// are followed only when they ask for it, and those with a token not even then.
 void refuse_redirect(const Request& request, const Response& response) {
   if (response.status < 300 || response.status >= 400 || response.status == 304) return;
   throw Error(ErrorKind::Protocol, Origin::Target,

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
 #include <optional>
@@ -17,7 +16,16 @@ namespace streamsync {
 namespace {
 
 using Json = rapidjson::Value;
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+/// RapidJSON's own buffer would leave a password behind each time that it grows.
+struct SecretStream {
+  using Ch = char;
+  SecretBuilder text{};
+
+  void Put(char c) { text.append({&c, 1}); }
+  void Flush() {}
+};
+using Writer = rapidjson::Writer<SecretStream>;
 
 void write(Writer& out, std::string_view text) {
   out.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
@@ -151,9 +159,7 @@ void check_status(const Credentials& credentials, const Request& request,
     throw Error(ErrorKind::NotFound, Origin::Target,
                 fmt::format("there is no Identity v3 at {} (404): check auth_url", url));
   }
-  Response unquoted = response;
-  unquoted.body.clear();
-  require_ok(request, unquoted, Origin::Target);
+  require_ok(request, response, Origin::Target);
 }
 
 const Json* member(const Json& object, const char* name) {
@@ -190,7 +196,7 @@ std::vector<CatalogEndpoint> read_catalog(const Json& token) {
 }  // namespace
 
 Request login_request(const Credentials& credentials) {
-  rapidjson::StringBuffer body;
+  SecretStream body;
   Writer out(body);
   out.StartObject();
   write(out, "auth");
@@ -201,18 +207,18 @@ Request login_request(const Credentials& credentials) {
   return Request{.method = "POST",
                  .url = credentials.auth_url.append("auth/tokens"),
                  .headers = {{"Content-Type", "application/json"}},
-                 .body = std::string(body.GetString(), body.GetSize())};
+                 .secret_body = body.text.finish()};
 }
 
-Grant read_grant(const Credentials& credentials, const Request& request, const Response& response) {
+Grant read_grant(const Credentials& credentials, const Request& request, Response response) {
   check_status(credentials, request, response);
   const auto lacks = [&](std::string_view what) {
     return Error(ErrorKind::Protocol, Origin::Target,
                  fmt::format("the answer of {} lacks {}: is auth_url that of Keystone?",
                              request.url.redacted(), what));
   };
-  const auto token = response.headers.find("X-Subject-Token");
-  if (!token || token->empty()) throw lacks("the header X-Subject-Token");
+  Secret token = response.headers.take_secret("X-Subject-Token");
+  if (token.empty()) throw lacks("the header X-Subject-Token");
 
   rapidjson::Document document;
   document.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
@@ -226,7 +232,7 @@ Grant read_grant(const Credentials& credentials, const Request& request, const R
   const std::string project_id = project ? text_member(*project, "id") : "";
   if (project_id.empty()) throw lacks("a project");
 
-  return Grant{Secret(*token), *expires - *issued, project_id, read_catalog(*body)};
+  return Grant{std::move(token), *expires - *issued, project_id, read_catalog(*body)};
 }
 
 }  // namespace streamsync

@@ -26,7 +26,7 @@ struct Grant {
 /// its siblings).
 Request login_request(const Credentials& credentials);
 
-/// Throws `Error` with origin Target. Never quotes the answer, which may quote the request.
-Grant read_grant(const Credentials& credentials, const Request& request, const Response& response);
+/// Takes the token out of `response`. Throws `Error` with origin Target.
+Grant read_grant(const Credentials& credentials, const Request& request, Response response);
 
 }  // namespace streamsync

@@ -26,11 +26,17 @@ class Requirements {
 
   std::string text(std::initializer_list<std::string_view> keys) {
     auto value = settings_.find(keys);
-    if (!value) missing_.push_back(settings_.spelled(std::string(*keys.begin())));
+    if (!value) note(*keys.begin());
     return std::move(value).value_or("");
   }
 
-  Secret secret(std::initializer_list<std::string_view> keys) { return Secret(text(keys)); }
+  Secret secret(std::initializer_list<std::string_view> keys) {
+    Secret value = settings_.find_secret(keys);
+    if (value.empty()) note(*keys.begin());
+    return value;
+  }
+
+  void note(std::string_view key) { missing_.push_back(settings_.spelled(std::string(key))); }
 
   /// For what either of two keys can say.
   void note(const std::string& key, const std::string& alternative) {
@@ -75,8 +81,11 @@ Method method_of(const Settings& settings) {
   }};
   const auto type = settings.find({"auth_type", "auth_plugin"});
   if (!type) {
-    if (settings.find({"application_credential_secret"})) return Method::ApplicationCredential;
-    return settings.find({"token", "auth_token"}) ? Method::Token : Method::Password;
+    const auto has = [&](std::initializer_list<std::string_view> keys) {
+      return !settings.find_secret(keys).empty();
+    };
+    if (has({"application_credential_secret"})) return Method::ApplicationCredential;
+    return has({"token", "auth_token"}) ? Method::Token : Method::Password;
   }
   const auto* known = std::find_if(kMethods.begin(), kMethods.end(),
                                    [&](const auto& method) { return method.first == *type; });
@@ -216,6 +225,20 @@ std::optional<std::string> Settings::find(std::initializer_list<std::string_view
     if (value && !value->empty()) return value;
   }
   return std::nullopt;
+}
+
+Secret Settings::find_secret(std::initializer_list<std::string_view> keys) const {
+  for (const auto key : keys) {
+    Secret value = secret(std::string(key));
+    if (!value.empty()) return value;
+  }
+  return {};
+}
+
+std::string variable_of(std::string_view key) {
+  std::string name = "OS_";
+  for (const char c : key) name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return name;
 }
 
 bool means_no(std::string_view value) {

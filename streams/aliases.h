@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "streams/held_bytes.h"
 #include "streams/json.h"
@@ -18,7 +21,20 @@ struct TaggedObject {
   std::set<std::string, std::less<>> not_strings;  ///< of `tags`: these refer to no alias
 
   /// Nothing is added when there is no scalar: null, lists and objects are invisible.
-  void add(std::string key, std::optional<JsonScalar> scalar);
+  void add(std::string_view key, std::optional<JsonScalarView> scalar);
+};
+
+/// One of them, whose text lies elsewhere.
+struct TagView {
+  std::string_view key;
+  std::string_view value;
+  bool is_string = true;
+};
+
+/// What one value of a tag stands for.
+struct Alias {
+  Tags tags;
+  std::uint64_t held = 0;  ///< as `HeldBytes` counts them
 };
 
 /// The `_aliases` of a document: tag, its value, the tags that they stand for
@@ -30,14 +46,17 @@ class Aliases {
   /// Takes the value of `_aliases`.
   void read(JsonReader& json, HeldBytes& held);
 
-  /// The object's tags with those of its aliases, which override its own and are not expanded
-  /// again. Throws `Error{Malformed, Source}` for a value that no alias names.
+  /// The aliases that the tags of an object refer to. Their tags override the object's own, those
+  /// of a later alias those of an earlier one, and none is expanded again. Throws `Error{Malformed,
+  /// Source}` for a value that no alias names.
+  std::vector<const Alias*> named_by(std::span<const TagView> tags) const;
+  /// The object's tags with those of its aliases.
   Tags expand(TaggedObject object) const;
 
  private:
-  using Values = std::map<std::string, Tags, std::less<>>;
+  using Values = std::map<std::string, Alias, std::less<>>;
 
-  const Tags& lookup(const std::string& tag, const Values& values, const std::string& value) const;
+  const Alias& lookup(const std::string& tag, const Values& values, std::string_view value) const;
 
   std::string where_;
   std::map<std::string, Values, std::less<>> aliases_;

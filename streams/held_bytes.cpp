@@ -6,20 +6,18 @@
 #include "base/text.h"
 
 namespace streamsync {
-namespace {
-
-// What the standard library takes for an object and for each of its tags, beside the text.
-constexpr std::uint64_t kObject = 128;
-constexpr std::uint64_t kTag = 128;
-
-}  // namespace
 
 HeldBytes::HeldBytes(std::uint64_t limit, std::string_view what, std::string_view where)
     : limit_(limit), what_(what), where_(where) {}
 
-void HeldBytes::add(const Tags& tags) {
-  bytes_ += kObject;
-  for (const auto& [key, value] : tags) bytes_ += kTag + key.size() + value.size();
+std::uint64_t HeldBytes::of(const Tags& tags) noexcept {
+  std::uint64_t bytes = kObject;
+  for (const auto& [key, value] : tags) bytes += of(key, value);
+  return bytes;
+}
+
+void HeldBytes::add(std::uint64_t bytes) {
+  bytes_ += bytes;
   if (bytes_ > limit_) {
     throw Error(ErrorKind::Malformed, Origin::Source,
                 fmt::format("{}: {} take more than {} of memory, more than a stream has use for",

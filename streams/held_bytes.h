@@ -15,11 +15,23 @@ class HeldBytes {
   /// `what` and `where` name in the message what is counted and the document.
   HeldBytes(std::uint64_t limit, std::string_view what, std::string_view where);
 
+  /// What the standard library takes for an object beside its tags.
+  static constexpr std::uint64_t kObject = 128;
+  /// What one tag takes, and an object with its tags.
+  static std::uint64_t of(std::string_view key, std::string_view value) noexcept {
+    return kTag + key.size() + value.size();
+  }
+  static std::uint64_t of(const Tags& tags) noexcept;
+
   /// Throws `Error{Malformed, Source}` past the limit.
-  void add(const Tags& tags);
+  void add(std::uint64_t bytes);
+  void add(const Tags& tags) { add(of(tags)); }
+  bool has_room_for(std::uint64_t bytes) const noexcept { return bytes <= limit_ - bytes_; }
   void clear() noexcept { bytes_ = 0; }
 
  private:
+  static constexpr std::uint64_t kTag = 128;
+
   std::uint64_t limit_;
   std::uint64_t bytes_ = 0;
   std::string what_;

@@ -47,13 +47,13 @@ class IndexReader {
  private:
   void read_document() {
     json_.enter_object("the document");
-    while (auto key = json_.next_key()) {
+    while (const auto key = json_.next_key()) {
       if (*key == "index") {
         read_entries();
       } else if (*key == "_aliases") {
         aliases_.read(json_, held_);
       } else {
-        top_.add(std::move(*key), json_.scalar());
+        top_.add(*key, json_.scalar_view());
       }
     }
     json_.finish();
@@ -62,11 +62,11 @@ class IndexReader {
   void read_entries() {
     has_index_ = true;
     json_.enter_object("index");
-    while (auto content_id = json_.next_key()) {
+    while (const auto content_id = json_.next_key()) {
       RawEntry& entry = entries_.emplace_back();
-      entry.content_id = std::move(*content_id);
+      entry.content_id = *content_id;
       json_.enter_object("an entry of the index");
-      while (auto key = json_.next_key()) entry.object.add(std::move(*key), json_.scalar());
+      while (const auto key = json_.next_key()) entry.object.add(*key, json_.scalar_view());
       held_.add(entry.object.tags);
     }
   }
@@ -97,21 +97,6 @@ class IndexReader {
 };
 
 }  // namespace
-
-std::optional<std::string> format_of(const TrustedText& text, std::string_view where) {
-  JsonReader json(text.reader(), where);
-  json.enter_object("the document");
-  while (const auto key = json.next_key()) {
-    if (*key != "format") {
-      json.pass_over();
-      continue;
-    }
-    const auto format = json.scalar();
-    if (!format || format->kind != JsonScalar::Kind::String) return std::nullopt;
-    return format->text;
-  }
-  return std::nullopt;
-}
 
 Index read_index(const TrustedText& text, std::string_view where) {
   return IndexReader(text, where).read();

@@ -23,10 +23,6 @@ struct Index {
   std::vector<IndexEntry> entries;
 };
 
-/// The document's top-level `format`, read without the rest; none when there is none.
-/// Throws `Error{Malformed, Source}` when it is no JSON object.
-std::optional<std::string> format_of(const TrustedText& text, std::string_view where);
-
 /// Throws `Error{Malformed, Source}`: not JSON, wrong format, unsafe path, duplicate keys.
 Index read_index(const TrustedText& text, std::string_view where);
 

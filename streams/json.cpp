@@ -7,6 +7,7 @@
 #include <rapidjson/stringbuffer.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <limits>
 #include <set>
@@ -15,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "streams/json_scan.h"
 #include "streams/python_number.h"
 
 namespace streamsync {
@@ -25,15 +27,7 @@ constexpr unsigned kLeafFlags = rapidjson::kParseStopWhenDoneFlag |
                                 rapidjson::kParseNumbersAsStringsFlag;
 constexpr unsigned kSkipFlags = kLeafFlags | rapidjson::kParseIterativeFlag;
 
-bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// Where plain ASCII ends: at a quote, an escape, or what needs to be looked at as UTF-8.
-std::size_t plain_length(std::string_view text) {
-  const auto is_plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
-  const auto end = std::find_if_not(text.begin(), text.end(), is_plain);
-  return static_cast<std::size_t>(end - text.begin());
-}
 
 // RapidJSON decodes a lone low surrogate (\uDC00) into UTF-8 that no other reader takes: ED A0..BF.
 bool has_lone_surrogate(std::string_view text) {
@@ -67,12 +61,16 @@ class ByteStream {
   std::size_t PutEnd(Ch*) { std::abort(); }
 
   bool at_end() const { return current_ == end_; }
+  // What is there without reading on, empty only at the end.
   std::string_view buffered() const {
     return {current_, static_cast<std::size_t>(end_ - current_)};
   }
   void drop(std::size_t count) {
     current_ += count;
     if (count != 0 && current_ == end_) refill();
+  }
+  void skip_blanks() {
+    while (is_json_blank(Peek())) drop(blank_length(buffered()));
   }
 
   // A string is bounded while it is read, not when RapidJSON has it in memory.
@@ -117,27 +115,33 @@ void check_string(const ByteStream& stream, std::string_view text) {
   if (has_lone_surrogate(text)) stream.refuse(start, "a lone surrogate in a string");
 }
 
-// Keeps a string or a literal.
+// Keeps a string or a literal, its text in `text`.
 class LeafHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, LeafHandler> {
  public:
-  explicit LeafHandler(const ByteStream& stream) : stream_(stream) {}
+  LeafHandler(const ByteStream& stream, std::string& text) : stream_(stream), text_(text) {}
 
   bool Default() { return false; }
   bool Null() { return true; }
   bool Bool(bool value) {
-    scalar = JsonScalar{JsonScalar::Kind::Boolean, value ? "True" : "False"};
+    keep(JsonScalar::Kind::Boolean, value ? "True" : "False");
     return true;
   }
   bool String(const char* text, rapidjson::SizeType size, bool) {
     check_string(stream_, {text, size});
-    scalar = JsonScalar{JsonScalar::Kind::String, std::string(text, size)};
+    keep(JsonScalar::Kind::String, {text, size});
     return true;
   }
 
-  std::optional<JsonScalar> scalar;
+  std::optional<JsonScalarView> scalar;
 
  private:
+  void keep(JsonScalar::Kind kind, std::string_view text) {
+    text_ = text;
+    scalar = JsonScalarView{kind, text_};
+  }
+
   const ByteStream& stream_;
+  std::string& text_;
 };
 
 // Checks what nobody wants.
@@ -175,75 +179,49 @@ class SkipHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, SkipH
   std::size_t depth_;
 };
 
-// Finds the end of an object or list by its brackets.
-class BracketCounter {
- public:
-  // How much of `text` belongs to the value.
-  std::size_t count(std::string_view text) {
-    std::size_t at = 0;
-    while (at != text.size() && !done()) {
-      at = in_string_ ? pass_string(text, at) : pass_structure(text, at);
-    }
-    return at;
-  }
-  bool done() const { return begun_ && depth_ == 0; }
-
- private:
-  std::size_t pass_string(std::string_view text, std::size_t at) {
-    for (; at != text.size(); ++at) {
-      const char c = text[at];
-      if (escaped_) {
-        escaped_ = false;
-      } else if (c == '\\') {
-        escaped_ = true;
-      } else if (c == '"') {
-        in_string_ = false;
-        return at + 1;
-      }
-    }
-    return at;
-  }
-
-  std::size_t pass_structure(std::string_view text, std::size_t at) {
-    for (; at != text.size(); ++at) {
-      const char c = text[at];
-      if (c == '"') {
-        in_string_ = true;
-        return at + 1;
-      }
-      if (c == '{' || c == '[') {
-        begun_ = true;
-        ++depth_;
-      } else if (c == '}' || c == ']') {
-        if (--depth_ == 0) return at + 1;
-      }
-    }
-    return at;
-  }
-
-  std::size_t depth_ = 0;
-  bool begun_ = false;
-  bool in_string_ = false;
-  bool escaped_ = false;
-};
-
 // The keys of an object that were seen. Most objects have a dozen members, some have thousands.
 class Keys {
  public:
-  // False when it is there already.
-  bool insert(const std::string& key) {
-    if (many_.empty() && few_.size() < kFew) {
-      if (std::find(few_.begin(), few_.end(), key) != few_.end()) return false;
-      few_.push_back(key);
-      return true;
+  // The key as it is kept, until the next is inserted; none when it is there already.
+  std::optional<std::string_view> insert(std::string_view key) {
+    if (few_ == kFew || !many_.empty()) return insert_in_many(key);
+    for (std::size_t i = 0; i != few_; ++i) {
+      if (at(i) == key) return std::nullopt;
     }
-    if (many_.empty()) many_.insert(few_.begin(), few_.end());
-    return many_.insert(key).second;
+    text_ += key;
+    ends_[few_++] = text_.size();
+    return at(few_ - 1);
+  }
+
+  // Keeps some memory for the next object.
+  void clear() {
+    constexpr std::size_t kUsual = 4096;
+    if (text_.capacity() > kUsual) std::string().swap(text_);
+    text_.clear();
+    few_ = 0;
+    many_.clear();
   }
 
  private:
+  std::string_view at(std::size_t index) const {
+    const std::size_t begin = index == 0 ? 0 : ends_[index - 1];
+    return std::string_view(text_).substr(begin, ends_[index] - begin);
+  }
+
+  std::optional<std::string_view> insert_in_many(std::string_view key) {
+    for (std::size_t i = 0; i != few_; ++i) many_.emplace(at(i));
+    few_ = 0;
+    const std::size_t before = many_.size();
+    // Most documents have sorted keys: the next one belongs at the end.
+    const auto kept = many_.emplace_hint(many_.end(), key);
+    if (many_.size() == before) return std::nullopt;
+    return *kept;
+  }
+
   static constexpr std::size_t kFew = 24;
-  std::vector<std::string> few_;
+  std::string text_;  // of the first few
+  std::array<std::size_t, kFew> ends_{};
+  std::size_t few_ = 0;
   std::set<std::string, std::less<>> many_;
 };
 
@@ -298,15 +276,15 @@ class JsonReader::Document {
     skip_blanks();
     if (stream_.Peek() != '{') refuse(fmt::format("{} is not an object", what));
     stream_.Take();
-    objects_.emplace_back();
+    ++depth_;
     check_depth();
     value_pending_ = false;
   }
 
-  std::optional<std::string> next_key() {
+  std::optional<std::string_view> next_key() {
     if (std::exchange(value_pending_, false)) skip();
     skip_blanks();
-    Object& object = objects_.back();
+    Object& object = objects_[depth_ - 1];
     if (stream_.Peek() == '}') {
       leave_object();
       return std::nullopt;
@@ -315,27 +293,27 @@ class JsonReader::Document {
       expect(',', "',' or '}' is missing after a member");
       skip_blanks();
     }
-    std::string key = read_key(object);
+    const std::string_view key = read_key(object);
     skip_blanks();
     expect(':', "':' is missing after a key");
     value_pending_ = true;
     return key;
   }
 
-  std::optional<JsonScalar> scalar() {
+  std::optional<JsonScalarView> scalar() {
     value_pending_ = false;
     skip_blanks();
-    std::optional<JsonScalar> scalar;
+    std::optional<JsonScalarView> scalar;
     if (stream_.Peek() == '{' || stream_.Peek() == '[') {
       skip();
     } else if (stream_.Peek() == '"') {
-      scalar = JsonScalar{JsonScalar::Kind::String, string()};
+      scalar = JsonScalarView{JsonScalar::Kind::String, string()};
     } else if (at_number()) {
-      scalar = JsonScalar{JsonScalar::Kind::Number, python_number(number())};
+      scalar = JsonScalarView{JsonScalar::Kind::Number, number_as_python()};
     } else {
       scalar = leaf();
     }
-    if (scalar && !objects_.empty()) hold(objects_.back(), scalar->text.size());
+    if (scalar && depth_ != 0) hold(objects_[depth_ - 1], scalar->text.size());
     return scalar;
   }
 
@@ -344,8 +322,8 @@ class JsonReader::Document {
     skip_blanks();
     if (stream_.Peek() == '{') return {object()};
     if (stream_.Peek() == '[') return {array()};
-    if (stream_.Peek() == '"') return {string()};
-    if (at_number()) return {JsonNumber{number()}};
+    if (stream_.Peek() == '"') return {std::string(string())};
+    if (at_number()) return {JsonNumber{std::string(number())}};
     const auto literal = leaf();
     if (!literal) return {nullptr};
     return {literal->text == "True"};
@@ -376,9 +354,7 @@ class JsonReader::Document {
     bool begun = false;
   };
 
-  void skip_blanks() {
-    while (is_blank(stream_.Peek())) stream_.Take();
-  }
+  void skip_blanks() { stream_.skip_blanks(); }
 
   void expect(char wanted, std::string_view why) {
     if (stream_.Peek() != wanted) refuse(why);
@@ -386,8 +362,7 @@ class JsonReader::Document {
   }
 
   void check_depth() const {
-    if (objects_.size() + arrays_ > kMaxDepth)
-      refuse(fmt::format("nested deeper than {}", kMaxDepth));
+    if (depth_ + arrays_ > kMaxDepth) refuse(fmt::format("nested deeper than {}", kMaxDepth));
   }
 
   // An entry of a map costs about so much beside its text.
@@ -403,68 +378,87 @@ class JsonReader::Document {
 
   void leave_object() {
     stream_.Take();
-    open_bytes_ -= objects_.back().bytes;
-    objects_.pop_back();
+    Object& object = objects_[--depth_];
+    open_bytes_ -= object.bytes;
+    object.keys.clear();
+    object.bytes = 0;
+    object.begun = false;
   }
 
-  std::string read_key(Object& object) {
+  std::string_view read_key(Object& object) {
     if (stream_.Peek() != '"') refuse("a key is missing");
-    std::string key = string();
+    const std::string_view key = string();
     if (key.size() > kMaxKey) refuse(fmt::format("a key of more than {} bytes", kMaxKey));
     hold(object, key.size());
-    if (!object.keys.insert(key)) {
-      refuse(fmt::format("the key \"{}\" stands twice in one object", printable(key)));
-    }
-    return key;
+    const auto kept = object.keys.insert(key);
+    if (!kept) refuse(fmt::format("the key \"{}\" stands twice in one object", printable(key)));
+    return *kept;
   }
 
   bool at_number() const { return stream_.Peek() == '-' || is_digit(stream_.Peek()); }
 
-  std::string number() {
-    std::string text;
-    if (stream_.Peek() == '-') text += stream_.Take();
-    if (stream_.Peek() == '0') {
-      text += stream_.Take();
-    } else {
-      digits(text);
-    }
-    if (stream_.Peek() == '.') {
-      text += stream_.Take();
-      digits(text);
-    }
-    if (stream_.Peek() == 'e' || stream_.Peek() == 'E') {
-      text += stream_.Take();
-      if (stream_.Peek() == '+' || stream_.Peek() == '-') text += stream_.Take();
-      digits(text);
-    }
-    return text;
+  std::string_view number_as_python() {
+    if (const auto integer = plain_integer()) return *integer;
+    return text_ = python_number(number());
   }
 
-  void digits(std::string& text) {
+  std::string_view number() {
+    if (const auto integer = plain_integer()) return *integer;
+    text_.clear();
+    if (stream_.Peek() == '-') text_ += stream_.Take();
+    if (stream_.Peek() == '0') {
+      text_ += stream_.Take();
+    } else {
+      digits();
+    }
+    if (stream_.Peek() == '.') {
+      text_ += stream_.Take();
+      digits();
+    }
+    if (stream_.Peek() == 'e' || stream_.Peek() == 'E') {
+      text_ += stream_.Take();
+      if (stream_.Peek() == '+' || stream_.Peek() == '-') text_ += stream_.Take();
+      digits();
+    }
+    return text_;
+  }
+
+  void digits() {
     if (!is_digit(stream_.Peek())) refuse("a number lacks digits");
     while (is_digit(stream_.Peek())) {
-      text += stream_.Take();
-      if (text.size() > kMaxNumber)
+      text_ += stream_.Take();
+      if (text_.size() > kMaxNumber)
         refuse(fmt::format("a number of more than {} bytes", kMaxNumber));
     }
   }
 
-  // Nearly all strings are plain and whole in the buffer; those need no parser.
-  std::string string() {
-    const std::string_view text = stream_.buffered().substr(1);
-    const std::size_t size = plain_length(text);
-    if (size == text.size() || text[size] != '"' || size + 2 > kMaxString) {
-      return std::move(leaf()->text);
-    }
-    std::string plain(text.substr(0, size));
-    stream_.drop(size + 2);
-    return plain;
+  // Nearly all numbers are sizes, and nearly all strings are plain. Where those are whole in the
+  // buffer, with a byte behind them so that it stays, they need neither a parser nor a copy.
+  std::optional<std::string_view> plain_integer() {
+    const std::string_view text = stream_.buffered();
+    if (text.front() == '0') return std::nullopt;
+    const auto end = std::find_if_not(text.begin(), text.end(), is_digit);
+    const auto size = static_cast<std::size_t>(end - text.begin());
+    if (size == 0 || size == text.size() || size > kMaxNumber) return std::nullopt;
+    if (*end == '.' || *end == 'e' || *end == 'E') return std::nullopt;
+    stream_.drop(size);
+    return text.substr(0, size);
   }
 
-  std::optional<JsonScalar> leaf() {
-    LeafHandler handler(stream_);
+  std::string_view string() {
+    const std::string_view text = stream_.buffered().substr(1);
+    const std::size_t size = plain_length(text);
+    if (size + 1 >= text.size() || text[size] != '"' || size + 2 > kMaxString) {
+      return leaf()->text;
+    }
+    stream_.drop(size + 2);
+    return text.substr(0, size);
+  }
+
+  std::optional<JsonScalarView> leaf() {
+    LeafHandler handler(stream_, text_);
     parse<kLeafFlags>(handler);
-    return std::move(handler.scalar);
+    return handler.scalar;
   }
 
   void skip() {
@@ -473,7 +467,7 @@ class JsonReader::Document {
       number();
       return;
     }
-    SkipHandler handler(stream_, objects_.size() + arrays_);
+    SkipHandler handler(stream_, depth_ + arrays_);
     parse<kSkipFlags>(handler);
   }
 
@@ -492,7 +486,7 @@ class JsonReader::Document {
   JsonObject object() {
     JsonObject members;
     enter_object("a value");
-    while (auto key = next_key()) members.emplace(std::move(*key), value());
+    while (const auto key = next_key()) members.emplace(*key, value());
     return members;
   }
 
@@ -516,7 +510,9 @@ class JsonReader::Document {
 
   ByteStream stream_;
   rapidjson::Reader reader_;
-  std::vector<Object> objects_;
+  std::string text_;  // of the last scalar or key that was not plain
+  std::array<Object, kMaxDepth + 1> objects_;
+  std::size_t depth_ = 0;  // of `objects_`
   std::size_t arrays_ = 0;
   std::size_t open_bytes_ = 0;
   bool value_pending_ = false;
@@ -527,8 +523,13 @@ JsonReader::JsonReader(std::unique_ptr<ByteSource> source, std::string_view wher
 JsonReader::~JsonReader() = default;
 
 void JsonReader::enter_object(std::string_view what) { document_->enter_object(what); }
-std::optional<std::string> JsonReader::next_key() { return document_->next_key(); }
-std::optional<JsonScalar> JsonReader::scalar() { return document_->scalar(); }
+std::optional<std::string_view> JsonReader::next_key() { return document_->next_key(); }
+std::optional<JsonScalarView> JsonReader::scalar_view() { return document_->scalar(); }
+std::optional<JsonScalar> JsonReader::scalar() {
+  const auto view = document_->scalar();
+  if (!view) return std::nullopt;
+  return JsonScalar{view->kind, std::string(view->text)};
+}
 JsonValue JsonReader::value() { return document_->value(); }
 void JsonReader::pass_over() { document_->pass_over(); }
 void JsonReader::finish() { document_->finish(); }

@@ -22,6 +22,12 @@ struct JsonScalar {
   std::string text;
 };
 
+/// The same where the reader has it: good until the reader is used again.
+struct JsonScalarView {
+  JsonScalar::Kind kind = JsonScalar::Kind::String;
+  std::string_view text;
+};
+
 /// A whole value, for documents that are rewritten. Numbers keep their text, so that what we do not
 /// understand comes out as it went in; objects have sorted keys.
 struct JsonValue;
@@ -63,12 +69,13 @@ class JsonReader {
 
   /// Enters the object that comes next. Anything else is refused, called `what`.
   void enter_object(std::string_view what);
-  /// The next key of the object entered last, or none at its end, which leaves it. A value that
-  /// nobody took is checked and skipped.
-  std::optional<std::string> next_key();
+  /// The next key of the object entered last, or none at its end, which leaves it. Good until the
+  /// next key of the same object. A value that nobody took is checked and skipped.
+  std::optional<std::string_view> next_key();
 
   /// Takes the value when it is a scalar; skips null, lists and objects and gives none.
   std::optional<JsonScalar> scalar();
+  std::optional<JsonScalarView> scalar_view();
   JsonValue value();
   /// Passes over the value by counting brackets, checking nothing: for what another pass reads.
   void pass_over();

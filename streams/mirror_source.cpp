@@ -2,33 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "base/io/capped_sink.h"
 #include "base/text.h"
 #include "base/time.h"
 
 namespace streamsync {
 namespace {
-
-// Refuses a document that grows past the cap (threats-and-faults.md T10).
-class CappedSpool final : public ByteSink {
- public:
-  CappedSpool(std::uint64_t limit, const Url& url) : limit_(limit), url_(url) {}
-
-  void write(Bytes bytes) override {
-    if (spool_.size() + bytes.size() > limit_) {
-      throw Error(ErrorKind::Guard, Origin::Source,
-                  fmt::format("{}: larger than max_document ({}); raise it if this is right",
-                              url_.redacted(), human_size(limit_)));
-    }
-    spool_.write(bytes);
-  }
-  void finish() override { spool_.finish(); }
-  Spool take() && { return std::move(spool_); }
-
- private:
-  std::uint64_t limit_;
-  const Url& url_;
-  Spool spool_;
-};
 
 // A date is only good enough to ask with when the document can't have changed again within the same
 // second (RFC 9110 §8.8.2.2).
@@ -45,29 +24,35 @@ Validator validator_of(const Headers& headers) {
 
 }  // namespace
 
-MirrorSource::MirrorSource(Url base, HttpClient& http, std::uint64_t max_document)
-    : base_(std::move(base)), http_(http), max_document_(max_document) {}
+MirrorSource::MirrorSource(Url base, HttpClient& http, DocumentRules documents)
+    : base_(std::move(base)), http_(http), documents_(documents) {}
 
 std::optional<FetchedDocument> MirrorSource::fetch(const RelativePath& path,
                                                    const Validator& known) {
-  Request request{.url = base_.join(path)};
+  Request request{.url = base_.join(path),
+                  .redirects = documents_.redirects,
+                  .time_limit = documents_.max_time};
   if (!known.etag.empty()) {
     request.headers.add("If-None-Match", known.etag);
   } else if (!known.last_modified.empty()) {
     request.headers.add("If-Modified-Since", known.last_modified);
   }
-  CappedSpool spool(max_document_, request.url);
-  const Response response = http_.get(request, spool);
+  Spool spool;
+  CappedSink capped(spool, documents_.max_size, Origin::Source,
+                    fmt::format("{}: larger than max_document ({}); raise it if this is right",
+                                request.url.redacted(), human_size(documents_.max_size)));
+  const Response response = http_.get(request, capped);
   if (response.status == 304 && !known.empty()) {
     return std::nullopt;
   }
   require_ok(request, response, Origin::Source);
-  spool.finish();
-  return FetchedDocument{std::move(spool).take(), validator_of(response.headers)};
+  capped.finish();
+  return FetchedDocument{std::move(spool), validator_of(response.headers)};
 }
 
 void MirrorSource::stream(const RelativePath& path, ByteSink& sink) {
-  const Request request{.url = base_.join(path)};
+  // Wherever the bytes come from, they must have the item's digest.
+  const Request request{.url = base_.join(path), .redirects = Redirects::Follow};
   require_ok(request, http_.get(request, sink), Origin::Source);
 }
 

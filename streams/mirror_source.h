@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -9,11 +10,20 @@
 
 namespace streamsync {
 
+/// What a mirror may do with a document, of which nobody has promised a size (threats-and-faults.md
+/// T10, T15).
+struct DocumentRules {
+  std::uint64_t max_size = std::uint64_t{512} << 20;  ///< `cli.md` §3, max_document
+  /// At 1 KB/s, which is no stall yet, a document of that size would take six days.
+  std::chrono::milliseconds max_time = std::chrono::minutes(15);
+  /// A document that need not be signed comes from the host that was asked for it.
+  Redirects redirects = Redirects::Follow;
+};
+
 /// A mirror: a base URL (http, https, file) below which the stream's paths lie. Thread-safe.
 class MirrorSource final : public Source {
  public:
-  /// `max_document` caps what `fetch` spools (`cli.md` §3).
-  MirrorSource(Url base, HttpClient& http, std::uint64_t max_document);
+  MirrorSource(Url base, HttpClient& http, DocumentRules documents);
 
   std::optional<FetchedDocument> fetch(const RelativePath& path, const Validator& known) override;
   void stream(const RelativePath& path, ByteSink& sink) override;
@@ -22,7 +32,7 @@ class MirrorSource final : public Source {
  private:
   Url base_;
   HttpClient& http_;
-  std::uint64_t max_document_;
+  DocumentRules documents_;
 };
 
 }  // namespace streamsync

@@ -2,130 +2,84 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
+#include <memory>
 #include <utility>
 
 #include "base/error.h"
-#include "base/text.h"
-#include "streams/aliases.h"
 #include "streams/held_bytes.h"
 #include "streams/json.h"
+#include "streams/layer.h"
+#include "streams/outline.h"
+#include "streams/raw_version.h"
 
 namespace streamsync {
 namespace {
 
-constexpr std::uint64_t kMaxAliases = 4 * 1024 * 1024;
-constexpr std::uint64_t kMaxProductTags = 12 * 1024 * 1024;
 constexpr std::uint64_t kMaxVersion = 16 * 1024 * 1024;
 
-// What versions and items inherit from; all that is known before the second pass.
-struct Outline {
-  Aliases aliases;
-  ProductsHead head;
-  std::map<std::string, Tags, std::less<>> products;
+struct Product {
+  std::string_view name;
+  Tags tags;  // and product_name
+  std::uint64_t held;
 };
 
-// First pass: `versions` are passed over.
-class OutlineReader {
- public:
-  OutlineReader(const TrustedText& text, std::string_view where)
-      : where_(where),
-        json_(text.reader(), where),
-        held_(kMaxProductTags, "the tags of its products", where),
-        held_aliases_(kMaxAliases, "its _aliases", where),
-        aliases_(where) {}
+// What an item inherits from.
+struct Parents {
+  Parents(const Product& its_product, const RawVersion& its_version, const Aliases& aliases)
+      : product(its_product),
+        version(its_version),
+        version_tags({"version_name", version.name()}, version.tags(), aliases) {}
 
-  Outline read() {
-    read_document();
-    if (!has_products_) refuse("it has no \"products\"");
-    ProductsHead head = head_of(aliases_.expand(std::move(top_)));
-    held_.clear();
-    held_.add(head.tags);
-    std::map<std::string, Tags, std::less<>> products;
-    for (auto& [name, object] : products_) {
-      const Tags& tags = products.emplace(name, aliases_.expand(std::move(object))).first->second;
-      held_.add(tags);
-    }
-    return {std::move(aliases_), std::move(head), std::move(products)};
+  Tags flat_tags() const {
+    Tags tags = product.tags;
+    version_tags.put_over(tags);
+    return tags;
   }
+
+  const Product& product;
+  const RawVersion& version;
+  Layer version_tags;
+};
+
+// An item and what it inherits: the nearest wins (`upstream-gss.md` §1.5).
+class InheritingItem final : public ItemView {
+ public:
+  InheritingItem(const Parents& parents, const RawVersion::Item& item, const Aliases& aliases)
+      : parents_(parents),
+        name_(item.name),
+        tags_({"item_name", item.name}, parents.version.tags_of(item), aliases) {}
+
+  std::string_view product() const override { return parents_.product.name; }
+  std::string_view version() const override { return parents_.version.name(); }
+  std::optional<std::string_view> find(std::string_view key) const override {
+    if (const auto own = tags_.find(key)) return own;
+    if (const auto inherited = parents_.version_tags.find(key)) return inherited;
+    const auto inherited = parents_.product.tags.find(key);
+    if (inherited == parents_.product.tags.end()) return std::nullopt;
+    return inherited->second;
+  }
+
+  ItemKey key(const ProductsHead& head) const {
+    return {head.content_id, std::string(product()), std::string(version()), std::string(name_)};
+  }
+  const Layer& tags() const { return tags_; }
 
  private:
-  void read_document() {
-    json_.enter_object("the document");
-    while (auto key = json_.next_key()) {
-      if (*key == "products") {
-        read_products();
-      } else if (*key == "_aliases") {
-        aliases_.read(json_, held_aliases_);
-      } else {
-        top_.add(std::move(*key), json_.scalar());
-      }
-    }
-    json_.finish();
-  }
-
-  void read_products() {
-    has_products_ = true;
-    json_.enter_object("products");
-    while (const auto name = json_.next_key()) {
-      const TaggedObject& product = products_.emplace(*name, read_product()).first->second;
-      held_.add(product.tags);
-    }
-  }
-
-  TaggedObject read_product() {
-    TaggedObject product;
-    json_.enter_object("a product");
-    while (auto key = json_.next_key()) {
-      if (*key == "versions") {
-        json_.pass_over();
-      } else {
-        product.add(std::move(*key), json_.scalar());
-      }
-    }
-    return product;
-  }
-
-  ProductsHead head_of(Tags top) const {
-    if (tag(top, "format") != "products:1.0") {
-      refuse(fmt::format("the format is \"{}\", not products:1.0", printable(tag(top, "format"))));
-    }
-    if (tag(top, "content_id").empty()) refuse("it has no content_id");
-    ProductsHead head;
-    head.content_id = tag(top, "content_id");
-    if (const auto updated = top.find("updated"); updated != top.end()) {
-      head.updated = updated->second;
-    }
-    head.tags = std::move(top);
-    return head;
-  }
-
-  [[noreturn]] void refuse(std::string_view why) const {
-    throw Error(ErrorKind::Malformed, Origin::Source, fmt::format("{}: {}", where_, why));
-  }
-
-  std::string where_;
-  JsonReader json_;
-  HeldBytes held_;
-  HeldBytes held_aliases_;
-  Aliases aliases_;
-  TaggedObject top_;
-  std::map<std::string, TaggedObject, std::less<>> products_;
-  bool has_products_ = false;
+  const Parents& parents_;
+  std::string_view name_;
+  Layer tags_;
 };
 
 // Second pass: one version at a time.
 class VersionReader {
  public:
-  using Each = std::function<void(const ProductsHead&, Version)>;
-
-  VersionReader(const TrustedText& text, std::string_view where, const Outline& outline,
-                const Each& each)
+  VersionReader(const TrustedText& text, std::string_view where, const Outline& outline)
       : where_(where),
         json_(text.reader(), where),
         held_(kMaxVersion, "the items of one of its versions", where),
-        outline_(outline),
-        each_(each) {}
+        outline_(outline) {}
 
   void read() {
     json_.enter_object("the document");
@@ -135,92 +89,106 @@ class VersionReader {
     json_.finish();
   }
 
+ protected:
+  ~VersionReader() = default;
+
+  using RawVersionPtr = std::unique_ptr<RawVersion>;
+
+  // A version that is without fault.
+  virtual void take(const Product& product, RawVersionPtr version) = 0;
+  virtual void end(const Product& product) = 0;
+
+  // To be read into again.
+  void give_back(RawVersionPtr version) {
+    version->clear();
+    unused_.push_back(std::move(version));
+  }
+
+  const ProductsHead& head() const { return outline_.head; }
+  const Aliases& aliases() const { return outline_.aliases; }
+
+  Version built(const Product& product, const RawVersion& raw) const {
+    const Parents parents(product, raw, aliases());
+    const Tags inherited = parents.flat_tags();
+    Version version{std::string(product.name), std::string(raw.name()), {}};
+    version.items.reserve(raw.items().size());
+    for (const RawVersion::Item& raw_item : raw.items()) {
+      const InheritingItem item(parents, raw_item, aliases());
+      Item& built = version.items.emplace_back(Item{item.key(head()), inherited, std::nullopt});
+      item.tags().put_over(built.tags);
+      const std::string_view path = tag(built.tags, "path");
+      if (!path.empty()) built.path = RelativePath::parse(path);
+    }
+    return version;
+  }
+
  private:
   void read_products() {
     json_.enter_object("products");
-    while (const auto product = json_.next_key()) read_product(*product);
+    while (const auto name = json_.next_key()) {
+      Product product{*name, outline_.products.at(std::string(*name)), 0};
+      product.tags.insert_or_assign("product_name", std::string(*name));
+      product.held = HeldBytes::of(product.tags);
+      read_product(product);
+    }
   }
 
-  void read_product(const std::string& product) {
-    Tags tags = outline_.products.at(product);
-    tags.insert_or_assign("product_name", product);
+  void read_product(const Product& product) {
     json_.enter_object("a product");
     while (const auto key = json_.next_key()) {
-      if (*key == "versions") read_versions(product, tags);
+      if (*key == "versions") read_versions(product);
     }
+    end(product);
   }
 
-  void read_versions(const std::string& product, const Tags& inherited) {
+  void read_versions(const Product& product) {
     json_.enter_object("versions");
-    while (auto name = json_.next_key()) {
-      Version version{product, std::move(*name), {}};
+    while (const auto name = json_.next_key()) {
+      RawVersionPtr version = unused();
       held_.clear();
-      read_version(version, inherited);
-      each_(outline_.head, std::move(version));
+      version->read(*name, json_, held_);
+      check(product, *version);
+      take(product, std::move(version));
     }
   }
 
-  // The version's own tags may stand after its items.
-  void read_version(Version& version, const Tags& inherited) {
-    TaggedObject own;
-    std::vector<NamedObject> items;
-    json_.enter_object("a version");
-    while (auto key = json_.next_key()) {
-      if (*key == "items") {
-        items = read_items();
-      } else {
-        own.add(std::move(*key), json_.scalar());
+  RawVersionPtr unused() {
+    if (unused_.empty()) return std::make_unique<RawVersion>();
+    RawVersionPtr version = std::move(unused_.back());
+    unused_.pop_back();
+    return version;
+  }
+
+  void check(const Product& product, const RawVersion& version) {
+    const Parents parents(product, version, aliases());
+    std::uint64_t flat_at_most = 0;
+    std::size_t flattened = 0;
+    for (std::size_t i = 0; i != version.items().size(); ++i) {
+      const InheritingItem item(parents, version.items()[i], aliases());
+      flat_at_most +=
+          product.held + parents.version_tags.held_at_most() + item.tags().held_at_most();
+      // The sum of all layers is more than flat items take. Only when that is too much is it worth
+      // it to make them, of all items so far.
+      if (!held_.has_room_for(flat_at_most)) {
+        for (; flattened <= i; ++flattened) hold_flat(parents, version.items()[flattened]);
       }
+      check_path(item);
     }
-    Tags tags = overlay(inherited, outline_.aliases.expand(std::move(own)));
-    tags.insert_or_assign("version_name", version.version);
-    version.items.reserve(items.size());
-    for (NamedObject& item : items) version.items.push_back(flat(version, std::move(item), tags));
   }
 
-  struct NamedObject {
-    std::string name;
-    TaggedObject object;
-  };
-
-  std::vector<NamedObject> read_items() {
-    std::vector<NamedObject> items;
-    json_.enter_object("items");
-    while (auto name = json_.next_key()) {
-      TaggedObject& item = items.emplace_back(NamedObject{std::move(*name), {}}).object;
-      json_.enter_object("an item");
-      while (auto key = json_.next_key()) item.add(std::move(*key), json_.scalar());
-      held_.add(item.tags);
-    }
-    return items;
+  void hold_flat(const Parents& parents, const RawVersion::Item& item) {
+    Tags tags = parents.flat_tags();
+    InheritingItem(parents, item, aliases()).tags().put_over(tags);
+    held_.add(tags);
   }
 
-  // `upstream-gss.md` §1.5
-  static Tags overlay(Tags inherited, Tags own) {
-    while (!own.empty()) {
-      auto inserted = inherited.insert(own.extract(own.begin()));
-      if (!inserted.inserted) inserted.position->second = std::move(inserted.node.mapped());
-    }
-    return inherited;
-  }
-
-  Item flat(const Version& version, NamedObject item, const Tags& inherited) {
-    Item flat;
-    flat.key = {outline_.head.content_id, version.product, version.version, std::move(item.name)};
-    flat.tags = overlay(inherited, outline_.aliases.expand(std::move(item.object)));
-    flat.tags.insert_or_assign("item_name", flat.key.item);
-    held_.add(flat.tags);
-    flat.path = path_of(flat);
-    return flat;
-  }
-
-  std::optional<RelativePath> path_of(const Item& item) const {
-    const std::string_view path = tag(item.tags, "path");
-    if (path.empty()) return std::nullopt;
+  void check_path(const InheritingItem& item) const {
+    const auto path = item.find("path");
+    if (!path || path->empty()) return;
     try {
-      return RelativePath::parse(path);
+      RelativePath::check(*path);
     } catch (Error& error) {
-      error.add_context(fmt::format("{}: {}", where_, item.key.str()));
+      error.add_context(fmt::format("{}: {}", where_, item.key(head()).str()));
       throw;
     }
   }
@@ -229,15 +197,95 @@ class VersionReader {
   JsonReader json_;
   HeldBytes held_;
   const Outline& outline_;
-  const Each& each_;
+  std::vector<RawVersionPtr> unused_;
+};
+
+class EveryVersion final : public VersionReader {
+ public:
+  EveryVersion(const TrustedText& text, std::string_view where, const Outline& outline,
+               const EachVersion& each)
+      : VersionReader(text, where, outline), each_(each) {}
+
+ private:
+  void take(const Product& product, RawVersionPtr version) override {
+    each_(head(), built(product, *version));
+    give_back(std::move(version));
+  }
+  void end(const Product&) override {}
+
+  const EachVersion& each_;
+};
+
+// With a maximum, what may be among the newest versions of its product is kept as it was read: in
+// a sorted document each takes the place of an older one, which would have been built in vain.
+class WantedVersions final : public VersionReader {
+ public:
+  WantedVersions(const TrustedText& text, std::string_view where, const Outline& outline,
+                 const WantedItems& wanted, const EachVersion& each)
+      : VersionReader(text, where, outline), wanted_(wanted), each_(each) {}
+
+ private:
+  void take(const Product& product, RawVersionPtr version) override {
+    if (!has_place_for(*version) || !has_wanted_items(product, *version)) {
+      return give_back(std::move(version));
+    }
+    if (!wanted_.max) return give(product, std::move(version));
+    const auto place = std::lower_bound(newest_.begin(), newest_.end(), version, is_newer);
+    newest_.insert(place, std::move(version));
+    if (newest_.size() > *wanted_.max) drop_oldest();
+  }
+
+  void end(const Product& product) override {
+    for (RawVersionPtr& version : newest_) give(product, std::move(version));
+    newest_.clear();
+  }
+
+  void give(const Product& product, RawVersionPtr version) {
+    each_(head(), built(product, *version));
+    give_back(std::move(version));
+  }
+
+  static bool is_newer(const RawVersionPtr& one, const RawVersionPtr& other) {
+    return one->name() > other->name();
+  }
+
+  bool has_place_for(const RawVersion& version) const {
+    if (!wanted_.max || newest_.size() < *wanted_.max) return true;
+    return !newest_.empty() && version.name() > newest_.back()->name();
+  }
+
+  // Others are not in the version afterwards.
+  bool has_wanted_items(const Product& product, RawVersion& version) const {
+    const Parents parents(product, version, aliases());
+    version.erase_items_if([&](const RawVersion::Item& item) {
+      return !wanted_.item(head(), InheritingItem(parents, item, aliases()));
+    });
+    return !version.items().empty();
+  }
+
+  void drop_oldest() {
+    give_back(std::move(newest_.back()));
+    newest_.pop_back();
+  }
+
+  const WantedItems& wanted_;
+  const EachVersion& each_;
+  std::vector<RawVersionPtr> newest_;  // newest first
 };
 
 }  // namespace
 
 ProductsHead read_products(const TrustedText& text, std::string_view where,
-                           const std::function<void(const ProductsHead&, Version)>& each) {
-  Outline outline = OutlineReader(text, where).read();
-  VersionReader(text, where, outline, each).read();
+                           const EachVersion& each) {
+  Outline outline = read_outline(text, where);
+  EveryVersion(text, where, outline, each).read();
+  return std::move(outline.head);
+}
+
+ProductsHead read_products(const TrustedText& text, std::string_view where,
+                           const WantedItems& wanted, const EachVersion& each) {
+  Outline outline = read_outline(text, where);
+  WantedVersions(text, where, outline, wanted, each).read();
   return std::move(outline.head);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/crypto/digest.h"
 #include "base/error.h"
+#include "base/io/capped_sink.h"
 #include "base/text.h"
 
 namespace streamsync {
@@ -17,6 +18,9 @@ namespace {
 /// Readable and listable by everybody: RADOS Gateway answers 403 instead of 404 for a missing
 /// object where listing is not allowed (`threats-and-faults.md` F28).
 constexpr std::string_view kReadAcl[] = {".r:*", ".rlistings"};
+
+/// What we publish is far smaller. What stands in its place may be anything (T10).
+constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 20;
 
 /// `path` without empty segments, which RADOS Gateway refuses.
 std::string canonical(std::string_view path) {
@@ -119,7 +123,10 @@ DocumentState SwiftTarget::read(const std::string& path, const Validator& known)
   with_context("reading " + describe_object(path), [&] {
     session_.with_retries([&] {
       Spool bytes;
-      const Response response = session_.get(request, bytes);
+      CappedSink capped(bytes, kMostBytes, Origin::Target,
+                        fmt::format("{}: larger than {}, so none of ours: remove it",
+                                    request.url.redacted(), human_size(kMostBytes)));
+      const Response response = session_.get(request, capped);
       if (response.status == 404) {
         state = Absent{};
       } else if (response.status == 304 && !known.empty()) {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <utility>
 
+#include "base/text.h"
 #include "streams/index.h"
 
 namespace streamsync {
@@ -23,35 +24,57 @@ bool is_refusal(const Error& error) {
   return error.kind() == ErrorKind::Untrusted || error.kind() == ErrorKind::Malformed;
 }
 
+AcceptedDocument acceptance_of(const CatalogDocument& document) {
+  AcceptedDocument accepted;
+  accepted.updated = document.head.updated;
+  accepted.sha256 = document.text.digest().hex();
+  if (const auto& signers = document.text.signers()) {
+    accepted.signed_at = signers->signed_at;
+    accepted.signed_by = signers->fingerprints;
+  }
+  return accepted;
+}
+
+// What an index says of a document that it names.
+struct Reference {
+  RelativePath path;
+  std::string content_id;       ///< of products
+  std::optional<Time> updated;  ///< of products
+  std::string index;            ///< for messages
+};
+
 // Reads one base.
 class CatalogWalk {
  public:
-  CatalogWalk(const CatalogReader& reader, Source& source) : reader_(reader), source_(source) {}
+  CatalogWalk(const CatalogReader& reader, Source& source)
+      : reader_(reader), trust_(reader.trust), source_(source) {}
 
+  /// Ends early where documents do not fit together; `contradiction` says so.
   Catalog walk(const RelativePath& entry) {
-    pending_.push_back(entry);
+    pending_.push_back({entry, {}, {}, {}});
     seen_.insert(entry.str());
-    while (!pending_.empty()) {
-      const RelativePath path = std::move(pending_.front());
+    while (!pending_.empty() && !contradiction_) {
+      const Reference reference = std::move(pending_.front());
       pending_.pop_front();
-      visit(path);
+      visit(reference);
     }
-    // What nobody vouched for must not come back as if somebody had.
-    if (reader_.trust.verification == Verification::Required) {
-      for (const auto& document : catalog_.documents) {
-        reader_.cache.store(source_.describe(document.path), document.fetched);
-      }
+    if (!contradiction_ && is_news_) look_again_at(catalog_.documents.front());
+    if (!contradiction_ && trust_.verification == Verification::Required) {
+      catalog_.freshness =
+          judge_age(catalog_.accepted, trust_.now, trust_.max_age, source_.describe(entry));
     }
     return std::move(catalog_);
   }
 
+  const std::optional<std::string>& contradiction() const { return contradiction_; }
+
  private:
-  void visit(const RelativePath& path) {
+  void visit(const Reference& reference) {
     const bool is_entry = catalog_.documents.empty();
-    const auto where = source_.describe(path);
-    std::optional<Read> read;
+    const auto where = source_.describe(reference.path);
+    std::optional<CatalogDocument> document;
     try {
-      read = fetch(path, where);
+      document = fetch(reference.path, where);
     } catch (const Error& error) {
       if (is_entry || error.kind() != ErrorKind::NotFound) {
         throw;
@@ -59,42 +82,38 @@ class CatalogWalk {
       catalog_.missing.push_back(where);
       return;
     }
-    auto& [fetched, text] = *read;
-    const auto format = format_of(text, where);
-    const bool holds_products = format == kProductsFormat;
-    if (!holds_products && format != kIndexFormat) {
-      throw Error(ErrorKind::Malformed, Origin::Source,
-                  fmt::format("{}: format is '{}', neither index:1.0 nor products:1.0", where,
-                              format.value_or("")));
+    document->head = read_head(document->text, where);
+    require_format(document->head, where);
+    if (trust_.verification == Verification::Required) accept(*document, where);
+    if (document->holds_products()) {
+      require_same_stream(reference, document->head, where);
+    } else {
+      follow(read_index(document->text, where), where);
     }
-    if (!holds_products) {
-      follow(read_index(text, where), where);
-    }
-    catalog_.signed_by.insert(text.signed_by().begin(), text.signed_by().end());
-    catalog_.documents.push_back({path, std::move(fetched), std::move(text), holds_products});
+    catalog_.documents.push_back(std::move(*document));
   }
 
-  struct Read {
-    FetchedDocument fetched;
-    TrustedText text;
-  };
-
   // A cached copy that does not pass is fetched anew before anybody is accused.
-  Read fetch(const RelativePath& path, const std::string& where) {
+  CatalogDocument fetch(const RelativePath& path, const std::string& where) {
     if (auto known = reader_.cache.find(where)) {
-      auto changed = fetch(path, known->validator);
-      if (changed) {
-        return read(std::move(*changed), where);
+      if (auto changed = fetch(path, known->validator)) {
+        return news(path, std::move(*changed), where);
       }
       try {
-        return read(std::move(*known), where);
+        return vouched(path, std::move(*known), where);
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::Untrusted) {
           throw;
         }
       }
     }
-    return read(std::move(*fetch(path, Validator{})), where);
+    return news(path, std::move(*fetch(path, Validator{})), where);
+  }
+
+  CatalogDocument news(const RelativePath& path, FetchedDocument fetched,
+                       const std::string& where) {
+    is_news_ = true;
+    return vouched(path, std::move(fetched), where);
   }
 
   std::optional<FetchedDocument> fetch(const RelativePath& path, const Validator& known) {
@@ -103,34 +122,114 @@ class CatalogWalk {
     return result;
   }
 
-  Read read(FetchedDocument fetched, const std::string& where) {
-    TrustedText text = trust(fetched.bytes, where);
-    return {std::move(fetched), std::move(text)};
+  CatalogDocument vouched(const RelativePath& path, FetchedDocument fetched,
+                          const std::string& where) {
+    auto& bytes = fetched.bytes;
+    const auto unsigned_document = [&]() -> CatalogDocument {
+      return {path, fetched.validator, accept_unverified(std::move(bytes), where), {}, {}};
+    };
+    if (trust_.verification == Verification::Off) return unsigned_document();
+    if (is_clearsigned(bytes)) {
+      const auto& keyring = require_keyring(where);
+      return {path,
+              fetched.validator,
+              keyring.verify_clearsigned(std::move(bytes), trust_.signatures, where),
+              {},
+              {}};
+    }
+    if (may_be_unsigned()) return unsigned_document();
+    // A .sjson bears its signature or none (`upstream-gss.md` §1.1).
+    if (path.str().ends_with(".sjson")) throw not_signed(where);
+    auto signature = detached_signature(path, where);
+    const auto& keyring = require_keyring(where);
+    auto text = keyring.verify_detached(std::move(bytes), signature.fetched.bytes,
+                                        trust_.signatures, where);
+    return {path, fetched.validator, std::move(text), std::move(signature), {}};
   }
 
-  TrustedText trust(const Spool& document, const std::string& where) {
-    const auto& policy = reader_.trust;
-    if (policy.verification == Verification::Off) {
-      return accept_unverified(document, where);
-    }
-    if (is_clearsigned(document)) {
-      if (!policy.keyring) {
-        throw Error(ErrorKind::Config, Origin::Config,
-                    fmt::format("{}: is signed, but there is no keyring to check it with; see "
-                                "keyring_path",
-                                where));
-      }
-      return policy.keyring->verify_clearsigned(document, policy.signatures, where);
-    }
-    // A signed document never leads to unsigned ones (threats-and-faults.md T4).
-    if (policy.allow_unsigned && catalog_.signed_by.empty()) {
-      return accept_unverified(document, where);
-    }
+  // Not what was signed once, nor what a signed document leads to (threats-and-faults.md T4).
+  bool may_be_unsigned() const {
+    return trust_.allow_unsigned && !was_signed(catalog_.accepted) &&
+           (!was_signed(trust_.known) || trust_.downgrade == Downgrade::Accepted);
+  }
+
+  const Keyring& require_keyring(const std::string& where) const {
+    if (trust_.keyring) return *trust_.keyring;
     throw Error(
-        ErrorKind::Untrusted, Origin::Source,
-        fmt::format("{}: is not signed; {}", where,
-                    policy.allow_unsigned ? "the document that names it is"
-                                          : "set allow_unsigned for this mirror if that is meant"));
+        ErrorKind::Config, Origin::Config,
+        fmt::format("{}: is signed, but there is no keyring to check it with; see keyring_path",
+                    where));
+  }
+
+  DetachedSignature detached_signature(const RelativePath& document, const std::string& where) {
+    const auto path = document.with_file_name(std::string(document.file_name()) + ".gpg");
+    const auto signature = source_.describe(path);
+    try {
+      if (auto known = reader_.cache.find(signature)) {
+        auto changed = fetch(path, known->validator);
+        return {path, std::move(changed ? *changed : *known)};
+      }
+      return {path, std::move(*fetch(path, Validator{}))};
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::NotFound) throw;
+      throw not_signed(where);
+    }
+  }
+
+  Error not_signed(const std::string& where) const {
+    return Error(ErrorKind::Untrusted, Origin::Source,
+                 fmt::format("{}: is not signed; {}", where, what_to_do_unsigned()));
+  }
+
+  std::string_view what_to_do_unsigned() const {
+    if (!trust_.allow_unsigned) return "set allow_unsigned for this mirror if that is meant";
+    if (was_signed(catalog_.accepted)) return "the document that names it is";
+    return "it was before; if that is meant to end, run once with --accept-unsigned REASON";
+  }
+
+  static void require_format(const DocumentHead& head, const std::string& where) {
+    if (head.format != kProductsFormat && head.format != kIndexFormat) {
+      throw Error(ErrorKind::Malformed, Origin::Source,
+                  fmt::format("{}: format is '{}', neither index:1.0 nor products:1.0", where,
+                              printable(head.format)));
+    }
+  }
+
+  void accept(const CatalogDocument& document, const std::string& where) {
+    const auto stream =
+        document.holds_products() ? document.head.content_id : stream_of_index(document.path);
+    auto accepted = acceptance_of(document);
+    refuse_future(accepted, trust_.now, where);
+    if (const auto last = trust_.known.find(stream);
+        last != trust_.known.end() && trust_.rollback == Rollback::Refused) {
+      refuse_rollback(accepted, last->second, where);
+    }
+    catalog_.accepted.insert_or_assign(stream, std::move(accepted));
+  }
+
+  // One products document in place of another, or an old one behind a new index (T8, T11).
+  void require_same_stream(const Reference& reference, const DocumentHead& head,
+                           const std::string& where) {
+    if (!reference.content_id.empty() && reference.content_id != head.content_id) {
+      throw Error(ErrorKind::Untrusted, Origin::Source,
+                  fmt::format("{}: is the stream '{}', but {} names it as '{}'", where,
+                              printable(head.content_id), reference.index,
+                              printable(reference.content_id)));
+    }
+    if (reference.updated && head.updated && *head.updated < *reference.updated) {
+      contradiction_ =
+          fmt::format("{}: is of {}, but {} knows it of {}; is the mirror being updated?", where,
+                      to_rfc3339(*head.updated), reference.index, to_rfc3339(*reference.updated));
+    }
+  }
+
+  // What was read after the index may be newer than it.
+  void look_again_at(const CatalogDocument& entry) {
+    const auto now = fetch(entry.path, entry.validator);
+    if (now && !same_bytes(now->bytes, entry.text.document())) {
+      contradiction_ =
+          fmt::format("{}: changed while its documents were read", source_.describe(entry.path));
+    }
   }
 
   void follow(const Index& index, const std::string& where) {
@@ -142,7 +241,9 @@ class CatalogWalk {
         throw Error(ErrorKind::Guard, Origin::Source,
                     fmt::format("{}: leads to more than {} documents", where, kMaxDocuments));
       }
-      pending_.push_back(entry.path);
+      const bool is_index = entry.format == kIndexFormat;
+      pending_.push_back({entry.path, is_index ? "" : entry.content_id,
+                          parse_date(tag(entry.tags, "updated")), where});
     }
   }
 
@@ -157,13 +258,56 @@ class CatalogWalk {
   }
 
   const CatalogReader& reader_;
+  const TrustPolicy& trust_;
   Source& source_;
   Catalog catalog_;
-  std::deque<RelativePath> pending_;
+  std::deque<Reference> pending_;
   std::set<std::string> seen_;
+  bool is_news_ = false;  // something was not as the cache knows it
+  std::optional<std::string> contradiction_;
 };
 
+Catalog read_base(const CatalogReader& reader, Source& source, const RelativePath& entry) {
+  std::optional<Catalog> catalog;
+  std::optional<std::string> contradiction;
+  try {
+    retrying(reader.retries, reader.stop, nullptr, [&] {
+      CatalogWalk walk(reader, source);
+      contradiction.reset();
+      catalog = walk.walk(entry);
+      contradiction = walk.contradiction();
+      if (contradiction) throw Error(ErrorKind::Transient, Origin::Source, *contradiction);
+    });
+  } catch (const Error&) {
+    if (!contradiction) throw;
+    throw Error(ErrorKind::Untrusted, Origin::Source, *contradiction);
+  }
+  return std::move(*catalog);
+}
+
 }  // namespace
+
+void CatalogReader::keep(const Catalog& catalog, const Source& base) const {
+  // What nobody vouched for must not come back as if somebody had.
+  if (trust.verification == Verification::Off) return;
+  for (const auto& document : catalog.documents) {
+    cache.store(base.describe(document.path), document.validator, document.text.document());
+    if (const auto& signature = document.signature) {
+      cache.store(base.describe(signature->path), signature->fetched.validator,
+                  signature->fetched.bytes);
+    }
+  }
+}
+
+std::set<std::string> Catalog::signed_by() const {
+  std::set<std::string> keys;
+  for (const auto& document : documents) {
+    if (const auto& signers = document.text.signers()) {
+      keys.insert(signers->fingerprints.begin(), signers->fingerprints.end());
+    }
+  }
+  return keys;
+}
 
 Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
                             const RelativePath& entry) const {
@@ -171,7 +315,7 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
   std::optional<Error> failure;
   for (std::size_t base = 0; base < bases.size(); ++base) {
     try {
-      Catalog catalog = CatalogWalk(*this, *bases[base]).walk(entry);
+      Catalog catalog = read_base(*this, *bases[base], entry);
       catalog.base = base;
       if (catalog.missing.empty()) {
         return catalog;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,20 +11,32 @@
 
 #include "base/crypto/openpgp.h"
 #include "base/http/retry.h"
+#include "streams/document_head.h"
 #include "streams/source.h"
 #include "streams/tags.h"
+#include "sync/freshness.h"
 #include "sync/state_directory.h"
+#include "sync/trust_state.h"
 
 namespace streamsync {
 
 enum class Verification { Required, Off };
 
-/// Who vouches for a source's documents.
+/// Whether a source that was signed once may come unsigned.
+enum class Downgrade { Refused, Accepted };
+
+/// Who vouches for a source's documents, and what they may not be older than.
 struct TrustPolicy {
-  Verification verification = Verification::Required;  ///< Off: `--no-verify`
+  Verification verification = Verification::Required;  ///< Off: `--no-verify`, all below is moot
   std::shared_ptr<const Keyring> keyring;  ///< none: only unsigned documents can be taken
   SignaturePolicy signatures;
   bool allow_unsigned = false;
+  Downgrade downgrade = Downgrade::Refused;
+
+  AcceptedDocuments known;  ///< of this source, from earlier runs
+  Rollback rollback = Rollback::Refused;
+  std::optional<std::chrono::seconds> max_age;
+  Time now{};  ///< when the run began: a long one does not grow stale on its way (T7)
 };
 
 /// Which documents of an index are wanted.
@@ -32,12 +45,20 @@ enum class CatalogScope {
   Everything,      ///< a mirror carries whatever the index names
 };
 
+/// A signature in a file of its own, beside its document.
+struct DetachedSignature {
+  RelativePath path;
+  FetchedDocument fetched;
+};
+
 /// One document as fetched and as vouched for.
 struct CatalogDocument {
   RelativePath path;
-  FetchedDocument fetched;
+  Validator validator;
   TrustedText text;
-  bool holds_products = false;  ///< products:1.0, else an index
+  std::optional<DetachedSignature> signature;
+  DocumentHead head;
+  bool holds_products() const { return head.format == "products:1.0"; }
 };
 
 /// A verified, complete set of documents of one source, the entry document first, then in the order
@@ -46,7 +67,11 @@ struct Catalog {
   std::size_t base = 0;  ///< which of the source's bases answered
   std::vector<CatalogDocument> documents;
   std::vector<std::string> missing;  ///< named by an index, 404 at the source
-  std::set<std::string> signed_by;
+  AcceptedDocuments accepted;        ///< what to remember; nothing with `--no-verify`
+  Freshness freshness = Freshness::Fresh;
+
+  /// Fingerprints of all keys that signed any of it.
+  std::set<std::string> signed_by() const;
 };
 
 /// What reading a catalog needs besides the source.
@@ -60,9 +85,14 @@ struct CatalogReader {
 
   /// Fetches `entry` and what it leads to from the first of `bases` that has all of it, else from
   /// the first that has some; any failure of a base is followed by the next. Nothing is requested
-  /// of a base after a document that was refused, and a refusal is the error that is reported. The
-  /// cache is written only with what was verified, when the walk is at its end.
+  /// of a base after a document that was refused, and a refusal is the error that is reported. A
+  /// set that does not fit together, because the source is being updated, is read again as often as
+  /// `retries` says, then refused (threats-and-faults.md T8).
   Catalog read(const std::vector<std::unique_ptr<Source>>& bases, const RelativePath& entry) const;
+
+  /// Puts the documents into the cache, once all of them were found good. `base` is the one that
+  /// the catalog came from.
+  void keep(const Catalog& catalog, const Source& base) const;
 };
 
 }  // namespace streamsync

@@ -49,7 +49,7 @@ void refuse_unsupported(YamlMap& map) {
   const auto refuse = [&map](const char* key) {
     map.fail(key, "is not supported by this version of streamsync; take it out");
   };
-  for (const char* key : {"clouds", "signing_key", "max_age", "limit_rate", "modify_hook"}) {
+  for (const char* key : {"clouds", "signing_key", "limit_rate", "modify_hook"}) {
     if (map.find(key)) {
       refuse(key);
     }
@@ -241,7 +241,7 @@ void read_trust(YamlMap& map, MirrorEntry& entry) {
     entry.tls = TlsVerification::Off;
   }
   if (map.find("max_age")) {
-    map.fail("max_age", "is not supported by this version of streamsync; take it out");
+    entry.max_age = duration(map, "max_age", {});
   }
   if (map.find("modify_hook")) {
     map.fail("modify_hook", "is not supported by this version of streamsync; take it out");

@@ -30,6 +30,7 @@ struct MirrorEntry {
   std::filesystem::path keyring;
   SignaturePolicy signatures;
   bool allow_unsigned = false;
+  std::optional<std::chrono::seconds> max_age;
   bool remove_vanished = false;
   std::optional<std::filesystem::path> ca_file;
   std::optional<std::string> proxy;

@@ -5,6 +5,8 @@
 namespace streamsync {
 namespace {
 
+std::string seconds(std::chrono::seconds value) { return std::to_string(value.count()) + "s"; }
+
 // What libcurl takes for a proxy need be no URL of ours: "host:3128", "socks5://host"
 // (CURLOPT_PROXY(3)).
 std::string without_user(const std::string& proxy) {
@@ -40,6 +42,9 @@ void show_entry(YAML::Emitter& out, const MirrorEntry& entry) {
       << entry.signatures.pinned_fingerprints;
   out << YAML::Key << "signature_threshold" << YAML::Value << entry.signatures.threshold;
   out << YAML::Key << "allow_unsigned" << YAML::Value << entry.allow_unsigned;
+  if (entry.max_age) {
+    out << YAML::Key << "max_age" << YAML::Value << seconds(*entry.max_age);
+  }
   if (entry.ca_file) {
     out << YAML::Key << "ca_file" << YAML::Value << entry.ca_file->string();
   }
@@ -50,8 +55,6 @@ void show_entry(YAML::Emitter& out, const MirrorEntry& entry) {
   out << YAML::Key << "insecure" << YAML::Value << (entry.tls == TlsVerification::Off);
   out << YAML::EndMap;
 }
-
-std::string seconds(std::chrono::seconds value) { return std::to_string(value.count()) + "s"; }
 
 }  // namespace
 
@@ -126,6 +129,7 @@ mirror_list:
     # allow_unsigned: false
     # pinned_fingerprints: []   # who must have signed; empty: any key of the keyring
     # signature_threshold: 1
+    # max_age: 30d              # refuse the source when its newest document is older
 
 # Who signs. Default: Ubuntu's public cloud image keys, installed with streamsync.
 # keyring_path: /usr/share/keyrings/ubuntu-cloudimage-keyring.gpg

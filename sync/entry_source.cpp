@@ -1,14 +1,29 @@
 #include "sync/entry_source.h"
 
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "base/error.h"
 #include "streams/mirror_source.h"
 
 namespace streamsync {
 namespace {
 
+// Before anything is done, not at the first request.
+void require_readable(const std::filesystem::path& ca_file) {
+  if (!std::ifstream(ca_file).is_open()) {
+    throw Error(ErrorKind::Config, Origin::Config,
+                fmt::format("ca_file {}: can't be read", ca_file.string()));
+  }
+}
+
 HttpOptions http_options_of(const MirrorEntry& entry, const Config& config) {
+  if (entry.ca_file) {
+    require_readable(*entry.ca_file);
+  }
   HttpOptions options;
   options.timeouts = config.timeouts;
-  options.redirects = Redirects::Follow;
   options.tls = entry.tls;
   options.ca_file = entry.ca_file;
   options.proxy = entry.proxy;
@@ -17,12 +32,23 @@ HttpOptions http_options_of(const MirrorEntry& entry, const Config& config) {
   return options;
 }
 
+DocumentRules document_rules_of(const MirrorEntry& entry, Verification verification,
+                                const Config& config) {
+  const bool is_signed = verification == Verification::Required && !entry.allow_unsigned;
+  DocumentRules rules;
+  rules.max_size = config.max_document;
+  rules.redirects = is_signed ? Redirects::Follow : Redirects::SameHost;
+  return rules;
+}
+
 }  // namespace
 
-EntrySource::EntrySource(const MirrorEntry& entry, const Config& config, std::stop_token stop)
+EntrySource::EntrySource(const MirrorEntry& entry, Verification verification, const Config& config,
+                         std::stop_token stop)
     : http_(http_options_of(entry, config), stop) {
+  const DocumentRules documents = document_rules_of(entry, verification, config);
   for (const auto& base : entry.bases) {
-    bases_.push_back(std::make_unique<MirrorSource>(base, http_, config.max_document));
+    bases_.push_back(std::make_unique<MirrorSource>(base, http_, documents));
   }
 }
 
@@ -40,6 +66,7 @@ TrustPolicy trust_policy_of(const MirrorEntry& entry, Verification verification)
   TrustPolicy policy;
   policy.signatures = entry.signatures;
   policy.allow_unsigned = entry.allow_unsigned;
+  policy.max_age = entry.max_age;
   policy.verification = verification;
   const bool may_do_without = entry.allow_unsigned && !std::filesystem::exists(entry.keyring);
   if (verification == Verification::Required && !may_do_without) {
@@ -47,5 +74,7 @@ TrustPolicy trust_policy_of(const MirrorEntry& entry, Verification verification)
   }
   return policy;
 }
+
+std::string trust_key_of(const MirrorEntry& entry) { return entry.bases.front().redacted(); }
 
 }  // namespace streamsync

@@ -15,7 +15,8 @@ namespace streamsync {
 /// proxy, its timeouts. Sources and clouds never share one.
 class EntrySource {
  public:
-  EntrySource(const MirrorEntry& entry, const Config& config, std::stop_token stop);
+  EntrySource(const MirrorEntry& entry, Verification verification, const Config& config,
+              std::stop_token stop);
 
   const std::vector<std::unique_ptr<Source>>& bases() const noexcept { return bases_; }
   /// The base that gave the documents first, then the others.
@@ -28,5 +29,8 @@ class EntrySource {
 
 /// Keyring and rules of an entry. `--no-verify` leaves the keyring out.
 TrustPolicy trust_policy_of(const MirrorEntry& entry, Verification verification);
+
+/// What the trust state calls an entry: the same whichever base answers (`cli.md` §4.8).
+std::string trust_key_of(const MirrorEntry& entry);
 
 }  // namespace streamsync

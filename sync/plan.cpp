@@ -100,6 +100,7 @@ class Planner {
 
   void judge(const EntrySelection& entry, const Selection& selection) {
     sources_.insert(selection.head.content_id);
+    if (!selection.products.empty()) giving_.insert(selection.head.content_id);
     for (const auto& product : selection.products) {
       judge_product(entry, selection, product);
     }
@@ -365,6 +366,16 @@ class Planner {
   }
 
   bool cap_fires(const VersionCount& lost) {
+    for (const auto& [content_id, versions] : lost) {
+      if (!giving_.contains(content_id)) {
+        plan_.guard = Error(ErrorKind::Guard, Origin::Source,
+                            fmt::format("nothing of {} is selected any more, which would remove "
+                                        "all {} versions held of it; nothing was removed. Look at "
+                                        "the source and at item_filters",
+                                        content_id, versions.size()));
+        return true;
+      }
+    }
     VersionCount all;
     for (const auto& held : input_.inventory) {
       if (is_complete(held)) {
@@ -399,6 +410,7 @@ class Planner {
   std::map<ItemKey, Wanted> wanted_;
   std::vector<const Wanted*> wanted_in_order_;
   std::set<std::string> sources_;
+  std::set<std::string> giving_;  // those of which something is selected (T23)
   std::set<std::string> settled_;
   std::set<ItemKey> coming_;
   // Placements that stay or come. In a tree several items may share a path, which is name and

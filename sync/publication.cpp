@@ -32,7 +32,7 @@ class CachedStore {
       return read_all(*known->bytes.reader(), kMaxPublished);
     }
     const auto& document = std::get<FetchedDocument>(state);
-    cache_.store(key(path), document);
+    cache_.store(key(path), document.validator, document.bytes);
     return read_all(*document.bytes.reader(), kMaxPublished);
   }
 
@@ -48,7 +48,7 @@ class CachedStore {
                               "the next run writes it again",
                               describe(), path));
     }
-    cache_.store(key(path), *published);
+    cache_.store(key(path), published->validator, published->bytes);
   }
 
  private:
@@ -154,16 +154,20 @@ PublicationResult OriginalDocuments::publish(const PublicationInput& input) {
     result.waits_for_items = true;
     return result;
   }
-  const auto publish = [&](const CatalogDocument& document) {
-    const auto& path = document.path.str();
+  const auto publish_file = [&](const std::string& path, const Spool& bytes) {
     const auto state = tree_.read(path, Validator{});
     const auto* published = std::get_if<FetchedDocument>(&state);
-    const bool changed =
-        published == nullptr || !same_bytes(published->bytes, document.fetched.bytes);
+    const bool changed = published == nullptr || !same_bytes(published->bytes, bytes);
     if (changed) {
-      tree_.write(path, document.fetched.bytes);
+      tree_.write(path, bytes);
     }
     result.documents.push_back({tree_.describe(), path, changed});
+  };
+  const auto publish = [&](const CatalogDocument& document) {
+    publish_file(document.path.str(), document.text.document());
+    if (const auto& signature = document.signature) {
+      publish_file(signature->path.str(), signature->fetched.bytes);
+    }
   };
   for (const auto* catalog : input.catalogs) {
     std::for_each(catalog->documents.rbegin(), catalog->documents.rend(), publish);

@@ -59,6 +59,10 @@ void write_mirror(Writer& json, const MirrorReport& mirror) {
     }
     json.EndArray();
   }
+  if (mirror.is_stale) {
+    json.Key("stale");
+    json.Bool(true);
+  }
   if (mirror.error) {
     write_error(json, *mirror.error);
   }
@@ -258,7 +262,7 @@ std::string to_json(const RunReport& report) {
   json.EndArray();
   write_totals(json, totals_of(report));
   json.EndObject();
-  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+  return without_raw_controls({buffer.GetString(), buffer.GetSize()}) + "\n";
 }
 
 std::string to_text(const RunReport& report) {

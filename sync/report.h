@@ -18,6 +18,7 @@ struct MirrorReport {
   std::vector<std::string> content_ids{};
   std::optional<std::string> updated{};
   std::vector<std::string> signed_by{};
+  bool is_stale = false;  ///< past half of max_age
   std::optional<Error> error{};
 };
 

@@ -20,39 +20,6 @@ std::string new_run_id(Time started) {
   return fmt::format("{}-{:08x}", to_rfc3339(started), random());
 }
 
-// Serves what the cache knows and nothing else: which content_ids a source had when it was last
-// read.
-class CacheOnlySource final : public Source {
- public:
-  explicit CacheOnlySource(Source& original) : original_(original) {}
-
-  std::optional<FetchedDocument> fetch(const RelativePath& path, const Validator& known) override {
-    if (known.empty()) {
-      throw Error(ErrorKind::NotFound, Origin::Local, describe(path) + ": is not cached");
-    }
-    return std::nullopt;
-  }
-  void stream(const RelativePath& path, ByteSink&) override {
-    throw Error(ErrorKind::NotFound, Origin::Local, describe(path) + ": is not cached");
-  }
-  std::string describe(const RelativePath& path) const override { return original_.describe(path); }
-
- private:
-  Source& original_;
-};
-
-std::set<std::string> content_ids_of(const Catalog& catalog) {
-  std::set<std::string> ids;
-  for (const auto& document : catalog.documents) {
-    if (document.holds_products) {
-      ids.insert(read_products(document.text, document.path.str(),
-                               [](const ProductsHead&, const Version&) {})
-                     .content_id);
-    }
-  }
-  return ids;
-}
-
 // "If both a root tarball and squashfs matched, squashfs is skipped" (`upstream-gss.md` §4.3).
 void prefer_root_tarballs(Selection& selection) {
   for (auto& product : selection.products) {
@@ -159,14 +126,15 @@ struct Run::Impl {
     report.run_id = new_run_id(report.started);
     prepare(request);
     for (const auto& destination : destinations) {
-      if (!destination.unavailable) {
-        for (const auto entry : destination.entries) {
-          read_catalog(entry, destination.scope);
-        }
-      }
+      read_catalogs(destination);
     }
-    for (auto& destination : destinations) {
-      report.destinations.push_back(serve(destination, request));
+    std::vector<std::vector<EntrySelection>> wanted;
+    for (const auto& destination : destinations) {
+      wanted.push_back(select_for(destination));
+    }
+    accept_sources(request);
+    for (std::size_t index = 0; index < destinations.size(); ++index) {
+      report.destinations.push_back(serve(destinations[index], std::move(wanted[index]), request));
     }
     report.finished = now();
     return std::move(report);
@@ -175,8 +143,8 @@ struct Run::Impl {
   void prepare(const RunRequest& request) {
     for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
       const auto& mirror = config.mirrors[entry];
-      sources.push_back(std::make_unique<EntrySource>(mirror, config, stop));
-      trust.push_back(trust_policy_of(mirror, request.verification));
+      sources.push_back(std::make_unique<EntrySource>(mirror, request.verification, config, stop));
+      trust.push_back(trust_in(mirror, request));
       report.mirrors.push_back({.name = mirror.name, .url = mirror.bases.front().redacted()});
       if (mirror.tls == TlsVerification::Off) {
         observer.warn(fmt::format("{}: TLS certificates are not verified (insecure)", mirror.name));
@@ -188,6 +156,15 @@ struct Run::Impl {
     for (const auto& name : request.mirrors) {
       require_known(name);
     }
+  }
+
+  TrustPolicy trust_in(const MirrorEntry& mirror, const RunRequest& request) const {
+    TrustPolicy policy = trust_policy_of(mirror, request.verification);
+    policy.known = request.trust.of(trust_key_of(mirror));
+    policy.now = report.started;
+    policy.rollback = request.accept_rollback ? Rollback::Accepted : Rollback::Refused;
+    policy.downgrade = request.accept_unsigned ? Downgrade::Accepted : Downgrade::Refused;
+    return policy;
   }
 
   bool is_selected(std::size_t entry, const RunRequest& request) const {
@@ -233,6 +210,14 @@ struct Run::Impl {
     }
   }
 
+  void read_catalogs(const Destination& destination) {
+    if (!destination.unavailable) {
+      for (const auto entry : destination.entries) {
+        read_catalog(entry, destination.scope);
+      }
+    }
+  }
+
   void read_catalog(std::size_t entry, CatalogScope scope) {
     if (unread.contains(entry) || catalogs.contains({entry, scope})) {
       return;
@@ -241,11 +226,21 @@ struct Run::Impl {
       Catalog catalog =
           reader(entry, scope, cache).read(sources[entry]->bases(), config.mirrors[entry].path);
       auto& mirror = report.mirrors[entry];
-      mirror.signed_by.assign(catalog.signed_by.begin(), catalog.signed_by.end());
+      const auto signed_by = catalog.signed_by();
+      mirror.signed_by.assign(signed_by.begin(), signed_by.end());
+      note_age(entry, catalog.freshness);
       note_missing(entry, scope, catalog);
       catalogs.emplace(std::pair(entry, scope), std::move(catalog));
     } catch (const Error& error) {
       fail_entry(entry, error);
+    }
+  }
+
+  void note_age(std::size_t entry, Freshness freshness) {
+    auto& mirror = report.mirrors[entry];
+    if (freshness == Freshness::Stale && !mirror.is_stale) {
+      mirror.is_stale = true;
+      observer.warn(fmt::format("{}: its newest document has passed half of max_age", mirror.name));
     }
   }
 
@@ -265,25 +260,68 @@ struct Run::Impl {
 
   // Which content_ids an entry has that could not be read now: those of entries with the same base,
   // and those it had when it was last read. None: unknown.
-  std::optional<std::set<std::string>> known_content_ids(std::size_t entry,
-                                                         CatalogScope scope) const {
-    std::set<std::string> ids;
+  std::optional<std::set<std::string>> known_content_ids(std::size_t entry) const {
+    std::set<std::string> ids = content_ids_of(trust[entry].known);
     for (const auto& [other, found] : content_ids) {
       if (config.mirrors[other].bases.front() == config.mirrors[entry].bases.front()) {
         ids.insert(found.begin(), found.end());
       }
     }
-    try {
-      std::vector<std::unique_ptr<Source>> bases;
-      bases.push_back(std::make_unique<CacheOnlySource>(*sources[entry]->bases().front()));
-      ReadOnlyCache documents(cache);
-      const auto found =
-          content_ids_of(reader(entry, scope, documents).read(bases, config.mirrors[entry].path));
-      ids.insert(found.begin(), found.end());
-    } catch (const Error&) {
-      // Never read well, or no longer acceptable: what the other entries know has to do.
-    }
     return ids.empty() ? std::nullopt : std::optional(ids);
+  }
+
+  // What a whole, consistent set said is remembered before anything is written because of it
+  // (`cli.md` §4.8).
+  void accept_sources(const RunRequest& request) {
+    if (request.mode == RunMode::Plan) {
+      return;
+    }
+    for (const auto& [read, catalog] : catalogs) {
+      const auto& [entry, scope] = read;
+      if (!unread.contains(entry)) {
+        reader(entry, scope, cache).keep(catalog, *sources[entry]->bases()[catalog.base]);
+      }
+    }
+    remember_sources(request);
+  }
+
+  void remember_sources(const RunRequest& request) const {
+    TrustState state = request.trust;
+    std::vector<LedgerEntry> news;
+    for (const auto& [read, catalog] : catalogs) {
+      const auto entry = read.first;
+      if (!unread.contains(entry) && !incomplete.contains(read)) {
+        const auto& mirror = config.mirrors[entry];
+        const auto known = state.of(trust_key_of(mirror));
+        if (state.accept(trust_key_of(mirror), catalog.accepted)) {
+          add_news(mirror, catalog, known, request, news);
+        }
+      }
+    }
+    if (!news.empty()) {
+      request.remember(state, news);
+    }
+  }
+
+  void add_news(const MirrorEntry& mirror, const Catalog& catalog, const AcceptedDocuments& known,
+                const RunRequest& request, std::vector<LedgerEntry>& news) const {
+    for (const auto& [stream, document] : catalog.accepted) {
+      const auto last = known.find(stream);
+      if (last == known.end() || last->second != document) {
+        news.push_back({report.started, mirror.name, mirror.bases.at(catalog.base).redacted(),
+                        stream, document, request.accept_rollback, request.accept_unsigned});
+      }
+    }
+  }
+
+  std::vector<EntrySelection> select_for(const Destination& destination) {
+    std::vector<EntrySelection> selections;
+    for (const auto entry : destination.entries) {
+      if (auto wanted = select_for(destination, entry)) {
+        selections.push_back(std::move(*wanted));
+      }
+    }
+    return selections;
   }
 
   std::optional<EntrySelection> select_for(const Destination& destination, std::size_t entry) {
@@ -300,7 +338,7 @@ struct Run::Impl {
                                                                   : mirror.item_filters);
     try {
       for (const auto& document : catalog->second.documents) {
-        if (document.holds_products) {
+        if (document.holds_products()) {
           add_selection(destination, mirror, catalog->second, document, wanted);
         }
       }
@@ -326,6 +364,10 @@ struct Run::Impl {
     const auto entry = wanted.entry;
     const auto where = sources[entry]->bases()[catalog.base]->describe(document.path);
     auto selection = select(document.text, where, wanted.filters, mirror.retention.max);
+    if (selection.head.content_id != document.head.content_id) {
+      throw Error(ErrorKind::Malformed, Origin::Source,
+                  fmt::format("{}: its _aliases give it another content_id", where));
+    }
     if (destination.scope == CatalogScope::ImageDownloads) {
       prefer_root_tarballs(selection);
     } else {
@@ -341,7 +383,7 @@ struct Run::Impl {
       if (!unread.contains(entry) && !incomplete.contains({entry, destination.scope})) {
         continue;
       }
-      if (const auto ids = known_content_ids(entry, destination.scope)) {
+      if (const auto ids = known_content_ids(entry)) {
         sources_unread.insert(ids->begin(), ids->end());
       } else {
         for (const auto& held : inventory) {
@@ -352,7 +394,8 @@ struct Run::Impl {
     return sources_unread;
   }
 
-  DestinationReport serve(Destination& destination, const RunRequest& request) {
+  DestinationReport serve(Destination& destination, std::vector<EntrySelection> wanted,
+                          const RunRequest& request) {
     DestinationReport result;
     result.target = destination.target;
     result.cloud = destination.cloud;
@@ -364,11 +407,7 @@ struct Run::Impl {
     }
     try {
       PlanInput input;
-      for (const auto entry : destination.entries) {
-        if (auto wanted = select_for(destination, entry)) {
-          input.entries.push_back(std::move(*wanted));
-        }
-      }
+      input.entries = std::move(wanted);
       if (input.entries.empty()) {
         return result;
       }

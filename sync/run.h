@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -40,6 +41,12 @@ struct RunRequest {
   /// Entries to act for; empty: all. The others still say what they want to keep.
   std::vector<std::string> mirrors;
   Verification verification = Verification::Required;
+  /// What was accepted of the sources before.
+  TrustState trust;
+  /// The operator's reason to take a source that went back, or that is no longer signed.
+  std::optional<std::string> accept_rollback, accept_unsigned;
+  /// Keeps what was accepted now; called before the first write, and only when there is news.
+  std::function<void(const TrustState&, const std::vector<LedgerEntry>&)> remember;
 };
 
 /// One run over all entries and destinations: read, select, plan, copy, publish, remove. Failures

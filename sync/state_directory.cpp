@@ -11,6 +11,8 @@
 namespace streamsync {
 namespace {
 
+constexpr std::string_view kTrust = "trust.json";
+
 // A URL can hold what a file name can't.
 std::string stem_of(const std::string& url) {
   return "documents/" + digest_of(DigestAlgorithm::Sha256, url).hex();
@@ -65,20 +67,30 @@ std::optional<FetchedDocument> StateDirectory::find(const std::string& url) {
   return document;
 }
 
-void StateDirectory::store(const std::string& url, const FetchedDocument& document) {
-  if (document.validator.empty()) {
+void StateDirectory::store(const std::string& url, const Validator& validator,
+                           const Spool& document) {
+  if (validator.empty()) {
     return;
   }
-  if (const auto known = find(url);
-      known && known->validator.etag == document.validator.etag &&
-      known->validator.last_modified == document.validator.last_modified &&
-      same_bytes(known->bytes, document.bytes)) {
+  if (const auto known = find(url); known && known->validator.etag == validator.etag &&
+                                    known->validator.last_modified == validator.last_modified &&
+                                    same_bytes(known->bytes, document)) {
     return;
   }
   const auto file = root_.create(stem_of(url));
-  file->write(as_bytes(header_of(document.validator)));
-  copy(*document.bytes.reader(), *file);
+  file->write(as_bytes(header_of(validator)));
+  copy(*document.reader(), *file);
   file->finish();
+}
+
+TrustState StateDirectory::trust() const {
+  const auto json = root_.read(kTrust);
+  return json ? TrustState::parse(*json, (root_.path() / kTrust).string()) : TrustState();
+}
+
+void StateDirectory::accept(const TrustState& trust, const std::vector<LedgerEntry>& entries) {
+  Ledger(root_).append(entries);
+  root_.write(kTrust, trust.str());
 }
 
 void StateDirectory::record_run(std::string_view report) { root_.write("last-run.json", report); }

@@ -5,9 +5,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/io/root_directory.h"
 #include "streams/document.h"
+#include "sync/ledger.h"
+#include "sync/trust_state.h"
 
 namespace streamsync {
 
@@ -19,7 +22,7 @@ class DocumentCache {
   virtual ~DocumentCache() = default;
   virtual std::optional<FetchedDocument> find(const std::string& url) = 0;
   /// No write when the same is there already.
-  virtual void store(const std::string& url, const FetchedDocument& document) = 0;
+  virtual void store(const std::string& url, const Validator& validator, const Spool& document) = 0;
 };
 
 /// Where a run keeps what no target can tell it (`cli.md` §3, `state_dir`): cached documents and
@@ -33,7 +36,12 @@ class StateDirectory final : public DocumentCache {
   std::unique_ptr<FileLock> lock() const;
 
   std::optional<FetchedDocument> find(const std::string& url) override;
-  void store(const std::string& url, const FetchedDocument& document) override;
+  void store(const std::string& url, const Validator& validator, const Spool& document) override;
+
+  TrustState trust() const;
+  /// The ledger first: what is trusted is in it.
+  void accept(const TrustState& trust, const std::vector<LedgerEntry>& entries);
+  std::vector<LedgerEntry> ledger() const { return Ledger(root_).read(); }
 
   void record_run(std::string_view report);
 
@@ -45,7 +53,7 @@ class StateDirectory final : public DocumentCache {
 class NoCache final : public DocumentCache {
  public:
   std::optional<FetchedDocument> find(const std::string&) override { return std::nullopt; }
-  void store(const std::string&, const FetchedDocument&) override {}
+  void store(const std::string&, const Validator&, const Spool&) override {}
 };
 
 /// Reads through another cache and writes nothing: `plan` changes nothing.
@@ -53,7 +61,7 @@ class ReadOnlyCache final : public DocumentCache {
  public:
   explicit ReadOnlyCache(DocumentCache& cache) : cache_(cache) {}
   std::optional<FetchedDocument> find(const std::string& url) override { return cache_.find(url); }
-  void store(const std::string&, const FetchedDocument&) override {}
+  void store(const std::string&, const Validator&, const Spool&) override {}
 
  private:
   DocumentCache& cache_;

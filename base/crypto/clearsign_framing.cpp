@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <utility>
 
 #include "base/text.h"
 
@@ -18,6 +20,9 @@ constexpr std::string_view kSignatureFooter = "-----END PGP SIGNATURE-----";
 /// GnuPG cuts longer lines without failing (MAX_LINELEN in its armor filter), and with them the
 /// text it vouches for.
 constexpr std::size_t kLongestLine = 19'990;
+
+/// Thousands of signatures are no signature.
+constexpr std::size_t kLongestSignature = 64 * 1024;
 
 /// What is wrong with a line; none when nothing is.
 using Fault = std::optional<std::string_view>;
@@ -50,7 +55,7 @@ bool is_hash_header(std::string_view line) {
 bool is_armor_header(std::string_view line) {
   const std::size_t colon = line.find(": ");
   return colon != std::string_view::npos && is_algorithm_name(line.substr(0, colon)) &&
-         printable(line) == line;
+         std::all_of(line.begin(), line.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 /// One line of a signature's base64, which may end in padding.
@@ -72,16 +77,15 @@ bool is_blank(std::string_view text) {
 /// The grammar, fed with lines.
 class ClearsignGrammar {
  public:
-  explicit ClearsignGrammar(ByteSink& text) : text_(text) {}
-
-  Fault accept(std::string_view line) {
+  /// `begin` and `end`: where the line lies in the message, with what ends it.
+  Fault accept(std::string_view line, std::uint64_t begin, std::uint64_t end) {
     switch (part_) {
       case Part::Header:
         return accept_header(line);
       case Part::HashHeaders:
-        return accept_hash_header(line);
+        return accept_hash_header(line, end);
       case Part::Text:
-        return accept_text(line);
+        return accept_text(line, begin);
       case Part::ArmorHeaders:
         return accept_armor_header(line);
       case Part::SignatureData:
@@ -98,6 +102,8 @@ class ClearsignGrammar {
     return "the message ends before its signature does";
   }
 
+  ClearsignedParts parts() && { return std::move(parts_); }
+
  private:
   enum class Part { Header, HashHeaders, Text, ArmorHeaders, SignatureData, SignatureEnd, Trailer };
 
@@ -106,32 +112,27 @@ class ClearsignGrammar {
     return line == kClearsignHeader ? Fault{} : "not the header of a clear-signed message";
   }
 
-  Fault accept_hash_header(std::string_view line) {
+  Fault accept_hash_header(std::string_view line, std::uint64_t end) {
     if (line.empty()) {
       part_ = Part::Text;
+      parts_.text_begin = end;
       return std::nullopt;
     }
     return is_hash_header(line) ? Fault{} : "only 'Hash' headers may stand before the signed text";
   }
 
-  Fault accept_text(std::string_view line) {
-    if (line == kSignatureHeader) {
-      part_ = Part::ArmorHeaders;
-      return std::nullopt;
-    }
-    if (line.starts_with('-')) {
-      if (!line.starts_with("- ")) return "a '-' begins the line and is not escaped";
-      line.remove_prefix(2);
-    }
-    text_.write(as_bytes(line));
-    text_.write(as_bytes("\n"));
-    return std::nullopt;
+  Fault accept_text(std::string_view line, std::uint64_t begin) {
+    if (!line.starts_with('-') || line.starts_with("- ")) return std::nullopt;
+    if (line != kSignatureHeader) return "a '-' begins the line and is not escaped";
+    part_ = Part::ArmorHeaders;
+    parts_.text_end = begin;
+    return keep(line);
   }
 
   Fault accept_armor_header(std::string_view line) {
     if (line.empty()) {
       part_ = Part::SignatureData;
-      return std::nullopt;
+      return keep(line);
     }
     return is_armor_header(line) ? Fault{} : "not a header of a signature";
   }
@@ -139,22 +140,27 @@ class ClearsignGrammar {
   Fault accept_signature(std::string_view line) {
     if (line.starts_with(kSignatureFooter) && is_blank(line.substr(kSignatureFooter.size()))) {
       part_ = Part::Trailer;
-      return has_data_ ? Fault{} : "the signature is empty";
+      return has_data_ ? keep(kSignatureFooter) : "the signature is empty";
     }
     if (part_ == Part::SignatureData && is_signature_data(line)) {
       has_data_ = true;
       if (line.back() == '=') part_ = Part::SignatureEnd;
-      return std::nullopt;
+      return keep(line);
     }
     if (has_data_ && is_checksum(line)) {
       part_ = Part::SignatureEnd;
-      return std::nullopt;
+      return keep(line);
     }
     return "not a line of a signature";
   }
 
-  ByteSink& text_;
+  Fault keep(std::string_view line) {
+    parts_.signature.append(line).append("\n");
+    return parts_.signature.size() <= kLongestSignature ? Fault{} : "the signature is too long";
+  }
+
   Part part_ = Part::Header;
+  ClearsignedParts parts_;
   bool has_data_ = false;
 };
 
@@ -170,9 +176,13 @@ class LineCutter {
       if (part.size() > kLongestLine - std::min(line_.size(), kLongestLine)) {
         return "the line is longer than GnuPG can read";
       }
-      line_ += part;
-      if (end == std::string_view::npos) return std::nullopt;
-      if (const Fault fault = end_line()) return fault;
+      if (end == std::string_view::npos) {
+        line_ += part;
+        return std::nullopt;
+      }
+      if (const Fault fault = line_.empty() ? end_line(part) : end_line(line_ += part)) {
+        return fault;
+      }
       bytes.remove_prefix(end + 1);
     }
     return std::nullopt;
@@ -180,7 +190,7 @@ class LineCutter {
 
   Fault feed_end() {
     if (!line_.empty()) {
-      if (const Fault fault = end_line()) return fault;
+      if (const Fault fault = end_line(line_)) return fault;
     }
     return grammar_.accept_end();
   }
@@ -188,63 +198,98 @@ class LineCutter {
   std::uint64_t line_number() const noexcept { return line_number_; }
 
  private:
-  Fault end_line() {
-    std::string_view line = line_;
+  Fault end_line(std::string_view line) {
+    const std::uint64_t end = begin_ + line.size() + 1;
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.find('\r') != std::string_view::npos) return "a carriage return ends no line";
-    if (const Fault fault = grammar_.accept(line)) return fault;
+    if (const Fault fault = grammar_.accept(line, begin_, end)) return fault;
     line_.clear();
+    begin_ = end;
     ++line_number_;
     return std::nullopt;
   }
 
   ClearsignGrammar& grammar_;
-  std::string line_;
+  std::string line_;  // one that has not come whole
+  std::uint64_t begin_ = 0;
   std::uint64_t line_number_ = 1;
 };
 
+constexpr std::size_t kBlock = 64 * 1024;
+
 Fault feed_all(ByteSource& message, LineCutter& lines) {
-  std::array<std::byte, 64 * 1024> buffer;
+  std::array<std::byte, kBlock> buffer;
   while (const std::size_t count = message.read(buffer)) {
     if (const Fault fault = lines.feed(as_text(Bytes(buffer).first(count)))) return fault;
   }
   return lines.feed_end();
 }
 
-/// Spares the file a system call for every line.
-class BufferedSink final : public ByteSink {
- public:
-  explicit BufferedSink(ByteSink& next) : next_(next) {}
-
-  void write(Bytes bytes) override {
-    buffer_ += as_text(bytes);
-    if (buffer_.size() >= kFlushAt) flush();
-  }
-  void finish() override { flush(); }
-
- private:
-  static constexpr std::size_t kFlushAt = 64 * 1024;
-
-  void flush() {
-    next_.write(as_bytes(buffer_));
-    buffer_.clear();
-  }
-
-  ByteSink& next_;
-  std::string buffer_;
-};
-
 }  // namespace
 
-std::optional<std::string> unwrap_clearsigned(ByteSource& message, ByteSink& text) {
-  BufferedSink buffered(text);
-  ClearsignGrammar grammar(buffered);
+std::variant<ClearsignedParts, FramingFault> parse_clearsigned(ByteSource& message) {
+  ClearsignGrammar grammar;
   LineCutter lines(grammar);
   if (const Fault fault = feed_all(message, lines)) {
-    return fmt::format("line {}: {}", lines.line_number(), *fault);
+    return FramingFault{fmt::format("line {}: {}", lines.line_number(), *fault)};
   }
-  buffered.finish();
-  return std::nullopt;
+  return std::move(grammar).parts();
+}
+
+ClearsignedText::ClearsignedText(std::unique_ptr<ByteSource> message, const ClearsignedParts& parts)
+    : message_(std::move(message)),
+      head_(parts.text_begin),
+      left_(parts.text_end - parts.text_begin) {}
+
+std::size_t ClearsignedText::read(MutableBytes buffer) {
+  while (given_ == ready_.size()) {
+    if (!refill()) return 0;
+  }
+  const std::size_t size = std::min(buffer.size(), ready_.size() - given_);
+  std::memcpy(buffer.data(), ready_.data() + given_, size);
+  given_ += size;
+  return size;
+}
+
+// False at the end. May make nothing ready: a line can be longer than a block.
+bool ClearsignedText::refill() {
+  ready_.clear();
+  given_ = 0;
+  drop_head();
+  std::array<std::byte, kBlock> block;
+  const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left_, block.size()));
+  const std::size_t size = message_->read(MutableBytes(block).first(wanted));
+  left_ -= size;
+  take_lines(as_text(Bytes(block).first(size)));
+  return size != 0;
+}
+
+void ClearsignedText::drop_head() {
+  std::array<std::byte, 512> scratch;
+  while (head_ != 0) {
+    const std::size_t wanted =
+        static_cast<std::size_t>(std::min<std::uint64_t>(head_, scratch.size()));
+    const std::size_t size = message_->read(MutableBytes(scratch).first(wanted));
+    head_ = size == 0 ? 0 : head_ - size;
+  }
+}
+
+void ClearsignedText::take_lines(std::string_view lines) {
+  for (std::size_t end = lines.find('\n'); end != std::string_view::npos; end = lines.find('\n')) {
+    const std::string_view part = lines.substr(0, end);
+    take_line(line_.empty() ? part : std::string_view(line_ += part));
+    line_.clear();
+    lines.remove_prefix(end + 1);
+  }
+  line_ += lines;
+}
+
+void ClearsignedText::take_line(std::string_view line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (line.starts_with("- ")) line.remove_prefix(2);
+  while (line.ends_with(' ') || line.ends_with('\t')) line.remove_suffix(1);
+  if (std::exchange(begun_, true)) ready_ += '\n';
+  ready_ += line;
 }
 
 }  // namespace streamsync

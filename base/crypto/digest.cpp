@@ -113,6 +113,13 @@ Digest digest_of(DigestAlgorithm algorithm, std::string_view text) {
   return hasher.finish();
 }
 
+Digest digest_of(DigestAlgorithm algorithm, ByteSource& bytes) {
+  Hasher hasher(algorithm);
+  std::array<std::byte, 64 * 1024> block;
+  while (const std::size_t size = bytes.read(block)) hasher.update(Bytes(block).first(size));
+  return hasher.finish();
+}
+
 VerifyingSink::VerifyingSink(const Digest& expected, std::uint64_t size, ByteSink& next)
     : expected_(expected), size_(size), hasher_(expected.algorithm()), next_(next) {}
 

@@ -55,6 +55,7 @@ class Hasher {
 };
 
 Digest digest_of(DigestAlgorithm algorithm, std::string_view text);
+Digest digest_of(DigestAlgorithm algorithm, ByteSource& bytes);
 
 /// Passes bytes on, and `finish` only when they are as many as promised and have the promised
 /// digest. Never passes more than `size` bytes: throws at size + 1 (threats-and-faults.md T10).

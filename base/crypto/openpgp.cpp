@@ -114,44 +114,49 @@ std::vector<SigningKey> list_keys(const std::filesystem::path& home) {
   }
 }
 
-/// A source and a sink as GPGME's callbacks see them. An exception must not pass through C code: it
-/// is kept here and thrown after the operation.
-struct Exchange {
-  ByteSource& document;
-  ByteSink& text;
+/// A source as GPGME's callback sees it. An exception must not pass through C code: it is kept here
+/// and thrown after the operation.
+struct Feed {
+  ByteSource& bytes;
   std::exception_ptr failure{};
-
-  template <typename Action>
-  gpgme_ssize_t guarded(Action action) noexcept {
-    try {
-      return static_cast<gpgme_ssize_t>(action());
-    } catch (...) {
-      failure = std::current_exception();
-      errno = EIO;
-      return -1;
-    }
-  }
 };
 
-gpgme_ssize_t give_document(void* handle, void* buffer, std::size_t size) noexcept {
-  auto& exchange = *static_cast<Exchange*>(handle);
-  return exchange.guarded(
-      [&] { return exchange.document.read(MutableBytes(static_cast<std::byte*>(buffer), size)); });
+gpgme_ssize_t give(void* handle, void* buffer, std::size_t size) noexcept {
+  auto& feed = *static_cast<Feed*>(handle);
+  try {
+    return static_cast<gpgme_ssize_t>(
+        feed.bytes.read(MutableBytes(static_cast<std::byte*>(buffer), size)));
+  } catch (...) {
+    feed.failure = std::current_exception();
+    errno = EIO;
+    return -1;
+  }
 }
 
-gpgme_ssize_t take_text(void* handle, const void* buffer, std::size_t size) noexcept {
-  auto& exchange = *static_cast<Exchange*>(handle);
-  return exchange.guarded([&] {
-    exchange.text.write(Bytes(static_cast<const std::byte*>(buffer), size));
-    return size;
-  });
-}
-
-Data make_data(gpgme_data_cbs& callbacks, Exchange& exchange) {
+Data make_data(gpgme_data_cbs& callbacks, Feed& feed) {
   gpgme_data_t raw = nullptr;
-  require_engine(gpgme_data_new_from_cbs(&raw, &callbacks, &exchange));
-  return Data(raw);
+  require_engine(gpgme_data_new_from_cbs(&raw, &callbacks, &feed));
+  Data data(raw);
+  // GPGME's own 512 bytes a system call cost more than the hashing.
+  require_engine(gpgme_data_set_flag(raw, "io-buffer-size", "262144"));
+  return data;
 }
+
+/// Hashes what passes.
+class DigestingSource final : public ByteSource {
+ public:
+  explicit DigestingSource(ByteSource& bytes) : bytes_(bytes) {}
+  std::size_t read(MutableBytes buffer) override {
+    const std::size_t size = bytes_.read(buffer);
+    hasher_.update(Bytes(buffer).first(size));
+    return size;
+  }
+  Digest finish() { return hasher_.finish(); }
+
+ private:
+  ByteSource& bytes_;
+  Hasher hasher_{DigestAlgorithm::Sha256};
+};
 
 SignatureStatus status_of(gpgme_error_t code) {
   switch (static_cast<int>(gpgme_err_code(code))) {
@@ -200,17 +205,19 @@ std::vector<Signature> signatures_of(gpgme_ctx_t context) {
   return signatures;
 }
 
-/// Runs the verification; the text that was hashed goes to `text`, good or not.
-std::vector<Signature> verify(const std::filesystem::path& home, ByteSource& document,
-                              ByteSink& text) {
+std::vector<Signature> verify(const std::filesystem::path& home, ByteSource& text,
+                              ByteSource& signature) {
   const Context context = make_context(home);
-  Exchange exchange{document, text};
-  gpgme_data_cbs callbacks{give_document, take_text, nullptr, nullptr};
-  const Data signed_data = make_data(callbacks, exchange);
-  const Data plain_data = make_data(callbacks, exchange);
+  Feed text_feed{text};
+  Feed signature_feed{signature};
+  gpgme_data_cbs callbacks{give, nullptr, nullptr, nullptr};
+  const Data signature_data = make_data(callbacks, signature_feed);
+  const Data text_data = make_data(callbacks, text_feed);
   const gpgme_error_t code =
-      gpgme_op_verify(context.get(), signed_data.get(), nullptr, plain_data.get());
-  if (exchange.failure != nullptr) std::rethrow_exception(exchange.failure);
+      gpgme_op_verify(context.get(), signature_data.get(), text_data.get(), nullptr);
+  for (const auto& failure : {text_feed.failure, signature_feed.failure}) {
+    if (failure != nullptr) std::rethrow_exception(failure);
+  }
   if (is_engine_failure(code)) throw engine_failure(code);
   if (gpgme_err_code(code) != GPG_ERR_NO_ERROR) {
     throw Error(ErrorKind::Untrusted, Origin::Source,
@@ -219,22 +226,16 @@ std::vector<Signature> verify(const std::filesystem::path& home, ByteSource& doc
   return signatures_of(context.get());
 }
 
-/// For a check of the framing alone.
-class NoSink final : public ByteSink {
- public:
-  void write(Bytes) override {}
-  void finish() override {}
-};
-
-void require_framing(const Spool& document) {
+ClearsignedParts require_framing(const Spool& document) {
   if (!is_clearsigned(document)) {
     throw Error(ErrorKind::Untrusted, Origin::Source,
                 "it is not signed: a clear-signed document is wanted");
   }
-  NoSink nowhere;
-  if (const auto fault = unwrap_clearsigned(*document.reader(), nowhere)) {
-    throw Error(ErrorKind::Untrusted, Origin::Source, "unsafe framing, " + *fault);
+  auto parsed = parse_clearsigned(*document.reader());
+  if (const auto* fault = std::get_if<FramingFault>(&parsed)) {
+    throw Error(ErrorKind::Untrusted, Origin::Source, "unsafe framing, " + fault->what);
   }
+  return std::get<ClearsignedParts>(std::move(parsed));
 }
 
 }  // namespace
@@ -255,27 +256,55 @@ Keyring::~Keyring() = default;
 Keyring::Keyring(Keyring&&) noexcept = default;
 Keyring& Keyring::operator=(Keyring&&) noexcept = default;
 
-TrustedText Keyring::verify_clearsigned(const Spool& document, const SignaturePolicy& policy,
+TrustedText Keyring::verify_clearsigned(Spool document, const SignaturePolicy& policy,
                                         std::string_view where) const {
   return with_context(where, [&] {
-    require_framing(document);
-    Spool text;
-    const auto reader = document.reader();
-    const auto signatures = verify(home_->directory.path(), *reader, text);
-    auto signers = judge_signatures(signatures, home_->keys, policy, now());
-    return TrustedText(std::move(text), std::move(signers));
+    auto framing = require_framing(document);
+    const std::string armor = framing.signature;
+    TextSource signature(armor);
+    TrustedText text(std::move(document), std::move(framing));
+    vouch(text, signature, policy);
+    return text;
   });
 }
 
-TrustedText accept_unverified(const Spool& document, std::string_view where) {
-  Spool text;
-  const auto reader = document.reader();
-  if (!is_clearsigned(document)) {
-    copy(*reader, text);
-  } else if (const auto fault = unwrap_clearsigned(*reader, text)) {
-    throw Error(ErrorKind::Malformed, Origin::Source, fmt::format("{}: {}", where, *fault));
+TrustedText Keyring::verify_detached(Spool document, const Spool& signature,
+                                     const SignaturePolicy& policy, std::string_view where) const {
+  return with_context(where, [&] {
+    TrustedText text(std::move(document), std::nullopt);
+    vouch(text, *signature.reader(), policy);
+    return text;
+  });
+}
+
+void Keyring::vouch(TrustedText& text, ByteSource& signature, const SignaturePolicy& policy) const {
+  const auto reader = text.reader();
+  DigestingSource digesting(*reader);
+  const auto signatures = verify(home_->directory.path(), digesting, signature);
+  text.signers_ = judge_signatures(signatures, home_->keys, policy, now());
+  text.digest_ = digesting.finish();
+}
+
+TrustedText::TrustedText(Spool document, std::optional<ClearsignedParts> framing)
+    : document_(std::move(document)), framing_(std::move(framing)) {}
+
+std::unique_ptr<ByteSource> TrustedText::reader() const {
+  if (!framing_) return document_.reader();
+  return std::make_unique<ClearsignedText>(document_.reader(), *framing_);
+}
+
+Digest TrustedText::digest() const {
+  if (digest_) return *digest_;
+  return digest_of(DigestAlgorithm::Sha256, *reader());
+}
+
+TrustedText accept_unverified(Spool document, std::string_view where) {
+  if (!is_clearsigned(document)) return {std::move(document), std::nullopt};
+  auto parsed = parse_clearsigned(*document.reader());
+  if (const auto* fault = std::get_if<FramingFault>(&parsed)) {
+    throw Error(ErrorKind::Malformed, Origin::Source, fmt::format("{}: {}", where, fault->what));
   }
-  return TrustedText(std::move(text), {});
+  return {std::move(document), std::get<ClearsignedParts>(std::move(parsed))};
 }
 
 bool is_clearsigned(const Spool& document) {

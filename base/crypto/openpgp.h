@@ -2,31 +2,47 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/crypto/clearsign_framing.h"
+#include "base/crypto/digest.h"
 #include "base/io/spool.h"
 #include "base/time.h"
 
 namespace streamsync {
 
-/// Text that somebody vouched for. Only the functions below can make one, and the parsers take
-/// nothing else, so unverified bytes can't reach them.
+/// Whose good signatures were counted.
+struct Signers {
+  std::vector<std::string> fingerprints;  ///< of primary keys
+  Time signed_at{};                       ///< by the newest of the signatures
+};
+
+/// A document and its text, which somebody vouched for. Only the functions below can make one, and
+/// the parsers take nothing else, so unverified bytes can't reach them. Move-only; readers must not
+/// outlive it.
 class TrustedText {
  public:
-  std::unique_ptr<ByteSource> reader() const { return text_.reader(); }
-  std::uint64_t size() const noexcept { return text_.size(); }
-  /// Fingerprints (of primary keys) whose good signatures were counted; empty when taken unsigned.
-  const std::vector<std::string>& signed_by() const noexcept { return signed_by_; }
+  /// The text: of a clear-signed document exactly what OpenPGP hashed, else the document.
+  std::unique_ptr<ByteSource> reader() const;
+  /// The document as it came, with a signature that stands in it.
+  const Spool& document() const noexcept { return document_; }
+  /// None when it was taken unsigned.
+  const std::optional<Signers>& signers() const noexcept { return signers_; }
+  /// SHA-256 of the text, the same when it is signed again.
+  Digest digest() const;
 
  private:
   friend class Keyring;
-  friend TrustedText accept_unverified(const Spool& document, std::string_view where);
-  TrustedText(Spool text, std::vector<std::string> signed_by)
-      : text_(std::move(text)), signed_by_(std::move(signed_by)) {}
-  Spool text_;
-  std::vector<std::string> signed_by_;
+  friend TrustedText accept_unverified(Spool document, std::string_view where);
+  TrustedText(Spool document, std::optional<ClearsignedParts> framing);
+
+  Spool document_;
+  std::optional<ClearsignedParts> framing_;
+  std::optional<Signers> signers_;
+  std::optional<Digest> digest_;
 };
 
 /// Who must have signed (`cli.md` §3: pinned_fingerprints, signature_threshold).
@@ -45,23 +61,28 @@ class Keyring {
   Keyring(Keyring&&) noexcept;
   Keyring& operator=(Keyring&&) noexcept;
 
-  /// Verifies a clear-signed document (RFC 4880 §7) and returns the text that was signed, as GPGME
-  /// gives it, never the input. The framing must be exact: header at byte 0, one block, only Hash
-  /// headers before the text, nothing but blanks and line ends after the footer (T1). Each
+  /// Verifies a clear-signed document (RFC 4880 §7). The framing must be exact: header at byte 0,
+  /// one block, only Hash headers before the text, nothing but blanks and line ends after the
+  /// footer (T1). GnuPG never sees the framing: it is given the text and the signature apart. Each
   /// signature is judged by its own status, never by an exit code (T2, T3): good and SHA-2, by a
   /// key of enough strength; unknown keys are not counted; one bad signature refuses the document.
   /// `where` names the document in messages. Throws `Error{Untrusted, Source}`.
-  TrustedText verify_clearsigned(const Spool& document, const SignaturePolicy& policy,
+  TrustedText verify_clearsigned(Spool document, const SignaturePolicy& policy,
                                  std::string_view where) const;
+
+  /// The same for a document whose signature, armored or not, is in a file of its own.
+  TrustedText verify_detached(Spool document, const Spool& signature, const SignaturePolicy& policy,
+                              std::string_view where) const;
 
  private:
   struct Home;
+  void vouch(TrustedText& text, ByteSource& signature, const SignaturePolicy& policy) const;
   std::unique_ptr<Home> home_;
 };
 
-/// For sources that the operator takes unsigned (`allow_unsigned`, `--no-verify`): a clear-signed
-/// document loses its framing, any other is taken as it is.
-TrustedText accept_unverified(const Spool& document, std::string_view where);
+/// For sources that the operator takes unsigned (`allow_unsigned`, `--no-verify`): the text of a
+/// clear-signed document, any other as it is. Throws `Error{Malformed, Source}` for bad framing.
+TrustedText accept_unverified(Spool document, std::string_view where);
 
 /// Whether the document begins with the header of a clear-signed message.
 bool is_clearsigned(const Spool& document);

@@ -116,23 +116,25 @@ std::string too_few(std::size_t counted, unsigned wanted, const std::vector<std:
 
 }  // namespace
 
-std::vector<std::string> judge_signatures(const std::vector<Signature>& signatures,
-                                          const std::vector<SigningKey>& keys,
-                                          const SignaturePolicy& policy, Time now) {
+Signers judge_signatures(const std::vector<Signature>& signatures,
+                         const std::vector<SigningKey>& keys, const SignaturePolicy& policy,
+                         Time now) {
   std::for_each(signatures.begin(), signatures.end(), refuse_bad);
-  std::vector<std::string> signers;
+  Signers signers;
   std::vector<std::string> reasons;
   for (const Signature& signature : signatures) {
     const SigningKey* key = find_key(keys, signature.key);
     if (const Objection reason = objection(signature, key, policy, now)) {
       reasons.push_back(sentence(signature, *reason));
     } else {
-      add_distinct(signers, key->primary);
+      add_distinct(signers.fingerprints, key->primary);
+      signers.signed_at = std::max(signers.signed_at, signature.made);
     }
   }
   const unsigned wanted = std::max(policy.threshold, 1U);
-  if (signers.size() < wanted) {
-    throw Error(ErrorKind::Untrusted, Origin::Source, too_few(signers.size(), wanted, reasons));
+  if (signers.fingerprints.size() < wanted) {
+    throw Error(ErrorKind::Untrusted, Origin::Source,
+                too_few(signers.fingerprints.size(), wanted, reasons));
   }
   return signers;
 }

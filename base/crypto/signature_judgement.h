@@ -26,11 +26,12 @@ struct SigningKey {
   std::string weakness;  ///< "RSA of 1024 bits"; empty when it and its primary key are strong
 };
 
-/// Decides which signatures count (threats-and-faults.md T2, T3, T9): the primary fingerprints of
-/// the distinct keys behind them. Throws `Error{Untrusted, Source}` when one signature is bad, or
-/// when fewer keys than the policy asks for are left, with the reason for each that does not count.
-std::vector<std::string> judge_signatures(const std::vector<Signature>& signatures,
-                                          const std::vector<SigningKey>& keys,
-                                          const SignaturePolicy& policy, Time now);
+/// Decides which signatures count (threats-and-faults.md T2, T3, T9): the distinct keys behind
+/// them, and when the newest was made. Throws `Error{Untrusted, Source}` when one signature is bad,
+/// or when fewer keys than the policy asks for are left, with the reason for each that does not
+/// count.
+Signers judge_signatures(const std::vector<Signature>& signatures,
+                         const std::vector<SigningKey>& keys, const SignaturePolicy& policy,
+                         Time now);
 
 }  // namespace streamsync

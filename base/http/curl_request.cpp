@@ -3,19 +3,27 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "base/http/curl_failure.h"
+#include "base/http/proxy_choice.h"
 
 namespace streamsync {
 namespace {
 
 // Larger than curl's defaults (16 and 64 KiB): fewer system calls for bodies of gigabytes.
 constexpr long kBufferSize = 256 * 1024;
-constexpr long kMostRedirects = 5;
 // CURLOPT_CAINFO replaces the system's store, CURLOPT_CAPATH is searched beside it.
 constexpr const char* kSystemCertificates = "/etc/ssl/certs";
 
 struct SlistDeleter {
-  void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
+  /// One of the lines may hold a token.
+  void operator()(curl_slist* list) const noexcept {
+    for (curl_slist* line = list; line != nullptr; line = line->next) {
+      wipe({line->data, std::strlen(line->data)});
+    }
+    curl_slist_free_all(list);
+  }
 };
 struct UrlDeleter {
   void operator()(CURLU* url) const noexcept { curl_url_cleanup(url); }
@@ -49,7 +57,13 @@ void set_protocol(CURL* easy, const HttpOptions& options) {
   set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (!options.user_agent.empty()) set(easy, CURLOPT_USERAGENT, options.user_agent);
-  if (options.proxy) set(easy, CURLOPT_PROXY, *options.proxy);
+}
+
+/// libcurl is given the decision and no occasion to make another.
+ConnectionRule::Way set_proxy(CURL* easy, const std::string& proxy) {
+  set(easy, CURLOPT_PROXY, proxy);
+  set(easy, CURLOPT_NOPROXY, "");
+  return proxy.empty() ? ConnectionRule::Way::Direct : ConnectionRule::Way::Proxied;
 }
 
 void set_tls(CURL* easy, const HttpOptions& options) {
@@ -72,21 +86,6 @@ void set_tls(CURL* easy, const HttpOptions& options) {
   set(easy, CURLOPT_CAPATH, kSystemCertificates);
 }
 
-/// Only what is safe to repeat elsewhere: never a body, and never a token, which libcurl would send
-/// along to any host (threats-and-faults.md T16).
-bool may_follow(const Request& request, Redirects policy) {
-  const bool is_read = request.method == "GET" || request.method == "HEAD";
-  return policy == Redirects::Follow && is_read && request.token.empty();
-}
-
-void set_redirects(CURL* easy, const Request& request, Redirects policy) {
-  if (!may_follow(request, policy)) return;
-  set(easy, CURLOPT_FOLLOWLOCATION, 1L);
-  set(easy, CURLOPT_MAXREDIRS, kMostRedirects);
-  set(easy, CURLOPT_REDIR_PROTOCOLS_STR, request.url.scheme() == "https" ? "https" : "http,https");
-  set(easy, CURLOPT_UNRESTRICTED_AUTH, 0L);
-}
-
 /// Takes a part out of the URL; none when it is not there.
 std::optional<std::string> take_part(CURLU* url, CURLUPart which) {
   char* text = nullptr;
@@ -96,8 +95,7 @@ std::optional<std::string> take_part(CURLU* url, CURLUPart which) {
   return text;
 }
 
-/// User and password apart from the URL: libcurl binds them to the origin then, and a redirect
-/// can't read them from a Referer or a message.
+/// User and password apart from the URL: libcurl's messages quote the URL.
 void set_address(CURL* easy, const Url& address) {
   const std::unique_ptr<CURLU, UrlDeleter> url(curl_url());
   if (!url || curl_url_set(url.get(), CURLUPART_URL, address.str().c_str(), 0) != CURLUE_OK) {
@@ -137,7 +135,11 @@ class CurlRequest::HeaderLines {
                   fmt::format("the value for the header {} has a line end in it", name));
     }
     // With a ':' and nothing behind it, libcurl would leave the header out.
-    append(value.empty() ? fmt::format("{};", name) : fmt::format("{}: {}", name, value));
+    std::string line;
+    line.reserve(name.size() + value.size() + 2);  // so that there is one copy to wipe
+    line.append(name).append(value.empty() ? ";" : ": ").append(value);
+    append(line);
+    wipe(line);
   }
   /// Nothing of that name is sent, not even what libcurl would add by itself.
   void suppress(std::string_view name) { append(fmt::format("{}:", name)); }
@@ -156,8 +158,8 @@ CurlRequest::CurlRequest(void* easy, const Request& request, const HttpOptions& 
     : easy_(easy), request_(request), headers_(std::make_unique<HeaderLines>(request)) {
   set_limits(easy, options);
   set_protocol(easy, options);
+  way_ = set_proxy(easy, proxy_for(request.url, options.proxy));
   set_tls(easy, options);
-  set_redirects(easy, request, options.redirects);
   set_address(easy, request.url);
   set(easy, CURLOPT_HTTPHEADER, headers_->get());
 }
@@ -166,7 +168,8 @@ CurlRequest::~CurlRequest() = default;
 
 void CurlRequest::set_method_and_body() {
   const std::string& method = request_.method;
-  const std::string& body = request_.body;
+  const std::string_view body =
+      request_.secret_body.empty() ? request_.body : request_.secret_body.reveal();
   if (method == "HEAD") {
     set(easy_, CURLOPT_NOBODY, 1L);
     return;
@@ -175,7 +178,7 @@ void CurlRequest::set_method_and_body() {
   const bool has_body = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
   if (has_body) {
     set(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-    set(easy_, CURLOPT_POSTFIELDS, body.c_str());
+    set(easy_, CURLOPT_POSTFIELDS, body.data());
   }
   if (has_body || method != "GET") set(easy_, CURLOPT_CUSTOMREQUEST, method);
 }

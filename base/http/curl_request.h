@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "base/http/connection_rule.h"
 #include "base/http/http_client.h"
 
 namespace streamsync {
@@ -17,6 +18,8 @@ class CurlRequest {
   CurlRequest(const CurlRequest&) = delete;
   CurlRequest& operator=(const CurlRequest&) = delete;
 
+  /// Who is going to connect to the server.
+  ConnectionRule::Way way() const noexcept { return way_; }
   /// Method and body as the request has them. Without this it is a GET.
   void set_method_and_body();
 
@@ -24,6 +27,7 @@ class CurlRequest {
   class HeaderLines;
   void* easy_;
   const Request& request_;
+  ConnectionRule::Way way_ = ConnectionRule::Way::Direct;
   std::unique_ptr<HeaderLines> headers_;
 };
 

@@ -44,6 +44,25 @@ Headers answer_headers(CURL* easy) {
   return headers;
 }
 
+bool is_plain(std::string_view coding) {
+  const std::string name = to_lower_ascii(trimmed(coding));
+  return name.empty() || name == "identity" || name == "chunked";
+}
+
+/// The first coding in any field of that name (RFC 9110 §5.3) that changes the bytes.
+std::string unasked_coding(CURL* easy, const char* name) {
+  constexpr int kLastRequest = -1;
+  curl_header* field = nullptr;
+  for (std::size_t index = 0;
+       curl_easy_header(easy, name, index, CURLH_HEADER, kLastRequest, &field) == CURLHE_OK;
+       ++index) {
+    for (const std::string_view coding : split(field->value, ',')) {
+      if (!is_plain(coding)) return printable(trimmed(coding));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Exchange::Exchange(void* easy, const Request& request, const HttpOptions& options,
@@ -94,7 +113,6 @@ std::size_t Exchange::guarded(std::size_t failed, Action&& action) noexcept {
 std::size_t Exchange::on_header(char*, std::size_t size, std::size_t count, void* self) noexcept {
   auto& exchange = *static_cast<Exchange*>(self);
   exchange.received_ += size * count;
-  exchange.sent_before_answer_ = exchange.sent();
   return size * count;
 }
 
@@ -142,20 +160,21 @@ void Exchange::receive(Bytes bytes) {
     text_.write(bytes);
     return;
   }
-  refuse_content_coding();
+  refuse_codings();
   clock_.leave_out([&] { sink_->write(bytes); });
 }
 
 /// We ask for none, and sizes and digests are those of the plain bytes (threats-and-faults.md T19).
-void Exchange::refuse_content_coding() const {
-  curl_header* coding = nullptr;
-  const bool is_coded =
-      curl_easy_header(easy_, "Content-Encoding", 0, CURLH_HEADER, -1, &coding) == CURLHE_OK &&
-      to_lower_ascii(trimmed(coding->value)) != "identity";
-  if (!is_coded) return;
-  throw error(ErrorKind::Protocol,
-              fmt::format("the answer has the content coding \"{}\", which was not asked for",
-                          printable(coding->value)));
+/// Transfer codings too, which libcurl undoes unasked (RFC 9112 §6.1): but for "chunked" they turn
+/// few bytes into many.
+void Exchange::refuse_codings() const {
+  for (const char* header : {"Content-Encoding", "Transfer-Encoding"}) {
+    const std::string coding = unasked_coding(easy_, header);
+    if (coding.empty()) continue;
+    throw error(
+        ErrorKind::Protocol,
+        fmt::format("the answer has the {} \"{}\", which was not asked for", header, coding));
+  }
 }
 
 std::uint64_t Exchange::uploaded() const {
@@ -170,13 +189,15 @@ TransferProgress Exchange::progress() const {
   const std::uint64_t sent_by_now = sent();
   const std::uint64_t moved = sent_by_now + received_;
   if (sent_by_now == 0) return {TransferPhase::Connecting, moved};
-  // More was sent than before the newest header, so that header belongs to an earlier answer: a
-  // redirect was followed.
-  const bool is_answer_due = sent_by_now > sent_before_answer_ && uploaded() >= upload_size_;
+  const bool is_answer_due = received_ == 0 && uploaded() >= upload_size_;
   return {is_answer_due ? TransferPhase::AwaitingAnswer : TransferPhase::Moving, moved};
 }
 
 void Exchange::check_time() {
+  if (NetworkClock::Clock::now() > deadline_) {
+    const std::chrono::duration<double> limit = *request_.time_limit;
+    throw error(ErrorKind::Guard, fmt::format("not done within {} s", limit.count()));
+  }
   switch (watchdog_.check(clock_.elapsed(), progress())) {
     case TransferWatchdog::Verdict::Alive:
       return;

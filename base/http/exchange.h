@@ -56,6 +56,7 @@ class Exchange {
   void deliver_to(ByteSink& sink) { sink_ = &sink; }
   /// `source` must give exactly `size` bytes.
   void upload_from(ByteSource& source, std::uint64_t size);
+  void end_by(NetworkClock::Clock::time_point deadline) { deadline_ = deadline; }
 
   /// Throws when it is no use to wait any longer.
   void check_time();
@@ -81,7 +82,7 @@ class Exchange {
 
   std::size_t give(MutableBytes buffer);
   void receive(Bytes bytes);
-  void refuse_content_coding() const;
+  void refuse_codings() const;
   std::uint64_t uploaded() const;
   std::uint64_t sent() const;
   TransferProgress progress() const;
@@ -99,7 +100,7 @@ class Exchange {
   std::uint64_t upload_size_ = 0;
   std::vector<std::byte> held_back_;
   std::uint64_t received_ = 0;
-  std::uint64_t sent_before_answer_ = 0;
+  NetworkClock::Clock::time_point deadline_ = NetworkClock::Clock::time_point::max();
   std::exception_ptr failure_;
 };
 

@@ -13,6 +13,7 @@
 #include "base/http/exact_source.h"
 #include "base/http/exchange.h"
 #include "base/http/file_url.h"
+#include "base/http/redirect_trail.h"
 #include "base/text.h"
 
 namespace streamsync {
@@ -52,6 +53,14 @@ Error too_long(const Request& request, Origin origin) {
                            human_size(HttpClient::kBodyLimit)));
 }
 
+/// Whether a server that quotes what it was asked may have told us our own secret. A token would
+/// stand there as it is; a password is coded in one way or another.
+bool may_echo_a_secret(const Request& request, std::string_view text) {
+  const std::string_view token = request.token.reveal();
+  return !request.url.userinfo().empty() || !request.secret_body.empty() ||
+         (!token.empty() && text.find(token) != std::string_view::npos);
+}
+
 }  // namespace
 
 HttpRuntime::HttpRuntime() { require_curl(curl_global_init(CURL_GLOBAL_DEFAULT)); }
@@ -69,6 +78,14 @@ std::optional<std::string> Headers::find(std::string_view name) const {
   return std::nullopt;
 }
 
+Secret Headers::take_secret(std::string_view name) {
+  const std::string wanted = to_lower_ascii(name);
+  for (auto& [field, value] : fields_) {
+    if (to_lower_ascii(field) == wanted) return Secret::taken_from(value);
+  }
+  return {};
+}
+
 /// An easy handle in a multi handle of its own, which keeps its connections and leaves its steps to
 /// us: between them there is time to look at the clock and the stop token.
 class HttpClient::Handle {
@@ -77,9 +94,12 @@ class HttpClient::Handle {
     if (!multi_ || !easy_) throw std::bad_alloc();
   }
 
-  /// Forgets everything but the connections.
+  /// Forgets everything but the connections, which are the multi handle's. A new easy handle,
+  /// because curl_easy_reset leaves one that takes no options after a name that did not resolve
+  /// (curl 7.88).
   CURL* reset() {
-    curl_easy_reset(easy_.get());
+    easy_.reset(curl_easy_init());
+    if (!easy_) throw std::bad_alloc();
     reason_[0] = '\0';
     require_curl(curl_easy_setopt(easy_.get(), CURLOPT_ERRORBUFFER, reason_.data()));
     return easy_.get();
@@ -147,11 +167,16 @@ class HttpClient::Pool {
   const HttpOptions& options() const noexcept { return options_; }
   const std::stop_token& stop() const noexcept { return stop_; }
 
-  /// A handle for as long as it lives.
+  /// A handle for as long as it lives. It goes back only when it is said to be as good as new:
+  /// after a transfer that found no host, libcurl 7.88 has buffers left that even a reset does not
+  /// remove, and can't be set up again.
   class Lease {
    public:
     explicit Lease(Pool& pool) : pool_(pool), handle_(pool.take()) {}
-    ~Lease() { pool_.give_back(std::move(handle_)); }
+    ~Lease() {
+      if (is_good_) pool_.give_back(std::move(handle_));
+    }
+    void keep() noexcept { is_good_ = true; }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     Handle* operator->() const noexcept { return handle_.get(); }
@@ -159,6 +184,7 @@ class HttpClient::Pool {
    private:
     Pool& pool_;
     std::unique_ptr<Handle> handle_;
+    bool is_good_ = false;
   };
 
  private:
@@ -184,13 +210,17 @@ class HttpClient::Pool {
 /// One call: a leased handle, set up for its request.
 class HttpClient::Call {
  public:
-  Call(Pool& pool, const Request& request, std::size_t text_limit)
+  Call(Pool& pool, RedirectTrail& trail, std::size_t text_limit)
       : pool_(pool),
-        request_(request),
+        trail_(trail),
         handle_(pool),
         easy_(handle_->reset()),
-        setup_(easy_, request, pool.options()),
-        exchange_(easy_, request, pool.options(), text_limit) {}
+        setup_(easy_, trail.request(), pool.options()),
+        exchange_(easy_, trail.request(), pool.options(), text_limit) {
+    trail.connections().begin_request(setup_.way());
+    enforce(trail.connections(), easy_);
+    exchange_.end_by(trail.deadline());
+  }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
@@ -199,11 +229,16 @@ class HttpClient::Call {
 
   Response run() {
     const CURLcode code = handle_->perform(exchange_, pool_.stop());
+    if (code == CURLE_OK) handle_.keep();
     exchange_.rethrow();
+    if (code != CURLE_OK && trail_.connections().refused()) throw trail_.refused_address();
     if (code != CURLE_OK && !is_answered(code)) {
-      throw to_error(handle_->failure(code), name_of(request_), pool_.options().origin);
+      throw to_error(handle_->failure(code), name_of(trail_.request()), pool_.options().origin);
     }
-    return exchange_.take_response();
+    Response answer = exchange_.take_response();
+    // The text of a refusal ends up in messages and reports (threats-and-faults.md T17).
+    if (!answer.ok() && may_echo_a_secret(trail_.request(), answer.body)) answer.body.clear();
+    return answer;
   }
 
  private:
@@ -217,7 +252,7 @@ class HttpClient::Call {
   }
 
   Pool& pool_;
-  const Request& request_;
+  RedirectTrail& trail_;
   Pool::Lease handle_;
   CURL* easy_;
   CurlRequest setup_;
@@ -230,6 +265,16 @@ HttpClient::~HttpClient() = default;
 
 const HttpOptions& HttpClient::options() const noexcept { return pool_->options(); }
 
+template <typename Action>
+Response HttpClient::follow(const Request& request, std::size_t text_limit, Action&& action) {
+  RedirectTrail trail(request, options().origin);
+  for (;;) {
+    Call call(*pool_, trail, text_limit);
+    Response answer = action(call);
+    if (!trail.leads_on(answer)) return answer;
+  }
+}
+
 Response HttpClient::send(const Request& request) {
   if (is_file(request.url)) {
     AnswerText text(kBodyLimit);
@@ -238,28 +283,31 @@ Response HttpClient::send(const Request& request) {
     response.body = text.release();
     return response;
   }
-  Call call(*pool_, request, kBodyLimit);
-  call.setup().set_method_and_body();
-  Response response = call.run();
-  if (call.exchange().is_cut()) throw too_long(request, options().origin);
-  return response;
+  return follow(request, kBodyLimit, [&](Call& call) {
+    call.setup().set_method_and_body();
+    Response response = call.run();
+    if (call.exchange().is_cut()) throw too_long(request, options().origin);
+    return response;
+  });
 }
 
 Response HttpClient::get(const Request& request, ByteSink& body) {
   const Request asked = with_method(request, "GET");
   if (is_file(request.url)) return answer_from_file(asked, body, pool_->stop());
-  Call call(*pool_, asked, kQuotedTextLimit);
-  call.exchange().deliver_to(body);
-  return call.run();
+  return follow(asked, kQuotedTextLimit, [&](Call& call) {
+    call.exchange().deliver_to(body);
+    return call.run();
+  });
 }
 
 Response HttpClient::put(const Request& request, ByteSource& body, std::uint64_t size) {
   const Request asked = with_method(request, "PUT");
   if (is_file(request.url)) return Response{405, {}, {}};
   ExactSource exact(body, size);
-  Call call(*pool_, asked, kQuotedTextLimit);
-  call.exchange().upload_from(exact, size);
-  return call.run();
+  return follow(asked, kQuotedTextLimit, [&](Call& call) {
+    call.exchange().upload_from(exact, size);
+    return call.run();
+  });
 }
 
 }  // namespace streamsync

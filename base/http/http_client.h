@@ -33,20 +33,22 @@ struct HttpTimeouts {
   std::chrono::seconds stall{60};       ///< less than 1 KB/s for so long
 };
 
+/// How far a request may be sent on (threats-and-faults.md T15, T16); redirect_trail.h has the
+/// rules for all that are.
 enum class Redirects {
-  Follow,  ///< at most 5, http(s) only, never from https to http: sources
-  Refuse,  ///< a 3xx is returned as it is: services that are sent a token (T16)
+  Refuse,    ///< a 3xx is returned as it is: services that are sent a token
+  SameHost,  ///< what nobody has signed: whom we asked is all we know about it
+  Follow,    ///< what a signature or a digest vouches for
 };
 
 enum class TlsVerification { Required, Off };
 
 struct HttpOptions {
   HttpTimeouts timeouts;
-  Redirects redirects = Redirects::Refuse;
   TlsVerification tls = TlsVerification::Required;
   std::optional<std::filesystem::path> ca_file;  ///< beside the system's store
   std::optional<std::string> ca_pem;             ///< the same as text; `ca_file` goes first
-  std::optional<std::string> proxy;              ///< else http_proxy, https_proxy, no_proxy
+  std::optional<std::string> proxy;              ///< else that of the environment: proxy_choice.h
   std::string user_agent;
   Origin origin = Origin::Source;  ///< whose fault a failure of this client is
 };
@@ -59,6 +61,8 @@ class Headers {
 
   void add(std::string name, std::string value);
   std::optional<std::string> find(std::string_view name) const;
+  /// The same, and our own copy of it is gone then; empty when there is none.
+  Secret take_secret(std::string_view name);
   const std::vector<std::pair<std::string, std::string>>& all() const noexcept { return fields_; }
 
  private:
@@ -71,18 +75,24 @@ struct Request {
   Headers headers{};
   Secret token{};  ///< sent as X-Auth-Token, never logged
   std::string body{};
+  Secret secret_body{};  ///< sent in place of `body`, never logged
+  Redirects redirects = Redirects::Refuse;
+  /// For all of it, redirects and the answer's body included; past it: `Error{Guard}`.
+  std::optional<std::chrono::milliseconds> time_limit{};
 };
 
 struct Response {
   int status = 0;
   Headers headers{};
-  std::string body;  ///< of `send`, and of every answer to `get` or `put` that is not 2xx
+  /// Of `send`, and of every answer to `get` or `put` that is not 2xx; empty where the text of a
+  /// refusal may hold what was secret in the request.
+  std::string body;
   bool ok() const noexcept { return status >= 200 && status < 300; }
 };
 
 /// Blocking HTTP over libcurl, with file URLs answered as a server would (200, 404). Thread-safe:
 /// each call leases one easy handle, so connections are kept alive between calls and there are as
-/// many as calls at once. HTTP/1.1, no Expect, no cookies, no netrc, no content coding.
+/// many as calls at once. HTTP/1.1, no Expect, no cookies, no netrc, no content coding, no trace.
 ///
 /// What the network does wrong is thrown as `Error` (Transient for what may pass; TLS and DNS
 /// failures too); every HTTP status is returned, see `require_ok`. Once `stop` is requested, calls
@@ -113,6 +123,10 @@ class HttpClient {
   class Handle;
   class Pool;
   class Call;
+  /// `action` runs a call; once more for each redirect.
+  template <typename Action>
+  Response follow(const Request& request, std::size_t text_limit, Action&& action);
+
   std::unique_ptr<Pool> pool_;
 };
 

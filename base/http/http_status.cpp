@@ -53,14 +53,11 @@ ErrorKind kind_of(int status, bool asks_to_wait, Origin origin) {
   }
 }
 
-/// The first line that says something, empty when it is markup, or when a server that echoes
-/// requests has put our token there.
-std::string quote(const Request& request, std::string_view body) {
+/// The first line that says something, empty when it is markup.
+std::string quote(std::string_view body) {
   const std::string_view text = trimmed(body);
   const std::string_view line = trimmed(text.substr(0, text.find('\n')));
-  const std::string_view token = request.token.reveal();
   if (line.starts_with('<')) return {};
-  if (!token.empty() && line.find(token) != std::string_view::npos) return {};
   return printable(line.substr(0, kLongestQuote));
 }
 
@@ -69,7 +66,7 @@ std::string quote(const Request& request, std::string_view body) {
 void require_ok(const Request& request, const Response& response, Origin origin) {
   if (response.ok()) return;
   const auto wait = retry_after(response.headers);
-  const std::string text = quote(request, response.body);
+  const std::string text = quote(response.body);
   Error error(kind_of(response.status, wait.has_value(), origin), origin,
               fmt::format("{} {}: status {}{}{}", request.method, request.url.redacted(),
                           response.status, text.empty() ? "" : ": ", text));

@@ -163,12 +163,18 @@ Url Url::parse(std::string_view text) {
   return url;
 }
 
+std::string_view Url::userinfo() const noexcept {
+  const auto begin = text_.find("://") + 3;
+  const auto at = text_.rfind('@', text_.find('/', begin));
+  if (at == std::string::npos || at < begin) return {};
+  return std::string_view(text_).substr(begin, at - begin);
+}
+
 std::string Url::redacted() const {
   const auto query_at = std::min(text_.find('?'), text_.size());
   std::string shown = text_.substr(0, query_at);
-  const auto authority = shown.find("://") + 3;
-  const auto at = shown.rfind('@', shown.find('/', authority));
-  if (at != std::string::npos && at >= authority) shown.erase(authority, at + 1 - authority);
+  const auto user_size = userinfo().size();
+  if (user_size > 0) shown.erase(shown.find("://") + 3, user_size + 1);
   if (query_at < text_.size()) shown += "?" + redacted_query(text_.substr(query_at + 1));
   return shown;
 }
@@ -187,6 +193,24 @@ Url Url::append(std::string_view rest) const {
   if (query_at < text_.size()) {
     text += (rest.find('?') == std::string_view::npos ? "?" : "&") + text_.substr(query_at + 1);
   }
+  return parse(text);
+}
+
+Url Url::resolve(std::string_view reference) const {
+  const CurlUrl url = parse_with_curl(text_, without_userinfo(text_));
+  // As libcurl itself takes a Location: servers forget to encode.
+  constexpr unsigned kForgiving = CURLU_URLENCODE | CURLU_ALLOW_SPACE;
+  const std::string text(reference);
+  const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, text.c_str(), kForgiving);
+  if (code == CURLUE_OUT_OF_MEMORY) throw std::bad_alloc();
+  if (code != CURLUE_OK) refuse(reference, curl_url_strerror(code));
+  return parse(part(url.get(), CURLUPART_URL));
+}
+
+Url Url::with_userinfo(std::string_view userinfo) const {
+  if (userinfo.empty()) return *this;
+  std::string text = text_;
+  text.insert(text.find("://") + 3, std::string(userinfo) + "@");
   return parse(text);
 }
 

@@ -24,11 +24,18 @@ class Url {
   /// Scheme, host and port: what credentials are bound to.
   const std::string& origin() const noexcept { return origin_; }
   const std::string& path() const noexcept { return path_; }
+  /// User and password as the URL spells them; empty without.
+  std::string_view userinfo() const noexcept;
 
   /// This URL as a directory, and `path` below it. Scheme, host, port and prefix stay.
   Url join(const RelativePath& path) const;
   /// `rest`, which is ours and needs no checking, glued on with exactly one '/' between.
   Url append(std::string_view rest) const;
+  /// Where `reference`, of a Location header, leads from here (RFC 3986 §5, RFC 9110 §10.2.2). User
+  /// and password stay behind. Throws as `parse` does.
+  Url resolve(std::string_view reference) const;
+  /// This URL, which has none, with the `userinfo()` of another.
+  Url with_userinfo(std::string_view userinfo) const;
   /// With `key=value` added to the query, both percent-encoded.
   Url with_query(std::string_view key, std::string_view value) const;
 

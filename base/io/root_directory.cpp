@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <limits>
 #include <utility>
@@ -23,6 +24,9 @@ namespace streamsync {
 namespace {
 
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+/// A state directory (0700) keeps files for its owner only, a published tree (0755) for all.
+constexpr unsigned kReadAndWrite = 0666;
 
 /// A name below the root, cut at its last '/'.
 struct Place {
@@ -257,6 +261,13 @@ void remove_empty_directories(int root, std::string directory) {
   }
 }
 
+bool ends_a_line(int file, std::uint64_t size, const std::string& shown) {
+  if (size == 0) return true;
+  std::array<std::byte, 1> last{};
+  read_some(file, last, size - 1, "reading " + shown);
+  return last[0] == std::byte{'\n'};
+}
+
 std::filesystem::path parent_of(const std::filesystem::path& path) {
   const std::filesystem::path whole = std::filesystem::absolute(path).lexically_normal();
   // "state/" has an empty last element, and the parent of that would be the directory itself.
@@ -356,8 +367,6 @@ std::unique_ptr<ByteSink> RootDirectory::create(std::string_view name) const {
   const Place place = place_of(name);
   FileDescriptor directory = make_directory(fd_, place.directory, mode_);
   if (!directory.is_open()) throw local_error(errno, "making the directory of " + shown(name));
-  // A state directory (0700) keeps files for its owner only, a published tree (0755) for all.
-  constexpr unsigned kReadAndWrite = 0666;
   return std::make_unique<PartialFile>(std::move(directory), place.leaf, shown(name),
                                        mode_ & kReadAndWrite);
 }
@@ -366,6 +375,23 @@ void RootDirectory::write(std::string_view name, std::string_view content) const
   const auto sink = create(name);
   sink->write(as_bytes(content));
   sink->finish();
+}
+
+void RootDirectory::append_lines(std::string_view name, std::string_view lines) const {
+  const Place place = place_of(name);
+  const FileDescriptor directory = make_directory(fd_, place.directory, mode_);
+  if (!directory.is_open()) throw local_error(errno, "making the directory of " + shown(name));
+  const FileDescriptor file(::openat(directory.get(), place.leaf.c_str(),
+                                     O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+                                     mode_ & kReadAndWrite));
+  if (!file.is_open()) throw local_error(errno, "opening " + shown(name));
+  require_own_file(file.get(), shown(name));
+  const std::uint64_t end = size_of(name).value_or(0);
+  const std::string start = ends_a_line(file.get(), end, shown(name)) ? "" : "\n";
+  write_fully(file.get(), as_bytes(start + std::string(lines)), end, "writing " + shown(name));
+  if (::fdatasync(file.get()) != 0 || ::fsync(directory.get()) != 0) {
+    throw local_error(errno, "syncing " + shown(name));
+  }
 }
 
 void RootDirectory::remove(std::string_view name) const {

@@ -45,6 +45,10 @@ class RootDirectory {
   std::unique_ptr<ByteSink> create(std::string_view name) const;
   void write(std::string_view name, std::string_view content) const;
 
+  /// Adds whole lines at the end, in one write, synced. A line that an earlier write left torn is
+  /// closed first, so that it spoils no other.
+  void append_lines(std::string_view name, std::string_view lines) const;
+
   /// Removes the file and its `.part`, then directories above it that became empty. No error when
   /// there is nothing.
   void remove(std::string_view name) const;

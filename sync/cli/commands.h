@@ -11,6 +11,7 @@ namespace streamsync {
 ExitStatus sync_command(const Options& options, Console& console, const Interrupts& interrupts);
 ExitStatus plan_command(const Options& options, Console& console, const Interrupts& interrupts);
 ExitStatus query_command(const Options& options, Console& console, const Interrupts& interrupts);
+ExitStatus ledger_command(const Options& options);
 ExitStatus config_check_command(const Options& options, Console& console);
 ExitStatus config_show_command(const Options& options);
 ExitStatus config_example_command();

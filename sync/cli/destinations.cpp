@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <set>
 #include <utility>
 
@@ -27,18 +26,13 @@ const std::filesystem::path kIdentityFile = "/etc/glance-simplestreams-sync/iden
 const std::vector<std::string> kImageFilters{"ftype~(disk1.img|disk.img)",
                                              "arch~(x86_64|amd64|i386)"};
 
-std::optional<std::string> environment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
-}
-
 [[noreturn]] void refuse(const std::string& why) {
   throw Error(ErrorKind::Config, Origin::Config, why);
 }
 
 // In this order: `cli.md` §3, end.
-Credentials find_credentials(const Config& config,
-                             const std::optional<std::filesystem::path>& identity_file) {
+Credentials find_credentials(const Config& config, const Options& options) {
+  const Environment& environment = options.environment;
   const auto cloud = config.cloud ? config.cloud : environment("OS_CLOUD");
   if (cloud && !cloud->empty()) {
     return credentials_from_cloud(*cloud, environment);
@@ -46,8 +40,8 @@ Credentials find_credentials(const Config& config,
   if (auto credentials = credentials_from_environment(environment)) {
     return std::move(*credentials);
   }
-  if (identity_file) {
-    return credentials_from_identity_file(*identity_file);
+  if (options.identity) {
+    return credentials_from_identity_file(*options.identity);
   }
   if (std::filesystem::exists(kIdentityFile)) {
     return credentials_from_identity_file(kIdentityFile);
@@ -250,12 +244,11 @@ Destination make_tree(const std::filesystem::path& root, std::size_t entry) {
 
 }  // namespace
 
-Destinations make_destinations(const Config& config,
-                               const std::optional<std::filesystem::path>& identity_file,
-                               DocumentCache& cache, std::stop_token stop) {
+Destinations make_destinations(const Config& config, const Options& options, DocumentCache& cache,
+                               std::stop_token stop) {
   Destinations destinations;
   if (config.to_glance()) {
-    auto credentials = find_credentials(config, identity_file);
+    auto credentials = find_credentials(config, options);
     HttpOptions http;
     http.timeouts = config.timeouts;
     http.tls = credentials.tls;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "keystone/keystone_session.h"
+#include "sync/cli/options.h"
 #include "sync/run.h"
 
 namespace streamsync {
@@ -20,8 +21,7 @@ struct Destinations {
 
 /// Throws `Error{Config}` for what can't be meant, and the cloud's own errors when it can't be
 /// asked for its regions and endpoints.
-Destinations make_destinations(const Config& config,
-                               const std::optional<std::filesystem::path>& identity_file,
-                               DocumentCache& cache, std::stop_token stop);
+Destinations make_destinations(const Config& config, const Options& options, DocumentCache& cache,
+                               std::stop_token stop);
 
 }  // namespace streamsync

@@ -8,7 +8,10 @@
 
 #include "base/crypto/secret.h"
 #include "base/http/http_client.h"
+#include "base/text.h"
+#include "keystone/process_environment.h"
 #include "sync/cli/commands.h"
+#include "sync/cli/process_hardening.h"
 
 namespace streamsync {
 namespace {
@@ -92,7 +95,8 @@ std::vector<std::string> with_help_command(int argc, char** argv) {
 
 class CommandLine {
  public:
-  CommandLine() {
+  explicit CommandLine(Environment environment) {
+    options_.environment = std::move(environment);
     app_.require_subcommand(1);
     app_.set_version_flag("--version", STREAMSYNC_VERSION_TEXT);
     app_.fallthrough();
@@ -102,6 +106,7 @@ class CommandLine {
     add_sync();
     add_plan();
     add_query();
+    add_ledger();
     add_config();
   }
 
@@ -126,11 +131,24 @@ class CommandLine {
     auto* command = app_.add_subcommand("sync", "Bring the targets up to date with the sources");
     add_run_options(*command, options_);
     command->add_flag("--dry-run", options_.dry_run, "Only print what would be done (plan)");
+    add_acceptance(*command, "--accept-rollback", options_.accept_rollback,
+                   "Take sources that went back to older documents, in this run");
+    add_acceptance(*command, "--accept-unsigned", options_.accept_unsigned,
+                   "Take sources with allow_unsigned that were signed before, in this run");
     command->callback([this] {
       command_ = [this](Console& console, const Interrupts& interrupts) {
         return sync_command(options_, console, interrupts);
       };
     });
+  }
+
+  static void add_acceptance(CLI::App& command, const std::string& name,
+                             std::optional<std::string>& reason, const std::string& help) {
+    command.add_option(name, reason, help + "; the reason goes to the ledger")
+        ->check([](const std::string& text) {
+          return trimmed(text).empty() ? std::string("a reason is wanted") : std::string();
+        })
+        ->type_name("REASON");
   }
 
   void add_plan() {
@@ -162,6 +180,23 @@ class CommandLine {
     });
   }
 
+  void add_ledger() {
+    auto* command = app_.add_subcommand("ledger", "List every document that was ever accepted");
+    command->add_option("--key", options_.key, "Only those that this key signed")
+        ->type_name("FINGERPRINT");
+    command->add_option("--only-key", options_.only_key, "Only those that no other key signed")
+        ->type_name("FINGERPRINT");
+    command->add_option("--source", options_.source, "Only those of a mirror, by name or URL")
+        ->type_name("NAME_OR_URL");
+    command->add_option("--since", options_.since, "Only those accepted then or later")
+        ->type_name("TIME");
+    command->add_option("--until", options_.until, "Only those accepted then or earlier")
+        ->type_name("TIME");
+    command->callback([this] {
+      command_ = [this](Console&, const Interrupts&) { return ledger_command(options_); };
+    });
+  }
+
   void add_config() {
     auto* command = app_.add_subcommand("config", "Look at configuration files");
     command->require_subcommand(1);
@@ -186,11 +221,11 @@ class CommandLine {
 };
 
 int run(int argc, char** argv) {
-  CommandLine line;
+  start_crypto();
+  CommandLine line(take_process_environment());
   if (const auto status = line.parse(argc, argv)) {
     return *status;
   }
-  start_crypto();
   const HttpRuntime http;
   const Interrupts interrupts;
   Console console(line.options().console);
@@ -210,6 +245,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    streamsync::harden_process();
     return streamsync::run(argc, argv);
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}; this is a defect of streamsync, please report it\n",

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -34,6 +35,21 @@ std::filesystem::path installed_keyring() {
   std::error_code unknown;
   const auto binary = std::filesystem::read_symlink("/proc/self/exe", unknown);
   return binary.parent_path().parent_path() / "share/streamsync/ubuntu-cloudimage-keyring.gpg";
+}
+
+// A source that chooses the paths of a tree must not choose our own files (threats-and-faults.md
+// T13).
+void require_state_outside_trees(const Config& config) {
+  const auto state = std::filesystem::weakly_canonical(config.state_dir);
+  for (const auto& tree : config.trees()) {
+    const auto root = std::filesystem::weakly_canonical(tree);
+    if (std::mismatch(root.begin(), root.end(), state.begin(), state.end()).first == root.end()) {
+      throw Error(ErrorKind::Config, Origin::Config,
+                  fmt::format("the state directory {} lies in the tree {}; name another with "
+                              "--state-dir or state_dir",
+                              config.state_dir.string(), tree.string()));
+    }
+  }
 }
 
 }  // namespace
@@ -68,6 +84,7 @@ Config effective_config(const Options& options) {
   if (options.state_dir) {
     config.state_dir = *options.state_dir;
   }
+  require_state_outside_trees(config);
   if (options.jobs) {
     config.jobs = *options.jobs;
   }

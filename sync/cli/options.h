@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "keystone/credentials.h"
 #include "sync/cli/console.h"
 #include "sync/config.h"
 
@@ -30,11 +31,16 @@ struct Options {
   std::optional<std::string> max_delete;
   std::optional<std::filesystem::path> plan_file;  ///< of `plan --out` and `sync --plan`
   bool dry_run = false;
+  std::optional<std::string> accept_rollback, accept_unsigned;
+
+  std::optional<std::string> key, only_key, since, until;  ///< of `ledger`
 
   std::string source;
   std::vector<std::string> filters;
   std::optional<std::string> index_filter;
   std::optional<std::string> format;
+
+  Environment environment;  ///< of the process; its secrets are in here and not there any more
 };
 
 ConfigDefaults config_defaults();

@@ -74,7 +74,7 @@ class QueryOutput {
   void finish() {
     json_.EndArray();
     if (options_.console.output == OutputFormat::Json) {
-      fmt::print("{}\n", std::string_view(buffer_.GetString(), buffer_.GetSize()));
+      fmt::print("{}\n", without_raw_controls({buffer_.GetString(), buffer_.GetSize()}));
     }
   }
 
@@ -101,6 +101,18 @@ class QueryOutput {
   rapidjson::PrettyWriter<rapidjson::StringBuffer> json_{buffer_};
 };
 
+// What earlier runs of `sync` accepted counts here, too, and is not changed (`cli.md` §4.8).
+TrustPolicy trust_in(const MirrorEntry& entry, const Options& options) {
+  TrustPolicy policy =
+      trust_policy_of(entry, options.no_verify ? Verification::Off : Verification::Required);
+  policy.now = now();
+  const auto state_dir = options.state_dir.value_or(config_defaults().state_dir);
+  if (std::filesystem::is_directory(state_dir)) {
+    policy.known = StateDirectory(state_dir).trust().of(trust_key_of(entry));
+  }
+  return policy;
+}
+
 }  // namespace
 
 ExitStatus query_command(const Options& options, Console& console, const Interrupts& interrupts) {
@@ -111,11 +123,11 @@ ExitStatus query_command(const Options& options, Console& console, const Interru
   apply(options, entry);
   const auto filters = FilterSet::parse(options.filters);
   const Config config;
-  const EntrySource source(entry, config, interrupts.token());
+  const auto verification = options.no_verify ? Verification::Off : Verification::Required;
+  const EntrySource source(entry, verification, config, interrupts.token());
 
   NoCache cache;
-  CatalogReader reader{.trust = trust_policy_of(
-                           entry, options.no_verify ? Verification::Off : Verification::Required),
+  CatalogReader reader{.trust = trust_in(entry, options),
                        .scope = CatalogScope::Everything,
                        .index_filter = nullptr,
                        .retries = config.retries,
@@ -130,7 +142,7 @@ ExitStatus query_command(const Options& options, Console& console, const Interru
 
   QueryOutput output(options, entry, console);
   for (const auto& document : catalog.documents) {
-    if (document.holds_products) {
+    if (document.holds_products()) {
       output.add(select(document.text, source.bases()[catalog.base]->describe(document.path),
                         filters, entry.retention.max));
     }

@@ -23,6 +23,8 @@ RunRequest request_of(const Options& options, RunMode mode) {
   request.command = mode == RunMode::Plan ? "plan" : "sync";
   request.mirrors = options.mirrors;
   request.verification = options.no_verify ? Verification::Off : Verification::Required;
+  request.accept_rollback = options.accept_rollback;
+  request.accept_unsigned = options.accept_unsigned;
   return request;
 }
 
@@ -32,14 +34,14 @@ void warn_of_no_verify(const Options& options, Console& console) {
   }
 }
 
-RunReport run(const Options& options, Console& console, const Interrupts& interrupts, RunMode mode,
-              const Config& config, DocumentCache& cache) {
-  auto destinations = make_destinations(config, options.identity, cache, interrupts.token());
+RunReport run(const Options& options, Console& console, const Interrupts& interrupts,
+              const Config& config, DocumentCache& cache, const RunRequest& request) {
+  auto destinations = make_destinations(config, options, cache, interrupts.token());
   if (destinations.session && destinations.session->credentials().tls == TlsVerification::Off) {
     console.warn("the cloud's TLS certificates are not verified (insecure, verify: false)");
   }
   Run run(config, std::move(destinations.all), cache, console, interrupts.token());
-  return run.execute(request_of(options, mode));
+  return run.execute(request);
 }
 
 ExitStatus conclude(const RunReport& report, Console& console) {
@@ -55,11 +57,13 @@ RunReport make_plan_report(const Options& options, Console& console, const Inter
   // Planning writes nothing, so it makes no state directory and takes no lock either.
   if (!std::filesystem::is_directory(config.state_dir)) {
     NoCache cache;
-    return run(options, console, interrupts, RunMode::Plan, config, cache);
+    return run(options, console, interrupts, config, cache, request_of(options, RunMode::Plan));
   }
   StateDirectory state(config.state_dir);
   ReadOnlyCache cache(state);
-  return run(options, console, interrupts, RunMode::Plan, config, cache);
+  RunRequest request = request_of(options, RunMode::Plan);
+  request.trust = state.trust();
+  return run(options, console, interrupts, config, cache, request);
 }
 
 }  // namespace
@@ -87,7 +91,12 @@ ExitStatus sync_command(const Options& options, Console& console, const Interrup
   const Config config = effective_config(options);
   StateDirectory state(config.state_dir);
   const auto lock = state.lock();
-  const RunReport report = run(options, console, interrupts, RunMode::Sync, config, state);
+  RunRequest request = request_of(options, RunMode::Sync);
+  request.trust = state.trust();
+  request.remember = [&state](const TrustState& trust, const std::vector<LedgerEntry>& news) {
+    state.accept(trust, news);
+  };
+  const RunReport report = run(options, console, interrupts, config, state, request);
   const auto json = to_json(report);
   try {
     state.record_run(json);

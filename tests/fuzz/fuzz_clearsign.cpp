@@ -1,8 +1,11 @@
 // The framing of clear-signed messages (threats-and-faults.md T1). Whatever it accepts has one
 // header, one signature and nothing outside, as a plain look at the lines can tell.
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 
 #include "base/crypto/clearsign_framing.h"
 #include "base/crypto/openpgp.h"
@@ -25,13 +28,6 @@ class BytewiseSource final : public ByteSource {
   TextSource text_;
 };
 
-class TextSink final : public ByteSink {
- public:
-  void write(Bytes bytes) override { text += as_text(bytes); }
-  void finish() override {}
-  std::string text;
-};
-
 struct Unwrapped {
   std::optional<std::string> fault;
   std::string text;
@@ -40,14 +36,14 @@ struct Unwrapped {
 template <typename Source>
 Unwrapped unwrap(std::string_view message) {
   Source source(message);
-  TextSink sink;
-  auto fault = unwrap_clearsigned(source, sink);
-  return {std::move(fault), std::move(sink.text)};
+  const auto parsed = parse_clearsigned(source);
+  if (const auto* fault = std::get_if<FramingFault>(&parsed)) return {fault->what, {}};
+  ClearsignedText text(std::make_unique<Source>(message), std::get<ClearsignedParts>(parsed));
+  return {std::nullopt, read_all(text, message.size())};
 }
 
 std::string wrapped(std::string_view text) {
   std::string message = std::string(kClearsignHeader) + "\nHash: SHA512\n\n";
-  text.remove_suffix(text.empty() ? 0 : 1);
   for (const std::string_view line : split(text, '\n')) {
     message += (line.starts_with('-') ? "- " : "") + std::string(line) + "\n";
   }
@@ -87,12 +83,12 @@ void check_framing(std::string_view message) {
 }
 
 void check_unverified(std::string_view message) {
-  const Spool document = spool_of(message);
+  Spool document = spool_of(message);
   const bool is_signed = is_clearsigned(document);
   const bool accepted = taken(ErrorKind::Malformed, Origin::Source, [&] {
-    const TrustedText text = accept_unverified(document, "document");
-    const std::string content = read_all(*text.reader(), text.size());
-    require(text.signed_by().empty(), "nobody vouches for an unverified text");
+    const TrustedText text = accept_unverified(std::move(document), "document");
+    const std::string content = read_all(*text.reader(), message.size());
+    require(!text.signers(), "nobody vouches for an unverified text");
     require(content == (is_signed ? unwrap<TextSource>(message).text : message),
             "only the framing is taken off");
   });

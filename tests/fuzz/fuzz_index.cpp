@@ -5,6 +5,7 @@
 #include <string>
 
 #include "streams/document.h"
+#include "streams/document_head.h"
 #include "streams/index.h"
 #include "tests/fuzz/property.h"
 
@@ -27,14 +28,14 @@ void check(std::string_view document) {
   };
   if (!read([&] { text.emplace(accept_unverified(spool_of(document), "document")); })) return;
 
-  std::optional<std::string> format;
-  const bool has_format = read([&] { format = format_of(*text, "document"); });
+  std::optional<DocumentHead> head;
+  const bool has_head = read([&] { head = read_head(*text, "document"); });
   if (!read([&] { check_entries(read_index(*text, "document")); })) return;
-  require(has_format, "what is read whole can be looked at for its format");
+  require(has_head, "what is read whole can be looked at for its head");
   // An alias may stand for the format, and a key may be escaped.
   const bool is_plain = document.find("_aliases") == std::string_view::npos &&
                         document.find('\\') == std::string_view::npos;
-  require(!is_plain || format == "index:1.0", "both readers see the same format");
+  require(!is_plain || head->format == "index:1.0", "both readers see the same format");
 }
 
 }  // namespace

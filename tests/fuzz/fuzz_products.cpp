@@ -1,7 +1,10 @@
-// products:1.0 documents: items are flat, addressed and unique, whatever the two passes meet.
+// products:1.0 documents: items are flat, addressed and unique, whatever the two passes meet; and
+// who wants some of them gets those, of the same documents.
 
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "streams/document.h"
@@ -36,6 +39,18 @@ void check_item(const ProductsHead& head, const Version& version, const Item& it
   refusable([&] { check_content(content_of(item)); });
 }
 
+// What a view of an item says is what the item has.
+void check_view(const ItemView& view, const Item& item) {
+  require(view.product() == item.key.product && view.version() == item.key.version,
+          "a view is of its version");
+  for (const auto& [key, value] : item.tags) {
+    require(view.find(key) == value, "a view has the tags of the item");
+  }
+  for (const std::string key : {"ftype", "label", "md5", "path", "size"}) {
+    require(view.find(key).has_value() == item.tags.contains(key), "a view has no other tags");
+  }
+}
+
 class Items {
  public:
   void add(const ProductsHead& head, const Version& version) {
@@ -45,17 +60,40 @@ class Items {
     }
   }
 
+  /// Who wants every second item gets those.
+  void check_wanted(const TrustedText& text) const {
+    std::size_t asked = 0;
+    std::size_t got = 0;
+    WantedItems wanted;
+    wanted.item = [&](const ProductsHead& head, const ItemView& view) {
+      const auto item = items_.find(ItemKey{head.content_id, std::string(view.product()),
+                                            std::string(view.version()),
+                                            std::string(view.find("item_name").value_or(""))});
+      require(item != items_.end(), "every item asked about is one of the document");
+      check_view(view, item->second);
+      return ++asked % 2 == 0;
+    };
+    read_products(text, "document", wanted, [&](const ProductsHead&, const Version& version) {
+      require(!version.items.empty(), "a version that is wanted has items");
+      for (const Item& item : version.items) {
+        require(items_.at(item.key).tags == item.tags, "a wanted item is the same item");
+      }
+      got += version.items.size();
+    });
+    require(asked == items_.size() && got == asked / 2, "items are wanted one by one");
+  }
+
   /// What we write down about items in a mirror says the same when it is read again.
   void check_record(const std::string& content_id) const {
     std::vector<Item> items;
     for (const auto& [key, item] : items_) items.push_back(item);
-    const Spool record = spool_of(render_record(content_id, items));
+    Spool record = spool_of(render_record(content_id, items));
     std::size_t count = 0;
     const auto check = [&](const ProductsHead&, const Version& version) {
       for (const Item& item : version.items) check_kept(item);
       count += version.items.size();
     };
-    read_products(accept_unverified(record, "record"), "record", check);
+    read_products(accept_unverified(std::move(record), "record"), "record", check);
     require(count == items_.size(), "a record has all items");
   }
 
@@ -70,17 +108,25 @@ class Items {
 };
 
 void check(std::string_view document) {
+  std::optional<TrustedText> text;
+  if (!refusable([&] { text.emplace(accept_unverified(spool_of(document), "document")); })) return;
   Items items;
   ProductsHead head;
   const bool is_read = refusable([&] {
-    const TrustedText text = accept_unverified(spool_of(document), "document");
     head =
-        read_products(text, "document", [&](const ProductsHead& its_head, const Version& version) {
+        read_products(*text, "document", [&](const ProductsHead& its_head, const Version& version) {
           items.add(its_head, version);
         });
   });
+  const auto nothing = [](const ProductsHead&, const ItemView&) { return false; };
+  const bool is_read_in_vain = refusable([&] {
+    read_products(*text, "document", WantedItems{nothing, 1},
+                  [](const ProductsHead&, const Version&) { require(false, "nothing comes"); });
+  });
+  require(is_read == is_read_in_vain, "what is refused does not depend on what is wanted");
   if (!is_read) return;
   require(!head.content_id.empty(), "a document has a content_id");
+  items.check_wanted(*text);
   items.check_record(head.content_id);
 }
 

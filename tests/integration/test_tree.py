@@ -11,77 +11,9 @@ import time
 import unittest
 from pathlib import Path
 
-from stream_tree import SigningKey, StreamTree, digest_tags, item_path, write_random
-from streamsync_program import Program
+from stream_tree import SigningKey, digest_tags, write_random
+from tree_case import FILTERS, ITEM_SIZE, NEW, NEWEST, OLD, TreeCase, entry
 from tree_server import TreeServer
-
-FILTERS = ["arch~(arm64|amd64)", "ftype~(uefi1.img|uefi.img|disk1.img)", "release~(bionic|focal)"]
-OLD, NEW, NEWEST = "20210601", "20210720", "20210801"
-ITEM_SIZE = 20000
-
-
-def entry(url, **keys):
-    return {"url": url, "path": "streams/v1/index.sjson", "max": 1, "item_filters": FILTERS, **keys}
-
-
-class TreeCase(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.scratch = tempfile.TemporaryDirectory()
-        cls.key = SigningKey(Path(cls.scratch.name, "gnupg"))
-        cls.keyring = Path(cls.scratch.name, "keyring.gpg")
-        cls.keyring.write_bytes(cls.key.public_key())
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.key.close()
-        cls.scratch.cleanup()
-
-    def setUp(self):
-        self.work = Path(tempfile.mkdtemp(dir=self.scratch.name))
-        self.stream = self.make_stream("stream")
-        self.target = self.work / "images"
-        self.program = Program(self.work)
-
-    def make_stream(self, name):
-        tree = StreamTree(self.work / name, self.key)
-        for release in ("bionic", "focal"):
-            for serial in (OLD, NEW):
-                self.add(tree, release, serial)
-        tree.write()
-        return tree
-
-    def add(self, tree, release, serial, **options):
-        return tree.add_version(
-            release, "amd64", serial, {"disk1.img": ITEM_SIZE}, writer=write_random, **options
-        )
-
-    def configure(self, *entries, **keys):
-        config = {"mirror_list": list(entries), "images": str(self.target), "keyring_path": str(self.keyring)}
-        path = self.work / "config.yaml"
-        path.write_text(json.dumps({**config, **keys}), encoding="utf-8")
-        return path
-
-    def sync(self, *entries, arguments=(), **keys):
-        return self.program.run("sync", "-c", self.configure(*entries, **keys), *arguments)
-
-    def served(self, tree=None, statuses=None):
-        return TreeServer((tree or self.stream).root, statuses)
-
-    def files(self, root=None):
-        """Everything below the target, by path."""
-        root = root or self.target
-        return {
-            str(path.relative_to(root)): path.read_bytes()
-            for path in sorted(root.rglob("*"))
-            if path.is_file()
-        }
-
-    def images(self):
-        return {path for path in self.files() if path.endswith(".img")}
-
-    def path(self, release, serial):
-        return item_path(release, "amd64", serial, "disk1.img", "released")
 
 
 class Mirror(TreeCase):
@@ -192,6 +124,8 @@ class Trust(TreeCase):
             self.assertEqual(run.status, 3, run.err)
 
     def test_an_unsigned_source_is_taken_only_where_it_is_allowed(self):
+        for signature in (self.stream.root / "streams/v1").glob("*.gpg"):
+            signature.unlink()
         with self.served() as server:
             unsigned = entry(server.url, path="streams/v1/index.json")
             self.assertEqual(self.sync(unsigned).status, 3)

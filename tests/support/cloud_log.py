@@ -21,21 +21,29 @@ LINES = {
     "keystone": re.compile(r"\] (\w+) (/v3\S*) => .*\(HTTP/\S+ (\d+)\)"),
     "glance": re.compile(r'"(\w+) (/\S*) HTTP/\S+" (\d+)'),
     "swift-proxy": re.compile(r"proxy-server: \d\S+ \S+ \S+ (\w+) (\S+) HTTP/\S+ (\d+)"),
+    "radosgw": re.compile(r'"(\w+) (/\S*) HTTP/\S+" (\d+)'),
 }
-SERVICE_TYPES = {"keystone": "identity", "glance": "image", "swift-proxy": "object-store"}
+SERVICE_TYPES = {
+    "keystone": "identity",
+    "glance": "image",
+    "swift-proxy": "object-store",
+    "radosgw": "object-store",
+}
+USUAL = ("keystone", "glance", "swift-proxy")
 PATIENCE = 10
 
 
 class CloudLog:
     @classmethod
-    def of_environment(cls, cloud):
+    def of_environment(cls, cloud, names=USUAL):
         """None when the logs are not at hand."""
         folder = Path(os.environ.get("CLOUD_DIR", "")) / "log"
-        return cls(folder, cloud) if all((folder / f"{name}.log").exists() for name in LINES) else None
+        at_hand = all((folder / f"{name}.log").exists() for name in names)
+        return cls(folder, cloud, names) if at_hand else None
 
-    def __init__(self, folder, cloud):
-        self._files = {name: folder / f"{name}.log" for name in LINES}
-        self._urls = {name: cloud.endpoint(service_type) for name, service_type in SERVICE_TYPES.items()}
+    def __init__(self, folder, cloud, names=USUAL):
+        self._files = {name: folder / f"{name}.log" for name in names}
+        self._urls = {name: cloud.endpoint(SERVICE_TYPES[name]) for name in names}
         self._requests = {}
 
     def __enter__(self):
@@ -45,7 +53,7 @@ class CloudLog:
 
     def __exit__(self, *_):
         end = self._mark()
-        for name in LINES:
+        for name in self._files:
             self._requests[name] = self._read(name, end)
 
     def requests(self, service):

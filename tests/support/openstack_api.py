@@ -6,6 +6,7 @@ cloud.images(content_id="auto.sync")
 
 import json
 import os
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -21,11 +22,22 @@ class Cloud:
     """One project in one region, by password (Identity v3)."""
 
     def __init__(
-        self, auth_url, user, password, project, region, user_domain="Default", project_domain="Default"
+        self,
+        auth_url,
+        user,
+        password,
+        project,
+        region,
+        user_domain="Default",
+        project_domain="Default",
+        ca_file=None,
     ):
         self.auth_url = auth_url
         self.region = region
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),
+            urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_file)),
+        )
         self._authenticate(user, password, project, user_domain, project_domain)
 
     @classmethod
@@ -38,6 +50,7 @@ class Cloud:
             os.environ["OS_REGION_NAME"],
             os.environ.get("OS_USER_DOMAIN_NAME", "Default"),
             os.environ.get("OS_PROJECT_DOMAIN_NAME", "Default"),
+            os.environ.get("OS_CACERT"),
         )
 
     # --- identity ---------------------------------------------------------------------------------
@@ -50,25 +63,66 @@ class Cloud:
                 "scope": {"project": {"name": project, "domain": {"name": project_domain}}},
             }
         }
-        self._token = None
+        self.token = None
         headers, body = self._send("POST", f"{self.auth_url}/auth/tokens", json.dumps(request).encode())
-        self._token = headers["X-Subject-Token"]
+        self.token = headers["X-Subject-Token"]
         token = json.loads(body)["token"]
-        self.project_id = token["project"]["id"]
+        self.project_id, self.user_id = token["project"]["id"], token["user"]["id"]
         self._endpoints = {
-            service["type"]: endpoint["url"].rstrip("/")
+            (service["type"], endpoint["interface"]): endpoint
             for service in token["catalog"]
             for endpoint in service["endpoints"]
-            if endpoint["interface"] == "public" and endpoint["region_id"] == self.region
+            if endpoint["region_id"] == self.region
         }
 
-    def endpoint(self, service_type):
-        return self._endpoints[service_type]
+    def endpoint(self, service_type, interface="public"):
+        return self._endpoints[service_type, interface]["url"].rstrip("/")
+
+    def set_endpoint(self, service_type, url):
+        """Of the public interface; for those who log in from now on."""
+        endpoint = self._endpoints[service_type, "public"]["id"]
+        self._identity("PATCH", f"/endpoints/{endpoint}", {"endpoint": {"url": url}})
+
+    def create_user(self, name, password, role):
+        """A user with that role in our project. Gives its id."""
+        user = self._identity("POST", "/users", {"user": {"name": name, "password": password}})["user"]["id"]
+        self._give_role(role, self.project_id, user)
+        return user
+
+    def create_project(self, name, role):
+        """A project in which our user has that role."""
+        project = self._identity("POST", "/projects", {"project": {"name": name}})["project"]["id"]
+        self._give_role(role, project, self.user_id)
+
+    def _give_role(self, role, project, user):
+        roles = self._identity("GET", f"/roles?name={role}")["roles"]
+        self._identity("PUT", f"/projects/{project}/users/{user}/roles/{roles[0]['id']}")
+
+    def delete_user(self, user_id):
+        self._identity("DELETE", f"/users/{user_id}")
+
+    def create_application_credential(self, name, secret):
+        """One of our user's own. Gives its id."""
+        request = {"application_credential": {"name": name, "secret": secret}}
+        answer = self._identity("POST", f"/users/{self.user_id}/application_credentials", request)
+        return answer["application_credential"]["id"]
+
+    def application_credentials(self):
+        """The ids of our user's own."""
+        answer = self._identity("GET", f"/users/{self.user_id}/application_credentials")
+        return [credential["id"] for credential in answer["application_credentials"]]
+
+    def delete_application_credential(self, credential_id):
+        self._identity("DELETE", f"/users/{self.user_id}/application_credentials/{credential_id}")
+
+    def _identity(self, method, path, request=None):
+        body = None if request is None else json.dumps(request).encode()
+        return json.loads(self._send(method, self.auth_url + path, body)[1] or b"null")
 
     def _send(self, method, url, body=None, content_type="application/json"):
         headers = {"Content-Type": content_type} if body is not None else {}
-        if self._token:
-            headers["X-Auth-Token"] = self._token
+        if self.token:
+            headers["X-Auth-Token"] = self.token
         request = urllib.request.Request(url, body, headers, method=method)
         try:
             with self._opener.open(request, timeout=120) as response:
@@ -122,6 +176,9 @@ class Cloud:
 
     def object_url(self, container, name=""):
         return f"{self.endpoint('object-store')}/{container}/{urllib.parse.quote(name)}"
+
+    def put_container(self, container):
+        self._send("PUT", self.object_url(container).rstrip("/"))
 
     def objects(self, container, prefix=""):
         """Names of the objects in a container; none when there is no such container."""

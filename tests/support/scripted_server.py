@@ -2,9 +2,9 @@
 """An HTTP(S) server on loopback that misbehaves as it is told.
 
     scripted_server.py [--root DIR] [--script FILE] [--log FILE] [--until-stdin-closes]
-                       [--cert PEM [--key PEM] [--tls 1.0|1.1|1.2|1.3]]
+                       [--cert PEM [--key PEM] [--tls 1.0|1.1|1.2|1.3]] [--address ADDRESS]
 
-Binds 127.0.0.1:0, prints its port as one line on stdout and serves until it is terminated, with
+Binds a free port of 127.0.0.1, prints its port as one line on stdout and serves until it is terminated, with
 --until-stdin-closes also until its stdin is at its end. Then it takes no more connections, lets
 those that it has come to their end, and exits, so that the log is complete.
 
@@ -544,8 +544,8 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 128
 
-    def __init__(self, root, script, log, tls):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, address, root, script, log, tls):
+        super().__init__((address, 0), Handler)
         self.root = pathlib.Path(root).resolve() if root else None
         self.script = script
         self.log = log
@@ -617,12 +617,19 @@ def parse_arguments():
     parser.add_argument("--cert", help="serve TLS with this certificate")
     parser.add_argument("--key", help="its key, when it is not in the same file")
     parser.add_argument("--tls", choices=["1.0", "1.1", "1.2", "1.3"], help="only this version")
+    parser.add_argument("--address", default="127.0.0.1", help="of this machine, in place of 127.0.0.1")
     return parser.parse_args()
 
 
 def main():
     arguments = parse_arguments()
-    server = Server(arguments.root, Script(arguments.script), Log(arguments.log), tls_context(arguments))
+    server = Server(
+        arguments.address,
+        arguments.root,
+        Script(arguments.script),
+        Log(arguments.log),
+        tls_context(arguments),
+    )
     serving = threading.Thread(target=server.serve_forever, args=(0.05,))
     serving.start()
     print(server.server_port, flush=True)

@@ -45,10 +45,18 @@ VIRTUAL_SIZE = 64 * MEBIBYTE
 class SigningKey:
     """A throw-away OpenPGP key in a GnuPG home of its own; made when the home has none.
 
-    GnuPG starts an agent for it, which `close` ends.
+    GnuPG starts an agent for it, which `close` ends. `made` is when the key believes to have been made,
+    as in 20200101T000000.
     """
 
-    def __init__(self, home, user_id="streamsync test stream <stream@example.com>"):
+    def __init__(
+        self,
+        home,
+        user_id="streamsync test stream <stream@example.com>",
+        algorithm="rsa2048",
+        expires="never",
+        made=None,
+    ):
         home = Path(home)
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         # The agent's socket lies in the home, and a socket's path ends at 107 bytes: a short way in.
@@ -56,7 +64,7 @@ class SigningKey:
         self._home = os.path.join(self._scratch, "home")
         os.symlink(home.resolve(), self._home)
         try:
-            self.fingerprint = self._find() or self._generate(user_id)
+            self.fingerprint = self._find() or self._generate(user_id, algorithm, expires, clock_at(made))
         except BaseException:
             self.close()
             raise
@@ -78,25 +86,31 @@ class SigningKey:
             time.sleep(0.01)
         shutil.rmtree(self._scratch)
 
-    def clearsign(self, text):
-        """`text` as a clear-signed message, what a `.sjson` file holds."""
-        return self._gpg("--clearsign", "--digest-algo", "SHA512", text=text)
+    def clearsign(self, text, *options):
+        """`text` as a clear-signed message, what a `.sjson` file holds; `options` are gpg's."""
+        return self._gpg("--clearsign", "--digest-algo", "SHA512", *options, text=text)
 
     def detach_sign(self, text):
         """The armoured detached signature of `text`, what a `.json.gpg` file holds."""
         return self._gpg("--detach-sign", "--armor", "--digest-algo", "SHA512", text=text)
 
-    def public_key(self):
-        """What a keyring file holds: the binary public key."""
-        return self._gpg("--export", self.fingerprint)
+    def public_key(self, *options):
+        """What a keyring file holds: the public key, binary unless gpg's `options` say otherwise."""
+        return self._gpg(*options, "--export", self.fingerprint)
+
+    def revoke(self):
+        """From now on the public key says that it is revoked."""
+        path = Path(self._home, "openpgp-revocs.d", f"{self.fingerprint}.rev")
+        # GnuPG spoils the certificate by a ':' against accidents.
+        self._gpg("--import", text=path.read_bytes().replace(b":-----BEGIN", b"-----BEGIN"))
 
     def _find(self):
         listing = self._gpg("--with-colons", "--list-secret-keys").decode()
         records = (line.split(":") for line in listing.splitlines())
         return next((record[9] for record in records if record[0] == "fpr"), None)
 
-    def _generate(self, user_id):
-        self._gpg("--passphrase", "", "--quick-generate-key", user_id, "rsa2048", "sign", "never")
+    def _generate(self, user_id, algorithm, expires, when):
+        self._gpg(*when, "--passphrase", "", "--quick-generate-key", user_id, algorithm, "sign", expires)
         return self._find()
 
     def _gpg(self, *arguments, text=b""):
@@ -110,6 +124,11 @@ class SigningKey:
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr.decode().strip()}")
         return done.stdout
+
+
+def clock_at(when):
+    """gpg's options for a clock that stands at this time, as in 20200101T000000; none for the real one."""
+    return ["--faked-system-time", f"{when}!"] if when else []
 
 
 def write_qcow2(path, size, seed):

@@ -21,7 +21,10 @@ class Run:
 
 
 class Program:
-    """$STREAMSYNC with its home and state below `work`; nothing of the user's own is read."""
+    """$STREAMSYNC with its home and state below `work`; nothing of the user's own is read.
+
+    `environment` is what differs from ours; None takes a variable away.
+    """
 
     def __init__(self, work, **environment):
         if "STREAMSYNC" not in os.environ:
@@ -32,12 +35,9 @@ class Program:
         inherited = {key: value for key, value in os.environ.items() if not key.upper().endswith("_PROXY")}
         home = self.work / "home"
         home.mkdir(parents=True, exist_ok=True)
+        changed = {"HOME": str(home), "XDG_CONFIG_HOME": "", "NO_COLOR": "1", **environment}
         self._environment = {
-            **inherited,
-            "HOME": str(home),
-            "XDG_CONFIG_HOME": "",
-            "NO_COLOR": "1",
-            **environment,
+            key: str(value) for key, value in {**inherited, **changed}.items() if value is not None
         }
 
     def command(self, name, *arguments):
@@ -53,7 +53,8 @@ class Program:
             raise AssertionError(f"streamsync {name} still ran after {timeout} s\n{err.decode()}") from None
         return Run(process.returncode, out.decode(), err.decode())
 
-    def start(self, name, *arguments):
+    def start(self, name, *arguments, **options):
+        """`options` are more of those of Popen."""
         return subprocess.Popen(
             self.command(name, *arguments),
             env=self._environment,
@@ -61,4 +62,5 @@ class Program:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            **options,
         )

@@ -47,6 +47,11 @@ class Source:
                     for serial in serials:
                         tree.add_version(release, arch, serial, {"disk1.img": size}, stream)
 
+    def add_one(self, serial):
+        """For tests of the way to a cloud, where two images are enough."""
+        for stream, tree in self.trees.items():
+            tree.add_version("focal", "amd64", serial, {"disk1.img": 65536}, stream)
+
     def write(self):
         for tree in self.trees.values():
             tree.write()
@@ -117,6 +122,10 @@ class Scene:
             "item_filters": ITEM_FILTERS,
             **changes,
         }
+
+    def use_environment(self, **environment):
+        """For the runs from now on, as Program has it."""
+        self.program = Program(self.program.work, **environment)
 
     def sync(self, *arguments):
         return self.program.run("sync", "--config", self.config, *arguments)

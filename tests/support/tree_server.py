@@ -26,10 +26,14 @@ class Request:
 
 class TreeServer:
     """`statuses` maps paths to a status that is answered instead of the file; `rules` are those of
-    scripted_server.py."""
+    scripted_server.py. With a certificate, a file that has its key too, it is one of HTTPS; `tls` is the
+    only version of TLS then. `address` is one of this machine, else 127.0.0.1."""
 
-    def __init__(self, root, statuses=None, rules=()):
+    def __init__(self, root, statuses=None, rules=(), certificate=None, tls=None, address="127.0.0.1"):
         self._root = Path(root)
+        self._address = address
+        self._tls = ["--cert", certificate] if certificate else []
+        self._tls += ["--tls", tls] if tls else []
         self._rules = [{"path": path, "status": status} for path, status in (statuses or {}).items()]
         self._rules += rules
         self._taken = 0
@@ -39,14 +43,15 @@ class TreeServer:
         self._log = Path(self._work.name, "log")
         script = Path(self._work.name, "script")
         script.write_text(json.dumps({"rules": self._rules}), encoding="utf-8")
-        command = [sys.executable, PROGRAM, "--root", self._root, "--script", script, "--log", self._log]
+        command = [sys.executable, PROGRAM, "--address", self._address, "--root", self._root]
+        command += ["--script", script, "--log", self._log]
         self._process = subprocess.Popen(
-            [*map(str, command), "--until-stdin-closes"],
+            [*map(str, command + self._tls), "--until-stdin-closes"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         port = self._process.stdout.readline().decode().strip()
-        self.url = f"http://127.0.0.1:{port}/"
+        self.url = f"{'https' if self._tls else 'http'}://{self._address}:{port}/"
         return self
 
     def __exit__(self, *_):
@@ -67,6 +72,18 @@ class TreeServer:
 
     def paths(self):
         return [request.path for request in self.requests()]
+
+    def headers(self, path):
+        """Of each request for `path`, names in lower case; the values of those with secrets are not told."""
+        return [entry["headers"] for entry in self._entries() if entry["event"] == "request" and entry["path"] == path]
+
+    def answers(self, path):
+        """(bytes of the body that were sent, whether all were) of each answer to a request for `path`."""
+        self._read()
+        entries = self._entries()
+        ids = {entry["id"] for entry in entries if entry["event"] == "request" and entry["path"] == path}
+        ended = [entry for entry in entries if entry["event"] == "answer" and entry["id"] in ids]
+        return [(entry["bytes"], entry["complete"]) for entry in ended]
 
     def wait_for(self, part):
         """Until a path with `part` in it was asked for, answered or not."""

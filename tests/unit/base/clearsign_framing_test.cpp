@@ -24,13 +24,6 @@ class PiecewiseSource final : public ByteSource {
   std::size_t piece_;
 };
 
-class TextSink final : public ByteSink {
- public:
-  void write(Bytes bytes) override { text += as_text(bytes); }
-  void finish() override {}
-  std::string text;
-};
-
 struct Unwrapped {
   std::optional<std::string> fault;
   std::string text;
@@ -38,9 +31,11 @@ struct Unwrapped {
 
 Unwrapped unwrap(std::string_view message, std::size_t piece = 1'000'000) {
   PiecewiseSource source(message, piece);
-  TextSink sink;
-  auto fault = unwrap_clearsigned(source, sink);
-  return {std::move(fault), std::move(sink.text)};
+  const auto parsed = parse_clearsigned(source);
+  if (const auto* fault = std::get_if<FramingFault>(&parsed)) return {fault->what, {}};
+  ClearsignedText text(std::make_unique<PiecewiseSource>(message, piece),
+                       std::get<ClearsignedParts>(parsed));
+  return {std::nullopt, read_all(text, message.size())};
 }
 
 const std::string kHeader = "-----BEGIN PGP SIGNED MESSAGE-----\n";
@@ -63,26 +58,27 @@ std::string with_crlf(std::string_view text) {
 
 TEST_CASE("an exact message gives its text") {
   const auto [message, text] = GENERATE(table<std::string, std::string>({
-      {signed_text("{\n \"a\": 1\n}\n"), "{\n \"a\": 1\n}\n"},
+      {signed_text("{\n \"a\": 1\n}\n"), "{\n \"a\": 1\n}"},
       {signed_text(""), ""},
-      {signed_text("\n\n"), "\n\n"},
+      {signed_text("\n\n"), "\n"},
       {signed_text("- -----BEGIN PGP SIGNATURE-----\n- - x\n- \n"),
-       "-----BEGIN PGP SIGNATURE-----\n- x\n\n"},
-      {signed_text("trailing blanks  \t\n x\n"), "trailing blanks  \t\n x\n"},
-      {signed_text("Hash: SHA1\n\n" + kHeader.substr(5)), "Hash: SHA1\n\n" + kHeader.substr(5)},
-      {signed_text("a\v-----BEGIN PGP SIGNATURE-----\n"), "a\v-----BEGIN PGP SIGNATURE-----\n"},
+       "-----BEGIN PGP SIGNATURE-----\n- x\n"},
+      {signed_text("trailing blanks  \t\n x\n"), "trailing blanks\n x"},
+      {signed_text("Hash: SHA1\n\n" + kHeader.substr(5)),
+       "Hash: SHA1\n\n" + kHeader.substr(5, kHeader.size() - 6)},
+      {signed_text("a\v-----BEGIN PGP SIGNATURE-----\n"), "a\v-----BEGIN PGP SIGNATURE-----"},
       {signed_text("\xe2\x80\xa8-----END PGP SIGNATURE-----\n"),
-       "\xe2\x80\xa8-----END PGP SIGNATURE-----\n"},
-      {with_crlf(signed_text("a\nb\n")), "a\nb\n"},
-      {kHeader + "\nx\n" + kBegin + "\n" + kData + kEnd, "x\n"},
-      {kHeader + "Hash: SHA256, SHA512\nHash: SHA384\n\nx\n" + kBegin + "\n" + kData + kEnd, "x\n"},
+       "\xe2\x80\xa8-----END PGP SIGNATURE-----"},
+      {with_crlf(signed_text("a\nb\n")), "a\nb"},
+      {kHeader + "\nx\n" + kBegin + "\n" + kData + kEnd, "x"},
+      {kHeader + "Hash: SHA256, SHA512\nHash: SHA384\n\nx\n" + kBegin + "\n" + kData + kEnd, "x"},
       {kHeader + kHash + "\nx\n" + kBegin +
            "Version: GnuPG v1.4.11 (GNU/Linux)\nComment: a: b\n\n" + kData + kEnd,
-       "x\n"},
-      {signed_text("x\n") + " \t\n\r\n\n", "x\n"},
-      {signed_text("x\n").substr(0, signed_text("x\n").size() - 1), "x\n"},
-      {kHeader + kHash + "\nx\n" + kBegin + "\niQIc\n" + kEnd, "x\n"},
-      {signed_text(std::string(19'990, 'x') + "\n"), std::string(19'990, 'x') + "\n"},
+       "x"},
+      {signed_text("x\n") + " \t\n\r\n\n", "x"},
+      {signed_text("x\n").substr(0, signed_text("x\n").size() - 1), "x"},
+      {kHeader + kHash + "\nx\n" + kBegin + "\niQIc\n" + kEnd, "x"},
+      {signed_text(std::string(19'990, 'x') + "\n"), std::string(19'990, 'x')},
   }));
   const auto piece = GENERATE(as<std::size_t>(), 1, 7, 1'000'000);
   const Unwrapped result = unwrap(message, piece);
@@ -131,6 +127,7 @@ TEST_CASE("every byte out of its place is a fault, with its line") {
       {kHeader + kHash + "\n{}\n" + kBegin + kData + kEnd, "line 6:"},
       {kHeader + kHash + "\n{}\n" + kBegin + "{\"evil\": 1}\n\n" + kData + kEnd, "line 6:"},
       {kHeader + kHash + "\n{}\n" + kBegin + "Version: a\x1b\n\n" + kData + kEnd, "line 6:"},
+      {kHeader + kHash + "\n{}\n" + kBegin + "Comment: x\u2028{}\n\n" + kData + kEnd, "line 6:"},
       {kHeader + kHash + "\n{}\n" + kBegin + "evil\n\n" + kData + kEnd, "line 6:"},
       {kHeader + kHash + "\n{}\n" + kBegin + ": x\n\n" + kData + kEnd, "line 6:"},
       {kHeader + kHash + "\n{}\n" + kBegin + " \n" + kData + kEnd, "line 6:"},
@@ -159,4 +156,31 @@ TEST_CASE("every byte out of its place is a fault, with its line") {
   CAPTURE(printable(message.substr(0, 400)), line, piece);
   REQUIRE(result.fault.has_value());
   CHECK_THAT(*result.fault, Catch::StartsWith(line));
+}
+
+TEST_CASE("a text ends where its signature begins, however its lines are cut") {
+  std::string text;
+  for (int line = 0; text.size() < 300'000; ++line) {
+    text += std::string(static_cast<std::size_t>(line % 97), 'x') + (line % 5 == 0 ? " \t" : "");
+    text += line % 3 == 0 ? "\r\n" : "\n";
+  }
+  const Unwrapped whole = unwrap(signed_text(text));
+  REQUIRE_FALSE(whole.fault);
+  CHECK(whole.text.find_first_of(" \t\r") == std::string::npos);
+  CHECK((whole.text == unwrap(signed_text(text), 13).text));
+}
+
+TEST_CASE("the signature is given apart, without the headers of its armor") {
+  const std::string message = kHeader + kHash + "\nx\n" + kBegin + "Version: 1\n\n" + kData + kEnd;
+  TextSource source(message);
+  const auto parts = std::get<ClearsignedParts>(parse_clearsigned(source));
+  CHECK(parts.signature == kBegin + "\n" + kData + kEnd);
+}
+
+TEST_CASE("a signature without end is a fault") {
+  std::string data;
+  while (data.size() < 70'000) data += "iQIcBAEBCgAGBQJYHAGrAAoJEH/z9AhHbPEAxhkQ+/abcdefghijk\n";
+  const Unwrapped result = unwrap(kHeader + kHash + "\nx\n" + kBegin + "\n" + data + kEnd);
+  REQUIRE(result.fault.has_value());
+  CHECK_THAT(*result.fault, Catch::Contains("too long"));
 }

@@ -65,6 +65,14 @@ class Signer {
     return read_file(home() / "out");
   }
 
+  /// The signature alone.
+  std::string sign_apart(const std::string& options, const std::string& text) const {
+    write_file(home() / "text", text);
+    gpg(options + " --output " + (home() / "out").string() + " --detach-sign " +
+        (home() / "text").string());
+    return read_file(home() / "out");
+  }
+
   fs::path export_keys(const std::string& file, const std::string& which) const {
     gpg("--output " + (home() / file).string() + " --export " + which);
     return home() / file;
@@ -147,6 +155,10 @@ TrustedText verify(std::string_view document, const SignaturePolicy& policy = {}
 
 std::string text_of(const TrustedText& text) { return read_all(*text.reader(), kPlenty); }
 
+std::vector<std::string> signed_by(const TrustedText& text) {
+  return text.signers() ? text.signers()->fingerprints : std::vector<std::string>{};
+}
+
 std::string refusal(std::string_view document, const SignaturePolicy& policy = {}) {
   const Error error = failure_of([&] { verify(document, policy); });
   CHECK(error.kind() == ErrorKind::Untrusted);
@@ -161,15 +173,8 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
   return text.replace(position, from.size(), to);
 }
 
-/// What a signature covers of `text` (RFC 4880 §7.1).
-std::string without_blanks_at_line_ends(std::string_view text) {
-  std::string covered;
-  for (const char c : text) {
-    if (c == '\n') covered.erase(covered.find_last_not_of(" \t") + 1);
-    covered += c;
-  }
-  return covered;
-}
+/// What a signature covers of `text`, which ends a line: its last line end stands for the framing.
+std::string covered(std::string_view text) { return std::string(text.substr(0, text.size() - 1)); }
 
 constexpr std::string_view kSignatureHeader = "-----BEGIN PGP SIGNATURE-----";
 
@@ -238,42 +243,43 @@ std::optional<fs::path> ubuntu_tree() {
 
 TEST_CASE("a good signature gives the signed text and its key") {
   const TrustedText text = verify(scene().signer.sign("-u " + scene().second));
-  CHECK(text_of(text) == kText);
-  CHECK(text.size() == kText.size());
-  CHECK(text.signed_by() == std::vector<std::string>{scene().second});
+  CHECK(text_of(text) == covered(kText));
+  CHECK(text.digest() == digest_of(DigestAlgorithm::Sha256, covered(kText)));
+  CHECK(read_all(*text.document().reader(), kPlenty).starts_with(kClearsignHeader));
+  CHECK(signed_by(text) == std::vector<std::string>{scene().second});
 }
 
 TEST_CASE("a subkey signs for its primary key") {
   const std::string document = scene().signer.sign("-u " + scene().subkey + "!");
-  CHECK(verify(document).signed_by() == std::vector<std::string>{scene().first});
-  CHECK(verify(document, {{scene().subkey}, 1}).signed_by().size() == 1);
-  CHECK(verify(document, {{scene().first}, 1}).signed_by().size() == 1);
+  CHECK(signed_by(verify(document)) == std::vector<std::string>{scene().first});
+  CHECK(signed_by(verify(document, {{scene().subkey}, 1})).size() == 1);
+  CHECK(signed_by(verify(document, {{scene().first}, 1})).size() == 1);
 }
 
 TEST_CASE("forms of a document that RFC 4880 allows are taken") {
   const std::string by = "-u " + scene().first;
   SECTION("lines that begin with a dash") {
     const std::string text = "- a\n-----BEGIN PGP SIGNATURE-----\n--\n{}\n";
-    CHECK(text_of(verify(scene().signer.sign(by, text))) == text);
+    CHECK(text_of(verify(scene().signer.sign(by, text))) == covered(text));
   }
   SECTION("line ends CRLF") {
     std::string document;
     for (const char c : scene().signer.sign(by)) {
       document += c == '\n' ? std::string("\r\n") : std::string(1, c);
     }
-    CHECK_THAT(text_of(verify(document)), Contains("\"index:1.0\""));
+    CHECK(text_of(verify(document)) == covered(kText));
   }
   SECTION("blanks at the ends of lines, which are not signed") {
     const std::string document = scene().signer.sign(by, "{} \t\n \n{}\n");
-    CHECK_THAT(text_of(verify(document)), Catch::StartsWith("{}"));
+    CHECK(text_of(verify(document)) == "{}\n\n{}");
   }
   SECTION("blanks after the footer") {
-    CHECK(text_of(verify(scene().signer.sign(by) + "\n \t\r\n")) == kText);
+    CHECK(text_of(verify(scene().signer.sign(by) + "\n \t\r\n")) == covered(kText));
   }
   SECTION("a document that is longer than all buffers") {
     std::string text;
     while (text.size() < 3'000'000) text += "  \"pubname\": \"ubuntu-xenial-16.04-amd64\",\n";
-    CHECK((text_of(verify(scene().signer.sign(by, text))) == text));
+    CHECK((text_of(verify(scene().signer.sign(by, text))) == covered(text)));
   }
 }
 
@@ -361,36 +367,36 @@ TEST_CASE("several signatures are judged one by one") {
   const SignaturePolicy two = {{}, 2};
   SECTION("two good ones") {
     const TrustedText text = verify(with.signer.sign(first + second), two);
-    const std::set<std::string> signers(text.signed_by().begin(), text.signed_by().end());
+    const auto by = signed_by(text);
+    const std::set<std::string> signers(by.begin(), by.end());
     CHECK(signers == std::set<std::string>{with.first, with.second});
   }
   SECTION("one good, one by an unknown key, as in a key rotation") {
     const std::string document = with.signer.sign(second + "-u " + with.stranger);
-    CHECK(verify(document).signed_by() == std::vector<std::string>{with.second});
+    CHECK(signed_by(verify(document)) == std::vector<std::string>{with.second});
     CHECK_THAT(refusal(document, two), Contains("1 of 2") && Contains(with.stranger.substr(24)));
   }
   SECTION("one good, one by an expired key") {
     const std::string document = with_signatures_of(
         with.signer.sign(second), with.signer.sign(kLongAgo + "-u " + with.expired));
-    CHECK(verify(document).signed_by() == std::vector<std::string>{with.second});
+    CHECK(signed_by(verify(document)) == std::vector<std::string>{with.second});
     CHECK_THAT(refusal(document, two), Contains(with.expired));
   }
   SECTION("one good, one bad") {
-    // One digest for both: GnuPG computes only those that the first document's header names.
-    const std::string digest = "--digest-algo SHA512 ";
-    const std::string document = with_signatures_of(with.signer.sign(digest + second),
-                                                    with.signer.sign(digest + first, "{}\n"));
+    const std::string document =
+        with_signatures_of(with.signer.sign("--digest-algo SHA256 " + second),
+                           with.signer.sign("--digest-algo SHA512 " + first, "{}\n"));
     CHECK_THAT(refusal(document), Contains("bad"));
   }
   SECTION("the same key twice") {
     const std::string document =
         with_signatures_of(with.signer.sign(second), with.signer.sign(second));
-    CHECK(verify(document).signed_by().size() == 1);
+    CHECK(signed_by(verify(document)).size() == 1);
     CHECK_THAT(refusal(document, two), Contains("1 of 2"));
   }
   SECTION("two subkeys of one key") {
     const std::string document = with.signer.sign("-u " + with.first + "! -u " + with.subkey + "!");
-    CHECK(verify(document).signed_by().size() == 1);
+    CHECK(signed_by(verify(document)).size() == 1);
     CHECK_THAT(refusal(document, two), Contains("1 of 2"));
   }
 }
@@ -404,7 +410,7 @@ TEST_CASE("keyrings are taken armored and binary, whatever their path") {
                      " --export " + scene().second);
   fs::copy_file(scene().signer.home() / "exported", file);
   const Keyring keys(file);
-  CHECK(text_of(keys.verify_clearsigned(spooled(document), {}, "x")) == kText);
+  CHECK(text_of(keys.verify_clearsigned(spooled(document), {}, "x")) == covered(kText));
 }
 
 TEST_CASE("a keyring without keys is a fault of the configuration") {
@@ -433,7 +439,7 @@ TEST_CASE("a keyring leaves nothing behind, neither files nor an agent") {
   {
     Keyring keys(file);
     Keyring moved(std::move(keys));
-    CHECK(text_of(moved.verify_clearsigned(spooled(document), {}, "x")) == kText);
+    CHECK(text_of(moved.verify_clearsigned(spooled(document), {}, "x")) == covered(kText));
     for (const auto& entry : fs::recursive_directory_iterator(place.path())) {
       CAPTURE(entry.path());
       CHECK_FALSE(entry.is_socket());
@@ -462,14 +468,51 @@ TEST_CASE("what a killed process left is removed, what a living one uses is not"
   CHECK_FALSE(fs::exists(abandoned));
   CHECK(read_file(place / "other/file") == "untouched");
   const Keyring second(file);
-  CHECK(text_of(first.verify_clearsigned(spooled(document), {}, "x")) == kText);
+  CHECK(text_of(first.verify_clearsigned(spooled(document), {}, "x")) == covered(kText));
+}
+
+TEST_CASE("a signature may be in a file of its own") {
+  Scene& with = scene();
+  const std::string armor = GENERATE(as<std::string>(), "", "--armor ");
+  const std::string kind = GENERATE(as<std::string>(), "", "--textmode ");
+  const Spool signature =
+      spooled(with.signer.sign_apart("-u " + with.second + " " + armor + kind, kText));
+  const auto verify_apart = [&](std::string_view document) {
+    return keyring().verify_detached(spooled(document), signature, {}, "index.json");
+  };
+  const TrustedText text = verify_apart(kText);
+  CHECK(text_of(text) == kText);
+  CHECK(signed_by(text) == std::vector<std::string>{with.second});
+  CHECK(text.digest() == digest_of(DigestAlgorithm::Sha256, kText));
+  const Error error = failure_of([&] { verify_apart(replaced(kText, "index", "indey")); });
+  CHECK(error.kind() == ErrorKind::Untrusted);
+  CHECK_THAT(error.what(), Catch::StartsWith("index.json: ") && Contains("bad"));
+}
+
+TEST_CASE("what is no detached signature is none") {
+  Scene& with = scene();
+  const std::string clearsigned = with.signer.sign("-u " + with.second);
+  for (const std::string& signature : {std::string(), kText, clearsigned}) {
+    CAPTURE(signature);
+    const Error error = failure_of(
+        [&] { keyring().verify_detached(spooled(kText), spooled(signature), {}, "index.json"); });
+    CHECK(error.kind() == ErrorKind::Untrusted);
+  }
+}
+
+TEST_CASE("the newest counted signature dates a document") {
+  Scene& with = scene();
+  const std::string document =
+      with.signer.sign("--faked-system-time=20210203T040506! -u " + with.old);
+  CHECK(to_rfc3339(verify(document).signers().value().signed_at) == "2021-02-03T04:05:06Z");
 }
 
 TEST_CASE("documents that the operator takes unsigned lose their framing") {
   const std::string document = scene().signer.sign("-u " + scene().stranger, "- a\n" + kText);
   const TrustedText text = accept_unverified(spooled(document), "x");
-  CHECK(text_of(text) == "- a\n" + kText);
-  CHECK(text.signed_by().empty());
+  CHECK(text_of(text) == "- a\n" + covered(kText));
+  CHECK_FALSE(text.signers());
+  CHECK(text.digest() == digest_of(DigestAlgorithm::Sha256, text_of(text)));
 
   CHECK(text_of(accept_unverified(spooled(kText), "x")) == kText);
   CHECK(text_of(accept_unverified(spooled(""), "x")).empty());
@@ -499,9 +542,8 @@ TEST_CASE("Ubuntu's own documents verify with Ubuntu's own keys") {
       GENERATE(as<std::string>(), "index.sjson", "com.ubuntu.cloud:released:download.sjson");
   std::string document = read_file(directory / name);
   const TrustedText text = ubuntu.verify_clearsigned(spooled(document), {}, name);
-  CHECK(text.signed_by() == std::vector<std::string>{"4A3CE3CD565D7EB5C810E2B97FF3F408476CF100"});
-  CHECK((text_of(text) ==
-         without_blanks_at_line_ends(text_of(accept_unverified(spooled(document), name)))));
+  CHECK(signed_by(text) == std::vector<std::string>{"4A3CE3CD565D7EB5C810E2B97FF3F408476CF100"});
+  CHECK((text_of(text) == text_of(accept_unverified(spooled(document), name))));
 
   char& flipped = document[document.size() / 2];
   flipped = static_cast<char>(flipped ^ 1);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "tests/unit/base/failure.h"
 
 using namespace streamsync;
@@ -34,6 +35,69 @@ TEST_CASE("hostile paths are refused") {
   const Error error = failure_of([&] { RelativePath::parse(path); });
   CHECK(error.kind() == ErrorKind::Malformed);
   CHECK(error.origin() == Origin::Source);
+}
+
+TEST_CASE("rules hold for every path that is made of difficult parts") {
+  // As the rules are written, for a path that is decoded already.
+  const auto is_safe_name = [](const std::string& path) {
+    if (path.empty() || path.size() > 4096 || path.front() == '/') return false;
+    if (path.find('\\') != std::string::npos || printable(path) != path) return false;
+    for (const auto segment : split(path, '/')) {
+      const std::string lower = to_lower_ascii(segment);
+      if (lower.empty() || lower == "." || lower == ".." || lower.size() > 255) return false;
+      if (lower == ".data" || lower == ".streamsync" || lower.ends_with(".part")) return false;
+    }
+    return true;
+  };
+  const std::vector<std::pair<std::string, std::string>> parts = {
+      {"a", "a"},
+      {"/", "/"},
+      {".", "."},
+      {"..", ".."},
+      {"%2e", "."},
+      {"%2F", "/"},
+      {"%41", "A"},
+      {".dAtA", ".dAtA"},
+      {".streamsync", ".streamsync"},
+      {".Part", ".Part"},
+      {"%2epart", ".part"},
+      {"\\", "\\"},
+      {"%5c", "\\"},
+      {" ", " "},
+      {"\x7f", "\x7f"},
+      {"%7f", "\x7f"},
+      {"é", "é"},
+      {"%c3%a9", "é"},
+      {"\xc3", "\xc3"},
+      {"%c3", "\xc3"},
+      {std::string(255, 'x'), std::string(255, 'x')},
+      {"%25", "%"},
+      {"-_~+@,;=!$&'()*", "-_~+@,;=!$&'()*"}};
+  for (const auto& first : parts) {
+    for (const auto& second : parts) {
+      for (const auto& third : parts) {
+        const std::string text = first.first + second.first + third.first;
+        const bool is_safe =
+            is_safe_name(text) && is_safe_name(first.second + second.second + third.second);
+        CAPTURE(text);
+        bool is_taken = true;
+        try {
+          RelativePath::check(text);
+        } catch (const Error&) {
+          is_taken = false;
+        }
+        REQUIRE(is_taken == is_safe);
+      }
+    }
+  }
+}
+
+TEST_CASE("checking refuses as parsing does") {
+  for (const std::string path : {"../x", "a?b", "a:b/c", "%zz", ".DATA", "a//b"}) {
+    CHECK(std::string(failure_of([&] { RelativePath::check(path); }).what()) ==
+          failure_of([&] { RelativePath::parse(path); }).what());
+  }
+  CHECK_NOTHROW(RelativePath::check("a/b:c"));
 }
 
 TEST_CASE("4096 bytes are taken, one more is not") {

@@ -345,3 +345,28 @@ TEST_CASE("a lock is held by one, and free again after it") {
   CHECK(fs::exists(file));
   CHECK_NOTHROW(FileLock(file));
 }
+
+TEST_CASE("lines are added whole, after what was torn") {
+  const TemporaryDirectory place;
+  const RootDirectory root(place.path(), 0700);
+  root.append_lines("log", "one\n");
+  root.append_lines("log", "two\nthree\n");
+  CHECK(root.read("log") == "one\ntwo\nthree\n");
+  fs::resize_file(place / "log", 6);
+  root.append_lines("log", "four\n");
+  CHECK(root.read("log") == "one\ntw\nfour\n");
+  CHECK((fs::status(place / "log").permissions() & fs::perms::all) ==
+        (fs::perms::owner_read | fs::perms::owner_write));
+}
+
+TEST_CASE("lines are not added to what is not ours") {
+  const TemporaryDirectory place;
+  const TemporaryDirectory elsewhere;
+  write_file(elsewhere / "victim", "untouched\n");
+  fs::create_symlink(elsewhere / "victim", place / "log");
+  fs::create_hard_link(elsewhere / "victim", place / "other");
+  const RootDirectory root(place.path());
+  CHECK(failure_of([&] { root.append_lines("log", "x\n"); }).kind() == ErrorKind::Untrusted);
+  CHECK(failure_of([&] { root.append_lines("other", "x\n"); }).kind() == ErrorKind::Untrusted);
+  CHECK(read_file(elsewhere / "victim") == "untouched\n");
+}

@@ -33,10 +33,10 @@ Signature with(SignatureStatus status, const std::string& key) {
   return signature;
 }
 
-using Signers = std::vector<std::string>;
+using Fingerprints = std::vector<std::string>;
 
-Signers judge(const std::vector<Signature>& signatures, const SignaturePolicy& policy = {}) {
-  return judge_signatures(signatures, kKeys, policy, kNow);
+Fingerprints judge(const std::vector<Signature>& signatures, const SignaturePolicy& policy = {}) {
+  return judge_signatures(signatures, kKeys, policy, kNow).fingerprints;
 }
 
 std::string refusal(const std::vector<Signature>& signatures, const SignaturePolicy& policy = {}) {
@@ -49,12 +49,13 @@ std::string refusal(const std::vector<Signature>& signatures, const SignaturePol
 }  // namespace
 
 TEST_CASE("one good signature is enough, unknown keys beside it do not matter") {
-  CHECK(judge({good(kFirst)}) == Signers{kFirst});
-  CHECK(judge({with(SignatureStatus::UnknownKey, kUnknown), good(kSecond)}) == Signers{kSecond});
+  CHECK(judge({good(kFirst)}) == Fingerprints{kFirst});
+  CHECK(judge({with(SignatureStatus::UnknownKey, kUnknown), good(kSecond)}) ==
+        Fingerprints{kSecond});
 }
 
 TEST_CASE("a subkey's signature counts for its primary key") {
-  CHECK(judge({good(kFirstSubkey)}) == Signers{kFirst});
+  CHECK(judge({good(kFirstSubkey)}) == Fingerprints{kFirst});
 }
 
 TEST_CASE("one bad signature refuses the document") {
@@ -84,7 +85,7 @@ TEST_CASE("only SHA-2 of 256 bits and more is taken") {
   Signature signature = good(kFirst);
   for (const char* digest : {"SHA256", "SHA384", "SHA512"}) {
     signature.digest = digest;
-    CHECK(judge({signature}) == Signers{kFirst});
+    CHECK(judge({signature}) == Fingerprints{kFirst});
   }
   for (const char* digest : {"SHA1", "MD5", "RIPEMD160", "SHA224", "", "(unknown)"}) {
     signature.digest = digest;
@@ -95,14 +96,23 @@ TEST_CASE("only SHA-2 of 256 bits and more is taken") {
 TEST_CASE("a clock may be wrong by a day, not by more") {
   Signature signature = good(kFirst);
   signature.made = kNow + std::chrono::hours(24);
-  CHECK(judge({signature}) == Signers{kFirst});
+  CHECK(judge({signature}) == Fingerprints{kFirst});
   signature.made += std::chrono::seconds(1);
   CHECK_THAT(refusal({signature}), Contains(kFirst) && Contains("future"));
 }
 
+TEST_CASE("the newest signature that counts dates the document") {
+  Signature older = good(kFirst);
+  older.made -= std::chrono::hours(5);
+  Signature expired = with(SignatureStatus::Expired, kFirst);
+  expired.made = kNow;
+  const Signers signers = judge_signatures({older, good(kSecond), expired}, kKeys, {}, kNow);
+  CHECK(signers.signed_at == good(kSecond).made);
+}
+
 TEST_CASE("the threshold counts distinct primary keys") {
   const SignaturePolicy two = {{}, 2};
-  CHECK(judge({good(kFirst), good(kSecond)}, two) == Signers{kFirst, kSecond});
+  CHECK(judge({good(kFirst), good(kSecond)}, two) == Fingerprints{kFirst, kSecond});
   CHECK_THAT(refusal({good(kFirst)}, two), Contains("1 of 2"));
   CHECK_THAT(refusal({good(kFirst), good(kFirst)}, two), Contains("1 of 2"));
   CHECK_THAT(refusal({good(kFirst), good(kFirstSubkey)}, two), Contains("1 of 2"));
@@ -118,11 +128,11 @@ TEST_CASE("pins name primary keys or subkeys, however they are written") {
   for (int i = 0; i < 10; ++i) grouped += " AAAA";
   for (const std::string& pin : {kFirst, lower, grouped, "0x" + kFirst}) {
     CAPTURE(pin);
-    CHECK(judge({good(kFirst)}, {{pin}, 1}) == Signers{kFirst});
-    CHECK(judge({good(kFirstSubkey)}, {{pin}, 1}) == Signers{kFirst});
+    CHECK(judge({good(kFirst)}, {{pin}, 1}) == Fingerprints{kFirst});
+    CHECK(judge({good(kFirstSubkey)}, {{pin}, 1}) == Fingerprints{kFirst});
   }
-  CHECK(judge({good(kFirstSubkey)}, {{kFirstSubkey}, 1}) == Signers{kFirst});
-  CHECK(judge({good(kSecond)}, {{kFirst, kSecond}, 1}) == Signers{kSecond});
+  CHECK(judge({good(kFirstSubkey)}, {{kFirstSubkey}, 1}) == Fingerprints{kFirst});
+  CHECK(judge({good(kSecond)}, {{kFirst, kSecond}, 1}) == Fingerprints{kSecond});
 }
 
 TEST_CASE("keys that are not pinned do not count") {

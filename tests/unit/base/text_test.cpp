@@ -125,3 +125,10 @@ TEST_CASE("the nearest word is named only when it is near") {
   CHECK(nearest_word("", keys) == std::nullopt);
   CHECK(nearest_word("max", {}) == std::nullopt);
 }
+
+TEST_CASE("JSON for a terminal has no raw control characters") {
+  CHECK(without_raw_controls("\"a\x7f\xC2\x9B"
+                             "31m\xC2\xA0\xC3\xA9\"") == "\"a\\u007f\\u009b31m\xC2\xA0\xC3\xA9\"");
+  CHECK(without_raw_controls("\xC2") == "\xC2");
+  CHECK(without_raw_controls("").empty());
+}

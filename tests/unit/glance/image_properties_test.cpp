@@ -327,4 +327,15 @@ TEST_CASE("tags, names and policy of images do not change the id") {
   CHECK(image_id(other, blob_of(item), 0) == image_id(policy(), blob_of(bionic()), 0));
 }
 
+TEST_CASE("characters that Glance does not take are replaced in names, not in addresses") {
+  Item item = bionic();
+  item.tags["pubname"] = "disc \U0001F4BF \u65E5";
+  item.tags["os"] = "\U0001F4BF";
+  CHECK(image_name(item, policy()) == "auto-sync/disc \uFFFD \u65E5-disk1.img");
+  CHECK(image_properties(item, policy()).at("os_distro") == "\uFFFD");
+  CHECK_NOTHROW(require_address_that_fits(item.key));
+  item.key.product = "disc \U0001F4BF";
+  CHECK_THROWS_AS(require_address_that_fits(item.key), Error);
+}
+
 }  // namespace streamsync

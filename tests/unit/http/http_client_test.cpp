@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <latch>
 #include <set>
 #include <thread>
 
 #include "base/crypto/digest.h"
+#include "tests/support/loopback_server.h"
 #include "tests/support/scripted_server.h"
 #include "tests/unit/base/failure.h"
 #include "tests/unit/base/temporary_directory.h"
@@ -30,12 +32,6 @@ HttpOptions direct() {
   return options;
 }
 
-HttpOptions following() {
-  HttpOptions options = direct();
-  options.redirects = Redirects::Follow;
-  return options;
-}
-
 HttpOptions with_timeouts(HttpTimeouts timeouts) {
   HttpOptions options = direct();
   options.timeouts = timeouts;
@@ -45,6 +41,14 @@ HttpOptions with_timeouts(HttpTimeouts timeouts) {
 Request request_for(const std::string& url, std::string method = "GET") {
   return {std::move(method), Url::parse(url), {}};
 }
+
+Request following(Url url, Redirects redirects = Redirects::Follow) {
+  Request request{.url = std::move(url)};
+  request.redirects = redirects;
+  return request;
+}
+
+Request following(const std::string& url) { return following(Url::parse(url)); }
 
 /// What the scripted server sends for size=N.
 std::string pattern(std::size_t size) {
@@ -256,6 +260,10 @@ TEST_CASE("what a server does wrong") {
       {"raw=220 mail.example ESMTP", ErrorKind::Protocol, "HTTP/0.9"},
       {"size=10&header=Content-Encoding:gzip", ErrorKind::Protocol, "gzip"},
       {"size=10&header=Content-Encoding:x-gzip", ErrorKind::Protocol, "x-gzip"},
+      {"size=10&header=Content-Encoding:identity, br", ErrorKind::Protocol, "\"br\""},
+      {"raw=HTTP/1.1 200 OK\\r\\nContent-Encoding: identity\\r\\nContent-Encoding: "
+       "zstd\\r\\n\\r\\nx",
+       ErrorKind::Protocol, "zstd"},
   }));
   CAPTURE(how);
   HttpOptions options = direct();
@@ -276,6 +284,21 @@ TEST_CASE("what a server does wrong") {
   CHECK(client.get(request_for(server.url("/a?size=3")), body).ok());
 }
 
+TEST_CASE("a transfer coding is not undone") {
+  // "abc" by gzip, in one chunk.
+  const std::string gzip("\x1F\x8B\x08\0\0\0\0\0\0\x03KLJ\x06\0\xC2\x41$5\x03\0\0\0", 23);
+  const testing::LoopbackServer server([&](const testing::Received&) {
+    return testing::Reply{
+        200, "17\r\n" + gzip + "\r\n0\r\n\r\n", {{"Transfer-Encoding", "gzip, chunked"}}};
+  });
+  HttpClient client(direct(), {});
+  KeptBytes body;
+  const Error error = failure_of([&] { client.get(request_for(server.url()), body); });
+  CHECK(error.kind() == ErrorKind::Protocol);
+  CHECK_THAT(error.what(), Contains("Transfer-Encoding \"gzip\""));
+  CHECK(body.text().empty());
+}
+
 TEST_CASE("a Content-Length that is too small hides the rest") {
   ScriptedServer server;
   HttpClient client(direct(), {});
@@ -293,10 +316,12 @@ TEST_CASE("nobody there") {
     CHECK(error.kind() == ErrorKind::Transient);
     CHECK_THAT(error.what(), Contains("connect"));
   }
-  SECTION("no such host") {
-    const Error error = failure_of([&] { client.send(request_for("http://no.such.invalid/")); });
-    CHECK(error.kind() == ErrorKind::Transient);
-    CHECK_THAT(error.what(), Contains("resolve"));
+  SECTION("no such host, and there is none when it is tried again") {
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      const Error error = failure_of([&] { client.send(request_for("http://no.such.invalid/")); });
+      CHECK(error.kind() == ErrorKind::Transient);
+      CHECK_THAT(error.what(), Contains("resolve"));
+    }
   }
 }
 
@@ -320,49 +345,111 @@ TEST_CASE("user and password of the URL") {
   CHECK(client.send({"GET", url, {}}).status == status);
 }
 
-TEST_CASE("redirects are followed where the policy says so") {
+TEST_CASE("redirects are followed where the request says so") {
   ScriptedServer server;
+  HttpClient client(direct(), {});
   KeptBytes body;
   SECTION("not by default") {
-    HttpClient client(direct(), {});
     const Response response = client.get(request_for(server.url("/a?hops=1&size=5")), body);
     CHECK(response.status == 302);
     CHECK(response.headers.find("Location") == "/a?hops=0&size=5");
     CHECK(body.text().empty());
   }
   SECTION("up to five") {
-    HttpClient client(following(), {});
-    const Response response = client.get(request_for(server.url("/a?hops=5&size=5")), body);
+    const Response response = client.get(following(server.url("/a?hops=5&size=5")), body);
     CHECK(response.status == 200);
     CHECK_FALSE(response.headers.find("Location"));
     CHECK(body.text() == pattern(5));
   }
   SECTION("and no more") {
-    HttpClient client(following(), {});
     const Error error =
-        failure_of([&] { client.get(request_for(server.url("/a?hops=6&size=5")), body); });
+        failure_of([&] { client.get(following(server.url("/a?hops=6&size=5")), body); });
     CHECK(error.kind() == ErrorKind::Protocol);
+    CHECK_THAT(error.what(), Contains("hops=6") && Contains("more than 5 redirects"));
     CHECK(body.text().empty());
+    CHECK(server.finish_and_read_log("request").size() == 6);
+  }
+  SECTION("HEAD too") {
+    Request request = following(server.url("/a?hops=2&size=5"));
+    request.method = "HEAD";
+    CHECK(client.send(request).headers.find("Content-Length") == "5");
+  }
+  SECTION("of the statuses that mean it (RFC 9110 §15.4)") {
+    const auto [status, is_followed] = GENERATE(table<std::string, bool>({
+        {"300", false},
+        {"301", true},
+        {"302", true},
+        {"303", true},
+        {"304", false},
+        {"305", false},
+        {"307", true},
+        {"308", true},
+    }));
+    CAPTURE(status);
+    Url url = Url::parse(server.url("/a")).with_query("redirect", server.url("/b?size=1"));
+    url = url.with_query("status", status);
+    CHECK((client.get(following(url), body).status == 200) == is_followed);
+  }
+  SECTION("without a Location there is nowhere to go") {
+    CHECK(client.get(following(server.url("/a?status=302&body=x")), body).status == 302);
   }
 }
 
-TEST_CASE("redirects lead only to http and https") {
+TEST_CASE("where a redirect must not lead") {
   ScriptedServer server;
-  HttpClient client(following(), {});
+  HttpOptions options = direct();
+  options.origin = GENERATE(Origin::Source, Origin::Target);
+  HttpClient client(options, {});
   KeptBytes body;
-  const std::string where =
-      GENERATE(as<std::string>{}, "file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/");
+  const std::string where = GENERATE(
+      as<std::string>{}, "file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "data:x",
+      "http://", "http://169.254.169.254/latest/meta-data/", "http://2852039166/",
+      "http://0xa9.254.0xa9fe/", "http://[fe80::1]/", "http://[::ffff:169.254.169.254]/");
+  CAPTURE(where);
   const Url url = Url::parse(server.url("/a")).with_query("redirect", where);
-  const Error error = failure_of([&] { client.get({"GET", url, {}}, body); });
-  CHECK(error.kind() == ErrorKind::Protocol);
+  const Error error = failure_of([&] { client.get(following(url), body); });
+  CHECK(error.kind() == ErrorKind::Untrusted);
+  CHECK(error.origin() == options.origin);
+  CHECK_THAT(error.what(), StartsWith("GET http://127.0.0.1:") && Contains("redirected"));
   CHECK(body.text().empty());
+  CHECK(server.finish_and_read_log("request").size() == 1);
+}
+
+TEST_CASE("a server has no say in who we are") {
+  const TemporaryDirectory directory;
+  write_file(directory / "script",
+             R"({"rules": [{"redirect": "http://user:s3cr3t@127.0.0.1/", "times": 1}]})");
+  ScriptedServer server({"--script", directory / "script"});
+  HttpClient client(direct(), {});
+  const Error error = failure_of([&] { client.send(following(server.url("/a"))); });
+  CHECK(error.kind() == ErrorKind::Untrusted);
+  CHECK_THAT(error.what(), Contains("user name") && !Contains("s3cr3t"));
+}
+
+TEST_CASE("what nobody has signed comes from the host that was asked") {
+  ScriptedServer server;
+  ScriptedServer other;
+  HttpClient client(direct(), {});
+  KeptBytes body;
+  const auto redirect = [&](const std::string& to) {
+    return following(Url::parse(server.url("/a")).with_query("redirect", to), Redirects::SameHost);
+  };
+  SECTION("elsewhere on it") {
+    CHECK(client.get(redirect("/b?size=1"), body).status == 200);
+    CHECK(client.get(redirect(server.url("/b?size=1")), body).status == 200);
+  }
+  SECTION("not from its neighbour behind another port") {
+    const Error error = failure_of([&] { client.get(redirect(other.url("/b?size=1")), body); });
+    CHECK(error.kind() == ErrorKind::Untrusted);
+    CHECK(other.finish_and_read_log("request").empty());
+  }
 }
 
 TEST_CASE("what changes something, or carries a token, is not sent elsewhere") {
   start_crypto();
   ScriptedServer server;
-  HttpClient client(following(), {});
-  Request request = request_for(server.url("/a?hops=1&size=1"));
+  HttpClient client(direct(), {});
+  Request request = following(server.url("/a?hops=1&size=1"));
   SECTION("a POST") {
     request.method = "POST";
     request.body = "x";
@@ -382,12 +469,12 @@ TEST_CASE("what changes something, or carries a token, is not sent elsewhere") {
 TEST_CASE("credentials stay with the origin they are for") {
   ScriptedServer first;
   ScriptedServer second;
-  HttpClient client(following(), {});
+  HttpClient client(direct(), {});
   const auto redirect = [&](const std::string& to) {
     return Url::parse("http://me:s3cr3t@127.0.0.1:" + first.port() + "/a")
         .with_query("redirect", to);
   };
-  Request request = request_for(first.url("/"));
+  Request request = following(first.url("/"));
   SECTION("same origin") {
     request.url = redirect(first.url("/b?size=1&require_user=me:s3cr3t"));
     CHECK(client.send(request).status == 200);
@@ -402,19 +489,112 @@ TEST_CASE("credentials stay with the origin they are for") {
   SECTION("another port, as a header") {
     request.url = Url::parse(first.url("/a")).with_query("redirect", second.url("/b?size=1"));
     request.headers.add("Authorization", "Bearer s3cr3t");
+    request.headers.add("X-Api-Key", "s3cr3t");
+    request.headers.add("If-None-Match", "\"v1\"");
     CHECK(client.send(request).status == 200);
     const auto log = second.finish_and_read_log("request");
     REQUIRE(log.size() == 1);
-    CHECK_THAT(log[0], !Contains("authorization"));
+    CHECK_THAT(log[0], !Contains("authorization") && !Contains("x-api-key") && Contains("v1"));
   }
+  SECTION("there and back: whoever it was sent us, and has chosen what to ask") {
+    const Url back = Url::parse(second.url("/b")).with_query("redirect", first.url("/c?size=1"));
+    request.url = redirect(back.str());
+    CHECK(client.send(request).status == 200);
+    const auto log = first.finish_and_read_log("request");
+    REQUIRE(log.size() == 2);
+    CHECK_THAT(log[0], Contains("authorization"));
+    CHECK_THAT(log[1], !Contains("authorization"));
+  }
+}
+
+TEST_CASE("~/.netrc is nothing to us") {
+  const TemporaryDirectory home;
+  write_file(home / ".netrc", "machine 127.0.0.1 login me password s3cr3t\n");
+  const char* before = std::getenv("HOME");
+  const std::string restored = before == nullptr ? "" : before;
+  ::setenv("HOME", home.path().c_str(), 1);
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  CHECK(client.send(request_for(server.url("/a?size=1"))).status == 200);
+  ::setenv("HOME", restored.c_str(), 1);
+  const auto log = server.finish_and_read_log("request");
+  REQUIRE(log.size() == 1);
+  CHECK_THAT(log[0], !Contains("authorization"));
+}
+
+TEST_CASE("a refusal that may repeat what was secret is not passed on") {
+  start_crypto();
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  Request request = request_for(server.url("/a?status=401&echo=1"));
+  SECTION("a token") {
+    request.token = Secret("s3cr3t");
+    CHECK(client.send(request).body.empty());
+    KeptBytes body;
+    CHECK(client.get(request, body).body.empty());
+    request.url = Url::parse(server.url("/a?status=401&body=who+are+you"));
+    CHECK(client.send(request).body == "who are you");
+  }
+  SECTION("a password of the URL, which Basic authentication codes") {
+    request.url =
+        Url::parse("http://me:s3cr3t@127.0.0.1:" + server.port() + "/a?status=401&echo=1");
+    CHECK(client.send(request).body.empty());
+  }
+  SECTION("a body") {
+    request.method = "POST";
+    request.secret_body = Secret("{\"password\": \"s3cr3t\"}");
+    CHECK(client.send(request).body.empty());
+  }
+  SECTION("nothing secret was said") { CHECK_THAT(client.send(request).body, Contains("Accept")); }
+}
+
+TEST_CASE("a secret body is sent as it is") {
+  start_crypto();
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  Request request = request_for(server.url("/a"), "POST");
+  request.secret_body = Secret("{\"password\": \"s3cr3t\"}");
+  CHECK(client.send(request).status == 201);
+  const auto bodies = server.finish_and_read_log("body");
+  REQUIRE(bodies.size() == 1);
+  const std::string sent(request.secret_body.reveal());
+  CHECK(field(bodies[0], "sha256") == "\"" + digest_of(DigestAlgorithm::Sha256, sent).hex() + "\"");
+}
+
+TEST_CASE("a secret header is taken out of the answer") {
+  start_crypto();
+  Headers headers{{"X-Subject-Token", "s3cr3t"}, {"X-Other", "b"}};
+  CHECK(headers.take_secret("x-subject-token").reveal() == "s3cr3t");
+  CHECK(headers.take_secret("x-subject-token").empty());
+  CHECK(headers.take_secret("x-none").empty());
+  CHECK(headers.find("X-Other") == "b");
+}
+
+TEST_CASE("a call as a whole may have a limit of time") {
+  ScriptedServer server;
+  HttpClient client(direct(), {});
+  KeptBytes body;
+  // Never a stall, never done.
+  Request request = following(server.url("/a?size=1000000&rate=2000"));
+  request.time_limit = 300ms;
+  SECTION("a trickle") {}
+  SECTION("redirects count, and more than one") {
+    request = following(server.url("/a?hops=5&delay=0.2&size=1"));
+    request.time_limit = 500ms;
+  }
+  SECTION("waiting for the answer counts") {
+    request = following(server.url("/a?delay=30&size=1"));
+    request.time_limit = 300ms;
+  }
+  const Error error = failure_of([&] { client.get(request, body); });
+  CHECK(error.kind() == ErrorKind::Guard);
+  CHECK_THAT(error.what(), Contains("not done within 0."));
 }
 
 TEST_CASE("a server that does not answer in time") {
   ScriptedServer server;
-  HttpOptions options = with_timeouts({.connect = 60s, .first_byte = 1s, .stall = 60s});
-  options.redirects = Redirects::Follow;
-  HttpClient client(options, {});
-  Request request = request_for(server.url("/a?delay=30&size=1"));
+  HttpClient client(with_timeouts({.connect = 60s, .first_byte = 1s, .stall = 60s}), {});
+  Request request = following(server.url("/a?delay=30&size=1"));
   SECTION("send") {
     const Error error = failure_of([&] { client.send(request); });
     CHECK(error.kind() == ErrorKind::Transient);

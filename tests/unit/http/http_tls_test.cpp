@@ -129,19 +129,22 @@ TEST_CASE("redirects never leave https") {
   const Certificates certificates;
   ScriptedServer secure({"--cert", certificates / "server.pem"});
   ScriptedServer plain;
-  HttpOptions options = trusting(certificates / "ca.pem");
-  options.redirects = Redirects::Follow;
-  HttpClient client(options, {});
-  const auto get = [&](const ScriptedServer& from, const std::string& to) {
+  HttpClient client(trusting(certificates / "ca.pem"), {});
+  const auto get = [&](const ScriptedServer& from, const std::string& to,
+                       Redirects redirects = Redirects::Follow) {
     KeptBytes body;
-    const Url url = Url::parse(from.url("/a")).with_query("redirect", to);
-    return client.get({"GET", url, {}}, body).status;
+    Request request{.url = Url::parse(from.url("/a")).with_query("redirect", to)};
+    request.redirects = redirects;
+    return client.get(request, body).status;
   };
   CHECK(get(secure, secure.url("/b?size=1")) == 200);
   CHECK(get(plain, secure.url("/b?size=1")) == 200);
+  // The certificate says that it is the host that was asked.
+  CHECK(get(plain, secure.url("/b?size=1"), Redirects::SameHost) == 200);
   const Error error = failure_of([&] { get(secure, plain.url("/b?size=1")); });
-  CHECK(error.kind() == ErrorKind::Protocol);
-  CHECK(plain.finish_and_read_log("request").size() == 1);
+  CHECK(error.kind() == ErrorKind::Untrusted);
+  CHECK_THAT(error.what(), Contains("from https to http"));
+  CHECK(plain.finish_and_read_log("request").size() == 2);
 }
 
 TEST_CASE("uploads and answers over TLS") {

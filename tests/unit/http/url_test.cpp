@@ -105,6 +105,52 @@ TEST_CASE("redacted() is fit for logs and metadata") {
   CHECK(Url::parse(given).redacted() == expected);
 }
 
+TEST_CASE("user and password of a URL") {
+  const auto [given, userinfo] = GENERATE(table<std::string, std::string>({
+      {"http://h/a@b", ""},
+      {"http://h/?a@b", ""},
+      {"http://user@h/", "user"},
+      {"http://user:pa%40ss@h:80/a@b", "user:pa%40ss"},
+      {"file:///srv/a@b", ""},
+  }));
+  CAPTURE(given);
+  CHECK(Url::parse(given).userinfo() == userinfo);
+}
+
+TEST_CASE("user and password can be given to another URL") {
+  CHECK(Url::parse("http://h:8080/b").with_userinfo("u:pa%40ss").str() ==
+        "http://u:pa%40ss@h:8080/b");
+  CHECK(Url::parse("http://h/b").with_userinfo("").str() == "http://h/b");
+}
+
+TEST_CASE("resolve() tells where a Location leads") {
+  const auto [reference, expected] = GENERATE(table<std::string, std::string>({
+      {"c", "http://h:8080/a/c"},
+      {"../c?x=1", "http://h:8080/c?x=1"},
+      {"/c", "http://h:8080/c"},
+      {"?x=1", "http://h:8080/a/b?x=1"},
+      {"//g/c", "http://g/c"},
+      {"https://g:443/c", "https://g/c"},
+      {"HTTPS://G/my file", "https://g/my%20file"},
+      {"http://u:p@g/c", "http://u:p@g/c"},
+      {"file:///etc/passwd", "file:///etc/passwd"},
+      {"http://2130706433/", "http://127.0.0.1/"},
+      {"http://0x7f.1/", "http://127.0.0.1/"},
+      {"/../../c", "http://h:8080/c"},
+  }));
+  CAPTURE(reference);
+  // What the server sends is its choice, so none of our password is in it.
+  CHECK(Url::parse("http://user:secret@h:8080/a/b").resolve(reference).str() == expected);
+}
+
+TEST_CASE("resolve() refuses what leads nowhere") {
+  const auto reference = GENERATE(as<std::string>{}, "ftp://h/", "gopher://h/", "http://",
+                                  "http://h:99999/", "ht\x01");
+  CAPTURE(reference);
+  CHECK(failure_of([&] { Url::parse("http://h/").resolve(reference); }).kind() ==
+        ErrorKind::Config);
+}
+
 TEST_CASE("without_userinfo() leaves all else as it was written") {
   CHECK(without_userinfo("https://Keystone.Example:443/v3") == "https://Keystone.Example:443/v3");
   CHECK(without_userinfo("https://user:pa@ss@h:443/v3") == "https://h:443/v3");

@@ -84,17 +84,3 @@ TEST_CASE("A damaged index is refused") {
   REQUIRE_THROWS_MATCHES(read(text), Error, refusal(why));
   REQUIRE_THROWS_MATCHES(read(text), Error, refusal("index.json"));
 }
-
-TEST_CASE("The format is read without the rest of the document") {
-  const auto format = [](std::string_view text) { return format_of(trusted(text), "doc.json"); };
-  REQUIRE(format(R"({"format":"index:1.0","index":{}})") == "index:1.0");
-  REQUIRE(format(R"({"products":{"format":"x","a":["}"]},"format":"products:1.0"})") ==
-          "products:1.0");
-  REQUIRE(format(R"({"format":"mirrors:1.0", damage)") == "mirrors:1.0");
-  REQUIRE_FALSE(format("{}"));
-  REQUIRE_FALSE(format(R"({"format":5})"));
-  REQUIRE_FALSE(format(R"({"format":null})"));
-  REQUIRE_THROWS_MATCHES(format("[]"), Error, refusal("doc.json: byte 0"));
-  REQUIRE_THROWS_MATCHES(format("<html>"), Error, refusal("doc.json: byte 0"));
-  REQUIRE_THROWS_MATCHES(format(""), Error, refusal("doc.json: byte 0"));
-}

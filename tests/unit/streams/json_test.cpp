@@ -1,7 +1,9 @@
 #include "streams/json.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <random>
 
 #include "tests/unit/streams/trusted.h"
 
@@ -135,6 +137,75 @@ TEST_CASE("A key twice in an entered object is refused, also when it is written 
   REQUIRE_NOTHROW(read(R"({"a":{"a":1},"b":{"a":1}})"));
 }
 
+TEST_CASE("A key twice is refused however many there are and however they are sorted") {
+  const auto count = static_cast<std::size_t>(GENERATE(2, 23, 24, 25, 26, 500));
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i != count; ++i) keys.push_back("k" + std::to_string(i));
+  const auto order = GENERATE(0, 1, 2);
+  if (order == 1) std::reverse(keys.begin(), keys.end());
+  if (order == 2) std::shuffle(keys.begin(), keys.end(), std::mt19937(3));
+  const auto text_of = [](const std::vector<std::string>& members) {
+    std::string text;
+    for (const auto& key : members) text += (text.empty() ? "{\"" : ",\"") + key + "\":{}";
+    return text + "}";
+  };
+  REQUIRE_NOTHROW(check(text_of(keys)));
+  for (const std::size_t twice : {std::size_t{0}, count / 2, count - 1}) {
+    auto members = keys;
+    members.push_back(keys[twice]);
+    REQUIRE_THROWS_MATCHES(check(text_of(members)), Error,
+                           refusal("the key \"" + keys[twice] + "\" stands twice"));
+  }
+}
+
+TEST_CASE("An object that many keys were read of leaves none to the next") {
+  std::string object;
+  for (int i = 0; i != 100; ++i) {
+    object += (i == 0 ? "{\"" : ",\"") + std::string(100, 'k') + std::to_string(i) + "\":{\"k\":1}";
+  }
+  REQUIRE_NOTHROW(read("[" + object + "}," + object + "}]"));
+}
+
+TEST_CASE("A key is good until the next one of its object") {
+  const auto step = static_cast<std::size_t>(GENERATE(1, 5, 100'000));
+  JsonReader json = reader_of(
+      R"({"outer \u00e9": {"inner": {"a": 1, "b": "text"}, "other": [2]}, "next": 3})", step);
+  json.enter_object("the document");
+  const auto outer = json.next_key();
+  json.enter_object("a value");
+  const auto inner = json.next_key();
+  json.enter_object("a value");
+  while (json.next_key()) json.scalar_view();
+  REQUIRE(*inner == "inner");
+  while (json.next_key()) {
+  }
+  REQUIRE(*outer == "outer é");
+  REQUIRE(*json.next_key() == "next");
+}
+
+TEST_CASE("Scalars are the same as views, wherever a buffer ends") {
+  const std::string text =
+      R"({"s":"plain","e":"\u00e9","u":"é","i":123,"z":0,"m":-0,"n":-17,"f":1.50,"x":1e3,)"
+      R"("l":18446744073709551616,"t":true,"f2":false,"o":{},"n2":null,"empty":""})";
+  const auto step = static_cast<std::size_t>(GENERATE(1, 2, 3, 7, 100'000));
+  JsonReader views = reader_of(text, step);
+  JsonReader scalars = reader_of(text);
+  views.enter_object("the document");
+  scalars.enter_object("the document");
+  std::string all;
+  while (const auto key = views.next_key()) {
+    REQUIRE(scalars.next_key() == key);
+    const auto scalar = scalars.scalar();
+    const auto view = views.scalar_view();
+    REQUIRE(view.has_value() == scalar.has_value());
+    if (!view) continue;
+    REQUIRE(view->kind == scalar->kind);
+    REQUIRE(view->text == scalar->text);
+    all += std::string(view->text) + " ";
+  }
+  REQUIRE(all == "plain é é 123 0 0 -17 1.5 1000.0 18446744073709551616 True False  ");
+}
+
 TEST_CASE("Depth is limited in every way to read a value") {
   REQUIRE_NOTHROW(read(nested(32)));
   REQUIRE_THROWS_MATCHES(read(nested(33)), Error, refusal("nested deeper than 32"));
@@ -195,8 +266,8 @@ TEST_CASE("Scalars come with their kind, as Python writes them, and the rest is 
   while (const auto key = json.next_key()) {
     const auto scalar = json.scalar();
     if (!scalar) continue;
-    texts[*key] = scalar->text;
-    kinds[*key] = scalar->kind;
+    texts[std::string(*key)] = scalar->text;
+    kinds[std::string(*key)] = scalar->kind;
   }
   json.finish();
   REQUIRE(texts == std::map<std::string, std::string>{

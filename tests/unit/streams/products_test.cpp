@@ -26,6 +26,16 @@ Collected read(std::string_view text) {
   return all;
 }
 
+Collected read_wanted(std::string_view text, const WantedItems& wanted) {
+  Collected all;
+  all.head = read_products(
+      trusted(text), "products.json", wanted,
+      [&](const ProductsHead&, Version version) { all.versions.push_back(std::move(version)); });
+  return all;
+}
+
+bool nothing(const ProductsHead&, const ItemView&) { return false; }
+
 // A document with one item, between `before` and `after` at the top.
 std::string document(const std::string& products, const std::string& after = "") {
   return R"({"format":"products:1.0","content_id":"cid","products":)" + products + after + "}";
@@ -259,6 +269,119 @@ TEST_CASE("A document that wants more memory than a stream has use for is refuse
     REQUIRE_THROWS_MATCHES(
         read(document("{\"p\":{\"versions\":{\"v\":{\"items\":" + items + "\"x\":{}}}}}}", alias)),
         Error, refusal("the items of one of its versions take more than"));
+  }
+}
+
+TEST_CASE("What is too much does not depend on what is wanted") {
+  std::string items = "{";
+  for (int i = 0; i != 1000; ++i) items += "\"" + std::to_string(i) + "\":{},";
+  const std::string tag = "\"t\":\"" + std::string(100'000, 'x') + "\",";
+  const std::string text =
+      document("{\"p\":{" + tag + "\"versions\":{\"v\":{\"items\":" + items + "\"x\":{}}}}}}");
+  REQUIRE_THROWS_MATCHES(read_wanted(text, {nothing, std::nullopt}), Error,
+                         refusal("the items of one of its versions take more than"));
+  REQUIRE_THROWS_MATCHES(read_wanted(text, {nothing, 0}), Error,
+                         refusal("the items of one of its versions take more than"));
+}
+
+TEST_CASE("What is overridden is not counted") {
+  // 400 items that inherit 100 kB would be too much.
+  std::string items = "{";
+  for (int i = 0; i != 400; ++i) items += "\"" + std::to_string(i) + "\":{\"t\":\"own\"},";
+  const std::string tag = "\"t\":\"" + std::string(100'000, 'x') + "\",";
+  const Collected all = read(
+      document("{\"p\":{" + tag + "\"versions\":{\"v\":{\"items\":" + items + "\"x\":{}}}}}}"));
+  REQUIRE(all.versions[0].items.size() == 401);
+}
+
+TEST_CASE("Only wanted items are built, and only versions that have some") {
+  const std::string text = document(R"({
+    "p": {"a": "p", "versions": {
+      "1": {"items": {"i": {"a": "x", "n": 1}, "j": {"a": "y"}}},
+      "2": {"a": "x", "items": {"i": {}, "j": {"a": "y"}, "k": {"b": 7}}},
+      "3": {"items": {"i": {"a": "y"}}},
+      "4": {"items": {}}, "5": {}}},
+    "q": {"a": "x", "versions": {"1": {"items": {"i": {}}}}},
+    "r": {"versions": {"1": {"items": {"i": {}}}}}})");
+  const auto has_x = [](const ProductsHead& head, const ItemView& item) {
+    REQUIRE(head.content_id == "cid");
+    return item.find("a") == "x";
+  };
+  const Collected all = read_wanted(text, {has_x, std::nullopt});
+  REQUIRE(all.versions.size() == 3);
+  REQUIRE(all.versions[0].version == "1");
+  REQUIRE(all.versions[0].items.size() == 1);
+  REQUIRE(all.versions[0].items[0].tags == Tags{{"a", "x"},
+                                                {"item_name", "i"},
+                                                {"n", "1"},
+                                                {"product_name", "p"},
+                                                {"version_name", "1"}});
+  REQUIRE(all.versions[1].version == "2");
+  REQUIRE(all.versions[1].items.size() == 2);
+  REQUIRE(all.versions[1].items[1].key == ItemKey{"cid", "p", "2", "k"});
+  REQUIRE(tag(all.versions[1].items[1].tags, "b") == "7");
+  REQUIRE(all.versions[2].product == "q");
+
+  const Collected newest = read_wanted(text, {has_x, 1});
+  REQUIRE(newest.versions.size() == 2);
+  REQUIRE(newest.versions[0].version == "2");
+  REQUIRE(newest.versions[0].items.size() == 2);
+  REQUIRE(newest.versions[1].product == "q");
+  REQUIRE(read_wanted(text, {has_x, 0}).versions.empty());
+}
+
+TEST_CASE("An item can be asked for any tag before it is built") {
+  const std::string text = document(
+      R"({"p": {"a": "p", "b": "p", "c": "p", "versions": {
+           "v": {"items": {"i": {"b": "i", "n": 1.50, "k": "x", "o": {}, "item_name": "mine"}},
+                 "a": "v", "version_name": "mine"}}}})",
+      R"(,"top":"t","_aliases":{"k":{"x":{"b":"alias","l":"m"}}})");
+  std::map<std::string, std::optional<std::string>> seen;
+  const auto ask = [&](const ProductsHead&, const ItemView& item) {
+    REQUIRE(item.product() == "p");
+    REQUIRE(item.version() == "v");
+    for (const std::string key : {"a", "b", "c", "n", "k", "l", "o", "top", "item_name",
+                                  "version_name", "product_name", "path"}) {
+      seen[key] = item.find(key);
+    }
+    return true;
+  };
+  const Collected all = read_wanted(text, {ask, std::nullopt});
+  for (const auto& [key, value] : seen) {
+    CAPTURE(key);
+    const Tags& tags = all.versions[0].items[0].tags;
+    REQUIRE(value.has_value() == tags.contains(key));
+    REQUIRE(value.value_or("") == tag(tags, key));
+  }
+  REQUIRE(seen["b"] == "alias");
+  REQUIRE(seen["version_name"] == "v");
+  REQUIRE_FALSE(seen["top"]);
+  REQUIRE_FALSE(seen["o"]);
+}
+
+TEST_CASE("What nobody wants is checked all the same") {
+  const std::string item = GENERATE(as<std::string>(), R"("path":"../x")", R"("a":1,"a":1)",
+                                    R"("k":"unknown")", R"("a":"\ud800")", R"("a":01)");
+  const std::string text = document("{\"p\":{\"versions\":{\"1\":{\"items\":{\"i\":{" + item +
+                                        "}}},\"2\":{\"items\":{\"i\":{}}}}}}",
+                                    R"(,"_aliases":{"k":{"x":{}}})");
+  CAPTURE(text);
+  REQUIRE_THROWS_MATCHES(read_wanted(text, {nothing, std::nullopt}), Error,
+                         refusal("products.json"));
+  REQUIRE_THROWS_MATCHES(read_wanted(text, {nothing, 1}), Error, refusal("products.json"));
+}
+
+TEST_CASE("Versions of any size can follow each other") {
+  std::string versions;
+  for (const std::size_t size : {10U, 10'000U, 3U, 200'000U, 5'000U, 1U}) {
+    versions += (versions.empty() ? "\"" : ",\"") + std::to_string(size) +
+                R"(":{"items":{"i":{"t":")" + std::string(size, 'x') + "\"}}}";
+  }
+  const std::string text = document("{\"p\":{\"versions\":{" + versions + "}}}");
+  const auto all_of_them = [](const ProductsHead&, const ItemView&) { return true; };
+  for (const auto& version : read_wanted(text, {all_of_them, 3}).versions) {
+    CAPTURE(version.version);
+    REQUIRE(tag(version.items[0].tags, "t") == std::string(std::stoul(version.version), 'x'));
   }
 }
 

@@ -162,6 +162,14 @@ TEST_CASE("reading") {
     cloud.swift.objects[kIndexUrl] = "[]";
     CHECK(text_of(target.read(kIndex, known)) == "[]");
   }
+  SECTION("something of a size that is none of ours") {
+    cloud.swift.objects[kIndexUrl] = std::string((64U << 20) + 1, ' ');
+    const auto error = target_error([&] { target.read(kIndex, {}); });
+    CHECK(error.kind() == ErrorKind::Guard);
+    CHECK_THAT(error.what(), Contains("index.json"));
+    cloud.swift.objects[kIndexUrl].pop_back();
+    CHECK(std::holds_alternative<FetchedDocument>(target.read(kIndex, {})));
+  }
   SECTION("the newest copy is asked for") {
     target.read(kIndex, {});
     const auto request = cloud.server.received().back();

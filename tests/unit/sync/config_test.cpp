@@ -154,7 +154,7 @@ TEST_CASE("what this version can't do is refused, not ignored") {
        {"signing_key: ABCD", "register_endpoint: true", "grace: 2h", "metadata: subset",
         "image_import_conversion: true", "set_latest_property: true", "limit_rate: 10M",
         "modify_hook_scripts: /usr/bin/hook", "images: s3:bucket",
-        "mirror_list: [{url: 'http://h/', max_age: 3d}]"}) {
+        "mirror_list: [{url: 'http://h/', modify_hook: /bin/x}]"}) {
     CAPTURE(text);
     CHECK(failure(text).find("gss.yaml:1: ") == 0);
   }

@@ -159,6 +159,18 @@ TEST_CASE("a product that left the source stays, unless it is asked to go") {
   CHECK(told(plan(input)) == Lines{"keep p/1/disk1.img", "remove gone/1/disk1.img"});
 }
 
+TEST_CASE("a source that gives nothing takes nothing away, whatever max_delete says") {
+  PlanInput input;
+  input.entries = {entry({})};
+  input.entries[0].remove_vanished = true;
+  input.inventory = {held(item("p", "1")), held(item("q", "1"))};
+  input.max_delete = *DeletionCap::parse("100%");
+  const auto made = plan(input);
+  CHECK(changes_nothing(made));
+  REQUIRE(made.guard);
+  CHECK(made.guard->kind() == ErrorKind::Guard);
+}
+
 TEST_CASE("an image of a source that no entry mirrors any more is never touched") {
   PlanInput input;
   auto foreign = held(item("q", "1"));

@@ -1,0 +1,10 @@
+#pragma once
+
+namespace streamsync {
+
+/// What `main` does first (threats-and-faults.md T17): no core file, which would hold what
+/// libraries keep of our secrets; no look into this process by others of the same user; and nothing
+/// is ever made that other users may write to, whatever the umask says.
+void harden_process();
+
+}  // namespace streamsync

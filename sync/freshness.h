@@ -1,0 +1,31 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+
+#include "base/time.h"
+#include "sync/trust_state.h"
+
+namespace streamsync {
+
+/// What to do about documents that are older than what was accepted before.
+enum class Rollback { Refused, Accepted };
+
+/// Refuses a document that is dated more than a day in the future: it would make everything that
+/// follows look old (threats-and-faults.md T9). Throws `Error{Untrusted, Source}`.
+void refuse_future(const AcceptedDocument& found, Time now, std::string_view where);
+
+/// Refuses a document that is older than `last`, or of the same date with another text (T6). The
+/// date is `updated`; without one, that of the signature. Throws `Error{Untrusted, Source}`.
+void refuse_rollback(const AcceptedDocument& found, const AcceptedDocument& last,
+                     std::string_view where);
+
+enum class Freshness { Fresh, Stale };
+
+/// Refuses a source whose newest document is older than `max_age` (T7); stale past half of it.
+/// Throws `Error{Untrusted, Source}`.
+Freshness judge_age(const AcceptedDocuments& documents, Time now,
+                    std::optional<std::chrono::seconds> max_age, std::string_view where);
+
+}  // namespace streamsync
