@@ -3,6 +3,7 @@
 
 import unittest
 
+import check_behaviours
 import check_includes
 import check_words
 
@@ -65,6 +66,51 @@ class Words(unittest.TestCase):
     def test_left_alone(self):
         for line in ("mktemp -d /tmp/x.XXXXXX", "the root of the work", "network/working", "$HOME/.config"):
             self.assertEqual(list(check_words.findings("base/text.cpp", line)), [], line)
+
+
+class Behaviours(unittest.TestCase):
+    TESTS = {
+        "unit/x_test.cpp": 'TEST_CASE("one thing,"\n          " and \\"another\\"", "[x]") {\n SECTION("part") {',
+        "integration/test_x.py": "class X:\n    def test_a_good_thing(self):\n",
+    }
+
+    def check(self, cell, *faults, threat="T1"):
+        others = [f"| {name} | rule | `unit/x_test.cpp` |" for name in check_behaviours.THREATS if name != threat]
+        row = f"| {threat} | rule | {cell} |"
+        text = "\n".join(["| threat | rule | tests |", "|---|---|---|", *others, row])
+        found = list(check_behaviours.findings(text, self.TESTS.get))
+        self.assertEqual(len(found), len(faults), found)
+        for finding, words in zip(found, faults):
+            self.assertTrue(finding.startswith(f"docs/behaviours.md:{len(others) + 3}: "), finding)
+            self.assertIn(words, finding)
+
+    def test_tests_that_are_there(self):
+        self.check("`unit/x_test.cpp`")
+        self.check('`unit/x_test.cpp`: one thing, and "another"; part')
+        self.check("`integration/test_x.py`: test_a_good_thing")
+        self.check("for files `integration/test_x.py`: A good thing; for others `unit/x_test.cpp`: part")
+
+    def test_tests_that_are_not_there(self):
+        self.check("`unit/y_test.cpp`", "there is no tests/unit/y_test.cpp", "T1 names no test")
+        self.check("`unit/x_test.cpp`: part; whole", "has no test 'whole'")
+        self.check("`unit/x_test.cpp`; `integration/test_x.py`: a bad thing", "has no test 'a bad thing'")
+        self.check("`integration/test_x.py`: test_a_good", "has no test 'test_a_good'", "T1 names no test")
+        self.check("part; `unit/x_test.cpp`", "'part' is in no file")
+
+    def test_threats_without_tests(self):
+        self.check("*none yet*", "T1 has no test yet")
+        self.check("`unit/x_test.cpp`; the rest: none yet", "has no test 'the rest", "T1 has no test yet")
+        self.check("", "T1 names no test")
+
+    def test_other_rows_may_be_without(self):
+        text = "\n".join(f"| {name} | rule | `unit/x_test.cpp` |" for name in check_behaviours.THREATS)
+        self.assertEqual(list(check_behaviours.findings(text + "\n| bars | | *none yet* |", self.TESTS.get)), [])
+        self.assertEqual(len(list(check_behaviours.findings(text + "\n| bars | | `a.py` |", self.TESTS.get))), 1)
+
+    def test_threats_that_are_missing(self):
+        found = list(check_behaviours.findings("", self.TESTS.get))
+        self.assertEqual(found[0], "docs/behaviours.md: T1 has no row")
+        self.assertEqual(len(found), 23)
 
 
 if __name__ == "__main__":
