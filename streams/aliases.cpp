@@ -44,7 +44,7 @@ void Aliases::read(JsonReader& json, HeldBytes& held) {
     while (const auto value = json.next_key()) {
       const Alias& alias =
           values.insert_or_assign(std::string(*value), read_alias(json)).first->second;
-      held.add(alias.held);
+      held.add(alias.held + HeldBytes::of(*tag, *value));
     }
   }
 }

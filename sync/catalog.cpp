@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -38,10 +39,20 @@ AcceptedDocument acceptance_of(const CatalogDocument& document) {
 // What an index says of a document that it names.
 struct Reference {
   RelativePath path;
-  std::string content_id;       ///< of products
-  std::optional<Time> updated;  ///< of products
-  std::string index;            ///< for messages
+  std::string format;      ///< empty: the entry document, which may be either
+  std::string content_id;  ///< of products
+  std::optional<Time> updated;
+  std::string index;  ///< for messages
+  bool is_index_signed = false;
+
+  /// What the trust state calls the document; none when that is not known before it is read.
+  std::optional<std::string> stream() const {
+    if (format == kProductsFormat) return content_id;
+    return format == kIndexFormat ? std::optional(stream_of_index(path)) : std::nullopt;
+  }
 };
+
+constexpr std::size_t kLongestContentId = 1024;
 
 // Reads one base.
 class CatalogWalk {
@@ -51,14 +62,15 @@ class CatalogWalk {
 
   /// Ends early where documents do not fit together; `contradiction` says so.
   Catalog walk(const RelativePath& entry) {
-    pending_.push_back({entry, {}, {}, {}});
+    pending_.push_back({entry, {}, {}, {}, {}});
     seen_.insert(entry.str());
     while (!pending_.empty() && !contradiction_) {
       const Reference reference = std::move(pending_.front());
       pending_.pop_front();
       visit(reference);
     }
-    if (!contradiction_ && is_news_) look_again_at(catalog_.documents.front());
+    const bool came_apart = catalog_.documents.size() > 1 && is_news_;
+    if (!contradiction_ && came_apart) look_again_at(catalog_.documents.front());
     if (!contradiction_ && trust_.verification == Verification::Required) {
       catalog_.freshness =
           judge_age(catalog_.accepted, trust_.now, trust_.max_age, source_.describe(entry));
@@ -74,7 +86,7 @@ class CatalogWalk {
     const auto where = source_.describe(reference.path);
     std::optional<CatalogDocument> document;
     try {
-      document = fetch(reference.path, where);
+      document = fetch(reference, where);
     } catch (const Error& error) {
       if (is_entry || error.kind() != ErrorKind::NotFound) {
         throw;
@@ -83,37 +95,39 @@ class CatalogWalk {
       return;
     }
     document->head = read_head(document->text, where);
-    require_format(document->head, where);
+    require_format(reference, document->head, where);
+    require_same_stream(reference, document->head, where);
     if (trust_.verification == Verification::Required) accept(*document, where);
-    if (document->holds_products()) {
-      require_same_stream(reference, document->head, where);
-    } else {
-      follow(read_index(document->text, where), where);
+    if (!document->holds_products()) {
+      follow(read_index(document->text, where), where, document->text.signers().has_value());
     }
+    if (is_entry) require_known_source(*document, where);
     catalog_.documents.push_back(std::move(*document));
   }
 
   // A cached copy that does not pass is fetched anew before anybody is accused.
-  CatalogDocument fetch(const RelativePath& path, const std::string& where) {
+  CatalogDocument fetch(const Reference& reference, const std::string& where) {
+    const auto& path = reference.path;
     if (auto known = reader_.cache.find(where)) {
       if (auto changed = fetch(path, known->validator)) {
-        return news(path, std::move(*changed), where);
+        return news(reference, std::move(*changed), where, reader_.cache);
       }
       try {
-        return vouched(path, std::move(*known), where);
+        return vouched(reference, std::move(*known), where, reader_.cache);
       } catch (const Error& error) {
-        if (error.kind() != ErrorKind::Untrusted) {
+        if (!is_refusal(error)) {
           throw;
         }
       }
     }
-    return news(path, std::move(*fetch(path, Validator{})), where);
+    NoCache nothing;
+    return news(reference, std::move(*fetch(path, Validator{})), where, nothing);
   }
 
-  CatalogDocument news(const RelativePath& path, FetchedDocument fetched,
-                       const std::string& where) {
+  CatalogDocument news(const Reference& reference, FetchedDocument fetched,
+                       const std::string& where, DocumentCache& cache) {
     is_news_ = true;
-    return vouched(path, std::move(fetched), where);
+    return vouched(reference, std::move(fetched), where, cache);
   }
 
   std::optional<FetchedDocument> fetch(const RelativePath& path, const Validator& known) {
@@ -122,8 +136,9 @@ class CatalogWalk {
     return result;
   }
 
-  CatalogDocument vouched(const RelativePath& path, FetchedDocument fetched,
-                          const std::string& where) {
+  CatalogDocument vouched(const Reference& reference, FetchedDocument fetched,
+                          const std::string& where, DocumentCache& cache) {
+    const auto& path = reference.path;
     auto& bytes = fetched.bytes;
     const auto unsigned_document = [&]() -> CatalogDocument {
       return {path, fetched.validator, accept_unverified(std::move(bytes), where), {}, {}};
@@ -137,10 +152,10 @@ class CatalogWalk {
               {},
               {}};
     }
-    if (may_be_unsigned()) return unsigned_document();
+    if (may_be_unsigned(reference)) return unsigned_document();
     // A .sjson bears its signature or none (`upstream-gss.md` §1.1).
-    if (path.str().ends_with(".sjson")) throw not_signed(where);
-    auto signature = detached_signature(path, where);
+    if (path.str().ends_with(".sjson")) throw not_signed(reference, where);
+    auto signature = detached_signature(reference, where, cache);
     const auto& keyring = require_keyring(where);
     auto text = keyring.verify_detached(std::move(bytes), signature.fetched.bytes,
                                         trust_.signatures, where);
@@ -148,9 +163,17 @@ class CatalogWalk {
   }
 
   // Not what was signed once, nor what a signed document leads to (threats-and-faults.md T4).
-  bool may_be_unsigned() const {
-    return trust_.allow_unsigned && !was_signed(catalog_.accepted) &&
-           (!was_signed(trust_.known) || trust_.downgrade == Downgrade::Accepted);
+  bool may_be_unsigned(const Reference& reference) const {
+    return trust_.allow_unsigned && !reference.is_index_signed &&
+           (!was_signed_before(reference) || trust_.downgrade == Downgrade::Accepted);
+  }
+
+  bool was_signed_before(const Reference& reference) const {
+    const auto last =
+        trust_.known.find(reference.stream().value_or(stream_of_index(reference.path)));
+    if (last != trust_.known.end()) return !last->second.signed_by.empty();
+    // An entry document that is not known as an index may be products.
+    return !reference.stream() && was_signed(trust_.known);
   }
 
   const Keyring& require_keyring(const std::string& where) const {
@@ -161,38 +184,70 @@ class CatalogWalk {
                     where));
   }
 
-  DetachedSignature detached_signature(const RelativePath& document, const std::string& where) {
+  DetachedSignature detached_signature(const Reference& reference, const std::string& where,
+                                       DocumentCache& cache) {
+    const auto& document = reference.path;
     const auto path = document.with_file_name(std::string(document.file_name()) + ".gpg");
     const auto signature = source_.describe(path);
     try {
-      if (auto known = reader_.cache.find(signature)) {
+      if (auto known = cache.find(signature)) {
         auto changed = fetch(path, known->validator);
         return {path, std::move(changed ? *changed : *known)};
       }
       return {path, std::move(*fetch(path, Validator{}))};
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::NotFound) throw;
-      throw not_signed(where);
+      throw not_signed(reference, where);
     }
   }
 
-  Error not_signed(const std::string& where) const {
+  Error not_signed(const Reference& reference, const std::string& where) const {
     return Error(ErrorKind::Untrusted, Origin::Source,
-                 fmt::format("{}: is not signed; {}", where, what_to_do_unsigned()));
+                 fmt::format("{}: is not signed; {}", where, what_to_do_unsigned(reference)));
   }
 
-  std::string_view what_to_do_unsigned() const {
+  std::string_view what_to_do_unsigned(const Reference& reference) const {
     if (!trust_.allow_unsigned) return "set allow_unsigned for this mirror if that is meant";
-    if (was_signed(catalog_.accepted)) return "the document that names it is";
+    if (reference.is_index_signed) return "the document that names it is";
     return "it was before; if that is meant to end, run once with --accept-unsigned REASON";
   }
 
-  static void require_format(const DocumentHead& head, const std::string& where) {
+  static void require_format(const Reference& reference, const DocumentHead& head,
+                             const std::string& where) {
     if (head.format != kProductsFormat && head.format != kIndexFormat) {
       throw Error(ErrorKind::Malformed, Origin::Source,
                   fmt::format("{}: format is '{}', neither index:1.0 nor products:1.0", where,
                               printable(head.format)));
     }
+    // One document in place of another, all of them well signed (T8, T11).
+    if (!reference.format.empty() && reference.format != head.format) {
+      throw Error(ErrorKind::Untrusted, Origin::Source,
+                  fmt::format("{}: is of the format {}, but {} names it as {}", where, head.format,
+                              reference.index, reference.format));
+    }
+    if (head.content_id.size() > kLongestContentId) {
+      throw Error(
+          ErrorKind::Malformed, Origin::Source,
+          fmt::format("{}: its content_id is longer than {} bytes", where, kLongestContentId));
+    }
+  }
+
+  // The index or the products of a neighbour, signed by the same key.
+  void require_known_source(const CatalogDocument& entry, const std::string& where) const {
+    const auto known = content_ids_of(trust_.known);
+    if (trust_.verification == Verification::Off || trust_.rollback == Rollback::Accepted ||
+        known.empty()) {
+      return;
+    }
+    const auto is_known = [&](const std::string& id) { return known.contains(id); };
+    if (entry.holds_products() ? is_known(entry.head.content_id)
+                               : std::any_of(named_.begin(), named_.end(), is_known)) {
+      return;
+    }
+    throw Error(ErrorKind::Untrusted, Origin::Source,
+                fmt::format("{}: has none of the streams that this source had before; if the "
+                            "source means it, run once with --accept-rollback REASON",
+                            where));
   }
 
   void accept(const CatalogDocument& document, const std::string& where) {
@@ -204,13 +259,18 @@ class CatalogWalk {
         last != trust_.known.end() && trust_.rollback == Rollback::Refused) {
       refuse_rollback(accepted, last->second, where);
     }
-    catalog_.accepted.insert_or_assign(stream, std::move(accepted));
+    const auto [place, is_first] = catalog_.accepted.try_emplace(stream, accepted);
+    if (!is_first && place->second.sha256 != accepted.sha256) {
+      throw Error(ErrorKind::Malformed, Origin::Source,
+                  fmt::format("{}: is a second, other document of the stream '{}'", where,
+                              printable(stream)));
+    }
   }
 
   // One products document in place of another, or an old one behind a new index (T8, T11).
   void require_same_stream(const Reference& reference, const DocumentHead& head,
                            const std::string& where) {
-    if (!reference.content_id.empty() && reference.content_id != head.content_id) {
+    if (reference.format == kProductsFormat && reference.content_id != head.content_id) {
       throw Error(ErrorKind::Untrusted, Origin::Source,
                   fmt::format("{}: is the stream '{}', but {} names it as '{}'", where,
                               printable(head.content_id), reference.index,
@@ -225,15 +285,25 @@ class CatalogWalk {
 
   // What was read after the index may be newer than it.
   void look_again_at(const CatalogDocument& entry) {
-    const auto now = fetch(entry.path, entry.validator);
-    if (now && !same_bytes(now->bytes, entry.text.document())) {
+    auto now = fetch(entry.path, entry.validator);
+    if (now && text_digest(std::move(now->bytes)) != entry.text.digest()) {
       contradiction_ =
           fmt::format("{}: changed while its documents were read", source_.describe(entry.path));
     }
   }
 
-  void follow(const Index& index, const std::string& where) {
+  // Signing it again is no change. Damage is one, and is told by the next reading.
+  static std::optional<Digest> text_digest(Spool document) {
+    try {
+      return accept_unverified(std::move(document), "").digest();
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+  }
+
+  void follow(const Index& index, const std::string& where, bool is_signed) {
     for (const auto& entry : index.entries) {
+      named_.insert(entry.content_id);
       if (!in_scope(entry) || !seen_.insert(entry.path.str()).second) {
         continue;
       }
@@ -241,9 +311,8 @@ class CatalogWalk {
         throw Error(ErrorKind::Guard, Origin::Source,
                     fmt::format("{}: leads to more than {} documents", where, kMaxDocuments));
       }
-      const bool is_index = entry.format == kIndexFormat;
-      pending_.push_back({entry.path, is_index ? "" : entry.content_id,
-                          parse_date(tag(entry.tags, "updated")), where});
+      pending_.push_back({entry.path, entry.format, entry.content_id,
+                          parse_date(tag(entry.tags, "updated")), where, is_signed});
     }
   }
 
@@ -263,7 +332,8 @@ class CatalogWalk {
   Catalog catalog_;
   std::deque<Reference> pending_;
   std::set<std::string> seen_;
-  bool is_news_ = false;  // something was not as the cache knows it
+  std::set<std::string> named_;  // content_ids
+  bool is_news_ = false;         // something was not as the cache knows it
   std::optional<std::string> contradiction_;
 };
 
@@ -313,11 +383,13 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
                             const RelativePath& entry) const {
   std::optional<Catalog> incomplete;
   std::optional<Error> failure;
+  std::vector<std::string> refusals;
   for (std::size_t base = 0; base < bases.size(); ++base) {
     try {
       Catalog catalog = read_base(*this, *bases[base], entry);
       catalog.base = base;
       if (catalog.missing.empty()) {
+        catalog.refusals = std::move(refusals);
         return catalog;
       }
       if (!incomplete) {
@@ -327,6 +399,7 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
       if (!is_of_the_source(error)) {
         throw;
       }
+      if (is_refusal(error)) refusals.emplace_back(error.what());
       // A refusal is what the operator has to hear of, whatever else failed.
       if (!failure || (is_refusal(error) && !is_refusal(*failure))) {
         failure = error;
@@ -334,6 +407,7 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
     }
   }
   if (incomplete) {
+    incomplete->refusals = std::move(refusals);
     return std::move(*incomplete);
   }
   throw Error(*failure);

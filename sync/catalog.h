@@ -66,8 +66,9 @@ struct CatalogDocument {
 struct Catalog {
   std::size_t base = 0;  ///< which of the source's bases answered
   std::vector<CatalogDocument> documents;
-  std::vector<std::string> missing;  ///< named by an index, 404 at the source
-  AcceptedDocuments accepted;        ///< what to remember; nothing with `--no-verify`
+  std::vector<std::string> missing;   ///< named by an index, 404 at the source
+  std::vector<std::string> refusals;  ///< why other bases were passed by
+  AcceptedDocuments accepted;         ///< what to remember; nothing with `--no-verify`
   Freshness freshness = Freshness::Fresh;
 
   /// Fingerprints of all keys that signed any of it.

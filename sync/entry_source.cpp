@@ -75,6 +75,8 @@ TrustPolicy trust_policy_of(const MirrorEntry& entry, Verification verification)
   return policy;
 }
 
-std::string trust_key_of(const MirrorEntry& entry) { return entry.bases.front().redacted(); }
+std::string trust_key_of(const MirrorEntry& entry) {
+  return entry.bases.front().join(entry.path).redacted();
+}
 
 }  // namespace streamsync

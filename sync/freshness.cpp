@@ -26,6 +26,7 @@ std::string shown(std::optional<Time> time) { return time ? to_rfc3339(*time) : 
 
 void refuse_future(const AcceptedDocument& found, Time now, std::string_view where) {
   const auto date = date_of(found);
+  if (date && *date < Time()) refuse(where, "is dated before 1970");
   if (date && *date > now + kClockSkew) {
     refuse(where, fmt::format("is dated in the future, {}; if that is right, this machine's clock "
                               "is not ({})",

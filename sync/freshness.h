@@ -12,8 +12,9 @@ namespace streamsync {
 /// What to do about documents that are older than what was accepted before.
 enum class Rollback { Refused, Accepted };
 
-/// Refuses a document that is dated more than a day in the future: it would make everything that
-/// follows look old (threats-and-faults.md T9). Throws `Error{Untrusted, Source}`.
+/// Refuses a document that is dated more than a day in the future, which would make everything that
+/// follows look old (threats-and-faults.md T9), or before there were any. Throws `Error{Untrusted,
+/// Source}`.
 void refuse_future(const AcceptedDocument& found, Time now, std::string_view where);
 
 /// Refuses a document that is older than `last`, or of the same date with another text (T6). The

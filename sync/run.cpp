@@ -132,6 +132,9 @@ struct Run::Impl {
     for (const auto& destination : destinations) {
       wanted.push_back(select_for(destination));
     }
+    for (auto& selections : wanted) {
+      std::erase_if(selections, [&](const auto& one) { return unread.contains(one.entry); });
+    }
     accept_sources(request);
     for (std::size_t index = 0; index < destinations.size(); ++index) {
       report.destinations.push_back(serve(destinations[index], std::move(wanted[index]), request));
@@ -229,6 +232,13 @@ struct Run::Impl {
       const auto signed_by = catalog.signed_by();
       mirror.signed_by.assign(signed_by.begin(), signed_by.end());
       note_age(entry, catalog.freshness);
+      for (const auto& refusal : catalog.refusals) {
+        observer.warn(refusal + "; another base was read instead");
+      }
+      // What another scope reads of it may not be older than this.
+      for (const auto& [stream, document] : catalog.accepted) {
+        trust[entry].known.insert_or_assign(stream, document);
+      }
       note_missing(entry, scope, catalog);
       catalogs.emplace(std::pair(entry, scope), std::move(catalog));
     } catch (const Error& error) {
@@ -293,6 +303,9 @@ struct Run::Impl {
       if (!unread.contains(entry) && !incomplete.contains(read)) {
         const auto& mirror = config.mirrors[entry];
         const auto known = state.of(trust_key_of(mirror));
+        if (request.accept_rollback || request.accept_unsigned) {
+          state.forget(trust_key_of(mirror));
+        }
         if (state.accept(trust_key_of(mirror), catalog.accepted)) {
           add_news(mirror, catalog, known, request, news);
         }

@@ -33,7 +33,8 @@ std::set<std::string> content_ids_of(const AcceptedDocuments& documents);
 /// Whether anything of it was signed: then it stays so (T4).
 bool was_signed(const AcceptedDocuments& documents);
 
-/// The newest accepted documents of every source, by its first base URL, whichever base answered.
+/// The newest accepted documents of every source, by the URL of its entry document at its first
+/// base, whichever base answered.
 /// Pure data; the state directory keeps it.
 class TrustState {
  public:
@@ -44,6 +45,8 @@ class TrustState {
 
   /// Empty for a source that was never read.
   const AcceptedDocuments& of(const std::string& source) const;
+  /// After an alarm that the operator accepted: what was known counts no more.
+  void forget(const std::string& source) { sources_.erase(source); }
   /// False when that is what is known already.
   bool accept(const std::string& source, const AcceptedDocuments& documents);
 

@@ -261,7 +261,8 @@ bool ClearsignedText::refill() {
   const std::size_t size = message_->read(MutableBytes(block).first(wanted));
   left_ -= size;
   take_lines(as_text(Bytes(block).first(size)));
-  return size != 0;
+  if (size == 0 && !line_.empty()) take_line(std::exchange(line_, {}));
+  return size != 0 || !ready_.empty();
 }
 
 void ClearsignedText::drop_head() {

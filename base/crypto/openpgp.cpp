@@ -138,7 +138,7 @@ Data make_data(gpgme_data_cbs& callbacks, Feed& feed) {
   require_engine(gpgme_data_new_from_cbs(&raw, &callbacks, &feed));
   Data data(raw);
   // GPGME's own 512 bytes a system call cost more than the hashing.
-  require_engine(gpgme_data_set_flag(raw, "io-buffer-size", "262144"));
+  require_engine(gpgme_data_set_flag(raw, "io-buffer-size", "65536"));
   return data;
 }
 
@@ -282,7 +282,7 @@ void Keyring::vouch(TrustedText& text, ByteSource& signature, const SignaturePol
   DigestingSource digesting(*reader);
   const auto signatures = verify(home_->directory.path(), digesting, signature);
   text.signers_ = judge_signatures(signatures, home_->keys, policy, now());
-  text.digest_ = digesting.finish();
+  if (text.framing_) text.digest_ = digesting.finish();
 }
 
 TrustedText::TrustedText(Spool document, std::optional<ClearsignedParts> framing)
@@ -295,7 +295,9 @@ std::unique_ptr<ByteSource> TrustedText::reader() const {
 
 Digest TrustedText::digest() const {
   if (digest_) return *digest_;
-  return digest_of(DigestAlgorithm::Sha256, *reader());
+  const ClearsignedParts whole{0, document_.size(), {}};
+  ClearsignedText text(document_.reader(), framing_.value_or(whole));
+  return digest_of(DigestAlgorithm::Sha256, text);
 }
 
 TrustedText accept_unverified(Spool document, std::string_view where) {

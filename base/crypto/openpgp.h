@@ -31,7 +31,8 @@ class TrustedText {
   const Spool& document() const noexcept { return document_; }
   /// None when it was taken unsigned.
   const std::optional<Signers>& signers() const noexcept { return signers_; }
-  /// SHA-256 of the text, the same when it is signed again.
+  /// SHA-256 of the text as a clear-signed document has it, so that it is the same however and how
+  /// often the text is signed.
   Digest digest() const;
 
  private:

@@ -17,7 +17,15 @@ constexpr std::array<unsigned char, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 constexpr std::uint64_t kMappedBits = 96;
 constexpr std::uint64_t kBits = 128;
 
-constexpr std::array<std::pair<std::string_view, AddressRank>, 12> kNetworks = {{
+// The first that holds decides. Where clouds keep what their machines may know of themselves ranks
+// with 169.254.169.254; what is translated to an IPv4 address is none of the public ones.
+constexpr std::array<std::pair<std::string_view, AddressRank>, 18> kNetworks = {{
+    {"168.63.129.16/32", AddressRank::LinkLocal},
+    {"192.0.0.192/32", AddressRank::LinkLocal},
+    {"100.100.100.200/32", AddressRank::LinkLocal},
+    {"fd00:ec2::254/128", AddressRank::LinkLocal},
+    {"64:ff9b::/96", AddressRank::Private},
+    {"2002::/16", AddressRank::Private},
     {"169.254.0.0/16", AddressRank::LinkLocal},
     {"fe80::/10", AddressRank::LinkLocal},
     {"127.0.0.0/8", AddressRank::Loopback},

@@ -20,9 +20,11 @@ curl_socket_t on_socket(void* rule, curlsocktype, curl_sockaddr* target) noexcep
 }
 
 int on_request(void* rule, char* remote_address, char*, int, int) noexcept {
+  // A proxy on a UNIX socket has a path in place of an address.
   const auto address = Address::parse(remote_address);
+  auto& connections = *static_cast<ConnectionRule*>(rule);
   const bool is_permitted =
-      address && static_cast<ConnectionRule*>(rule)->permits_request_to(*address);
+      address ? connections.permits_request_to(*address) : connections.is_proxied();
   return is_permitted ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 

@@ -22,6 +22,7 @@ class ConnectionRule {
 
   bool permits(const Address& address);
   /// A request is about to be sent there.
+  bool is_proxied() const noexcept { return way_ == Way::Proxied; }
   bool permits_request_to(const Address& address);
 
   /// The last address that was not permitted.

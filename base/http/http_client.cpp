@@ -57,7 +57,7 @@ Error too_long(const Request& request, Origin origin) {
 /// stand there as it is; a password is coded in one way or another.
 bool may_echo_a_secret(const Request& request, std::string_view text) {
   const std::string_view token = request.token.reveal();
-  return !request.url.userinfo().empty() || !request.secret_body.empty() ||
+  return request.url.redacted() != request.url.str() || !request.secret_body.empty() ||
          (!token.empty() && text.find(token) != std::string_view::npos);
 }
 

@@ -90,10 +90,22 @@ void RedirectTrail::require_allowed(const Url& next) const {
     throw refusal(to + ", another host, and no signature says what it should answer");
   }
   // Whoever connects, and a proxy may stand where it can.
-  const auto address = Address::parse(next.host());
+  std::string_view host = next.host();
+  if (host.ends_with('.')) host.remove_suffix(1);
+  const auto address = Address::parse(host);
   if (address && address->rank() == AddressRank::LinkLocal) {
     throw refusal(to + ", a link-local address");
   }
+  if (names_loopback(host) && !names_loopback(first_.host())) {
+    throw refusal(to + ", this or the proxy's own machine");
+  }
+}
+
+/// Names resolved by us are judged where they lead to, by ConnectionRule; a proxy resolves its own.
+bool RedirectTrail::names_loopback(std::string_view host) {
+  const auto address = Address::parse(host);
+  return address ? address->rank() == AddressRank::Loopback
+                 : host == "localhost" || host.ends_with(".localhost");
 }
 
 /// Behind another port can be anybody, unless the host's certificate vouches for it.

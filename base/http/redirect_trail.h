@@ -40,6 +40,7 @@ class RedirectTrail {
   void go_to(const Url& next);
   Url destination(std::string_view location) const;
   void require_allowed(const Url& next) const;
+  static bool names_loopback(std::string_view host);
   bool is_same_host(const Url& next) const;
   Error refusal(std::string_view why) const;
 

@@ -17,29 +17,37 @@ std::optional<Time> time_option(const char* name, const std::optional<std::strin
               fmt::format("{} {}: is no time such as 2026-11-20T00:00:00Z", name, *text));
 }
 
-// By fingerprint or its end, as key ids are; case and blanks do not matter.
-bool names_key(std::string_view wanted, const std::string& fingerprint) {
-  std::string bare = to_lower_ascii(wanted);
-  std::erase(bare, ' ');
-  const std::string_view hex = std::string_view(bare).substr(bare.starts_with("0x") ? 2 : 0);
-  return hex.size() >= 16 && to_lower_ascii(fingerprint).ends_with(hex);
+// A fingerprint or its end, as key ids are, in lower case. A slip must not read as "none".
+std::optional<std::string> key_option(const char* name, const std::optional<std::string>& text) {
+  constexpr std::size_t kShortest = 16;
+  if (!text) return std::nullopt;
+  std::string hex = to_lower_ascii(*text);
+  if (hex.starts_with("0x")) hex.erase(0, 2);
+  std::erase_if(hex, [](char c) { return c == ' ' || c == ':'; });
+  if (hex.size() >= kShortest && hex.find_first_not_of("0123456789abcdef") == std::string::npos) {
+    return hex;
+  }
+  throw Error(
+      ErrorKind::Config, Origin::Config,
+      fmt::format("{} {}: is no fingerprint, nor its last {} digits", name, *text, kShortest));
 }
 
 class Wanted {
  public:
   explicit Wanted(const Options& options)
       : options_(options),
+        key_(key_option("--key", options.key)),
+        only_key_(key_option("--only-key", options.only_key)),
         since_(time_option("--since", options.since)),
         until_(time_option("--until", options.until)) {}
 
   bool takes(const LedgerEntry& entry) const {
     const auto& keys = entry.document.signed_by;
-    const auto is = [](const std::optional<std::string>& wanted) {
-      return [&wanted](const std::string& key) { return names_key(*wanted, key); };
+    const auto is = [](const std::string& wanted) {
+      return [&wanted](const std::string& key) { return to_lower_ascii(key).ends_with(wanted); };
     };
-    if (options_.key && std::none_of(keys.begin(), keys.end(), is(options_.key))) return false;
-    if (options_.only_key &&
-        (keys.empty() || !std::all_of(keys.begin(), keys.end(), is(options_.only_key)))) {
+    if (key_ && std::none_of(keys.begin(), keys.end(), is(*key_))) return false;
+    if (only_key_ && (keys.empty() || !std::all_of(keys.begin(), keys.end(), is(*only_key_)))) {
       return false;
     }
     if (!options_.source.empty() && entry.mirror != options_.source &&
@@ -51,6 +59,7 @@ class Wanted {
 
  private:
   const Options& options_;
+  std::optional<std::string> key_, only_key_;
   std::optional<Time> since_, until_;
 };
 

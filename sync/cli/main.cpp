@@ -146,7 +146,9 @@ class CommandLine {
                              std::optional<std::string>& reason, const std::string& help) {
     command.add_option(name, reason, help + "; the reason goes to the ledger")
         ->check([](const std::string& text) {
-          return trimmed(text).empty() ? std::string("a reason is wanted") : std::string();
+          if (trimmed(text).empty()) return std::string("a reason is wanted");
+          return printable(text) == text ? std::string()
+                                         : std::string("the reason is no plain text");
         })
         ->type_name("REASON");
   }
@@ -247,6 +249,9 @@ int main(int argc, char** argv) {
   try {
     streamsync::harden_process();
     return streamsync::run(argc, argv);
+  } catch (const streamsync::Error& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    return static_cast<int>(streamsync::exit_status_of(error));
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}; this is a defect of streamsync, please report it\n",
                error.what());

@@ -106,7 +106,7 @@ TrustPolicy trust_in(const MirrorEntry& entry, const Options& options) {
   TrustPolicy policy =
       trust_policy_of(entry, options.no_verify ? Verification::Off : Verification::Required);
   policy.now = now();
-  const auto state_dir = options.state_dir.value_or(config_defaults().state_dir);
+  const auto state_dir = effective_config(options).state_dir;
   if (std::filesystem::is_directory(state_dir)) {
     policy.known = StateDirectory(state_dir).trust().of(trust_key_of(entry));
   }

@@ -7,7 +7,7 @@ import shutil
 import unittest
 from pathlib import Path
 
-from stream_tree import SigningKey
+from stream_tree import SigningKey, StreamTree
 from tree_case import INDEX, NEW, NEWEST, OLD, PRODUCTS, TreeCase, entry, snapshot
 from tree_server import TreeServer
 
@@ -178,6 +178,22 @@ class Mixture(TimeCase):
         (self.stream.root / PRODUCTS).write_bytes(daily.read_bytes())
         self.assert_refused(self.server, self.mirror(), "com.ubuntu.cloud:daily:download")
 
+    def test_an_index_in_place_of_products_is_refused(self):
+        self.assert_taken()
+        self.newer()
+        (self.stream.root / PRODUCTS).write_bytes((self.stream.root / INDEX).read_bytes())
+        self.assert_unchanged_by("names it as products:1.0")
+
+    def test_the_index_of_a_neighbour_is_refused(self):
+        self.assert_taken()
+        daily = StreamTree(self.work / "daily", self.key)
+        self.add(daily, "focal", NEWEST, stream="daily")
+        daily.write(LATER)
+        self.newer()
+        for path in (daily.root / "streams/v1").iterdir():
+            (self.stream.root / "streams/v1" / path.name).write_bytes(path.read_bytes())
+        self.assert_unchanged_by("none of the streams")
+
     def test_each_document_is_fetched_once_and_those_bytes_are_published(self):
         self.assert_taken()
         self.assertEqual(self.server.paths().count("/" + PRODUCTS), 1)
@@ -235,6 +251,21 @@ class Downgrade(TimeCase):
         self.stream.write()
         self.unsign()
         self.assert_unchanged_by("not signed", allow_unsigned=True)
+
+    def test_the_text_is_the_same_however_it_is_signed(self):
+        self.assert_taken()
+        before = snapshot(self.target)
+        self.stream.sign()
+        self.assert_taken()
+        self.assertEqual({path: held[0] for path, held in before.items() if "streams" not in path and held[0]},
+                         {path: held[0] for path, held in snapshot(self.target).items() if "streams" not in path and held[0]})
+
+    def test_what_is_signed_beside_what_is_not_stays_readable(self):
+        """An index without a signature that names signed products."""
+        path = self.stream.root / INDEX
+        path.write_bytes(path.with_suffix(".json").read_bytes().replace(b"download.json", b"download.sjson"))
+        for _ in range(2):
+            self.assert_taken(allow_unsigned=True)
 
     def test_without_verification_nothing_is_remembered(self):
         self.assert_taken("--no-verify")
@@ -296,6 +327,7 @@ class Ledger(TimeCase):
         self.assertEqual(self.ledger("--until", "2020-01-01T00:00:00Z"), [])
         self.assertEqual(len(self.ledger("--since", "2020-01-01T00:00:00Z")), 4)
         self.assertEqual(self.program.run("ledger", "--since", "yesterday").status, 2)
+        self.assertEqual(self.program.run("ledger", "--key", "DEADBEEF").status, 2)
 
     def test_a_torn_line_spoils_no_other(self):
         self.assert_taken()
