@@ -61,8 +61,14 @@ std::vector<YAML::Node> merged_in_maps(const YAML::Node& value) {
 }
 
 /// `<<` (yaml.org/type/merge.html), which PyYAML resolves and yaml-cpp leaves as a key: keys of the
-/// map itself win, then those of the map that is merged in first.
-YAML::Node with_merge_keys(const YAML::Node& node) {
+/// map itself win, then those of the map that is merged in first. A map may refer to itself.
+YAML::Node with_merge_keys(const YAML::Node& node, unsigned depth = 0) {
+  constexpr unsigned kDeepest = 12;
+  if (depth > kDeepest) {
+    throw Error(ErrorKind::Config, Origin::Config,
+                fmt::format("line {}: maps are nested too deep, or within themselves",
+                            node.Mark().line + 1));
+  }
   if (!node.IsMap()) return node;
   YAML::Node result(YAML::NodeType::Map);
   std::vector<YAML::Node> merged;
@@ -70,11 +76,11 @@ YAML::Node with_merge_keys(const YAML::Node& node) {
     if (entry.first.Scalar() == "<<") {
       merged = merged_in_maps(entry.second);
     } else {
-      result[entry.first.Scalar()] = with_merge_keys(entry.second);
+      result[entry.first.Scalar()] = with_merge_keys(entry.second, depth + 1);
     }
   }
   for (const auto& map : merged) {
-    for (const auto& entry : with_merge_keys(map)) {
+    for (const auto& entry : with_merge_keys(map, depth + 1)) {
       if (!result[entry.first.Scalar()]) result[entry.first.Scalar()] = entry.second;
     }
   }
@@ -117,7 +123,9 @@ class ConfigSearch {
       std::error_code unknown;
       if (fs::is_directory(candidate, unknown)) continue;
       if (const auto root = load_yaml(candidate)) {
-        return ConfigFile{candidate, with_merge_keys(*root)};
+        return with_context(candidate.string(), [&] {
+          return std::optional(ConfigFile{candidate, with_merge_keys(*root)});
+        });
       }
     }
     return std::nullopt;

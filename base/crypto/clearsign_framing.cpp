@@ -258,7 +258,7 @@ bool ClearsignedText::refill() {
   drop_head();
   std::array<std::byte, kBlock> block;
   const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left_, block.size()));
-  const std::size_t size = message_->read(MutableBytes(block).first(wanted));
+  const std::size_t size = wanted == 0 ? 0 : message_->read(MutableBytes(block).first(wanted));
   left_ -= size;
   take_lines(as_text(Bytes(block).first(size)));
   if (size == 0 && !line_.empty()) take_line(std::exchange(line_, {}));

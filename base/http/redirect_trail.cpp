@@ -97,7 +97,7 @@ void RedirectTrail::require_allowed(const Url& next) const {
     throw refusal(to + ", a link-local address");
   }
   if (names_loopback(host) && !names_loopback(first_.host())) {
-    throw refusal(to + ", this or the proxy's own machine");
+    throw refusal(to + ", a loopback address");
   }
 }
 

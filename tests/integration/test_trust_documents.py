@@ -10,11 +10,12 @@ import threading
 import unittest
 
 from generated_server import GeneratedServer
+from streamsync_program import is_instrumented
 from tree_case import TreeCase, entry
 
 REFUSED, GUARD = 3, 8
 MEBIBYTE = 1 << 20
-MOST_MEMORY = 64 * MEBIBYTE
+MOST_MEMORY = (2048 if is_instrumented() else 64) * MEBIBYTE
 MANY = 10**7
 DEEP = 10**6
 PATIENCE = 120

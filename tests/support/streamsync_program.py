@@ -20,6 +20,11 @@ class Run:
         return (self.err.splitlines() or [""])[-1]
 
 
+def is_instrumented():
+    """Whether $STREAMSYNC was built with a sanitizer, which takes memory of its own."""
+    return b"__asan_init" in Path(os.environ["STREAMSYNC"]).read_bytes()
+
+
 class Program:
     """$STREAMSYNC with its home and state below `work`; nothing of the user's own is read.
 
