@@ -9,7 +9,7 @@ namespace streamsync {
 namespace {
 
 void check_image(const Image& image) {
-  require(!image.id.empty() && !image.status.empty(), "an image has an id and a status");
+  require(!image.id.empty(), "an image has an id");
   for (const char* member : {"id", "name", "status", "visibility", "owner", "checksum"}) {
     require(!image.properties.contains(member), "a member is no property");
   }
