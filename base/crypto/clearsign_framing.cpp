@@ -77,6 +77,13 @@ bool is_blank(std::string_view text) {
 /// The grammar, fed with lines.
 class ClearsignGrammar {
  public:
+  ClearsignGrammar() = default;
+  static ClearsignGrammar from_signature_on() {
+    ClearsignGrammar grammar;
+    grammar.part_ = Part::Text;
+    return grammar;
+  }
+
   /// `begin` and `end`: where the line lies in the message, with what ends it.
   Fault accept(std::string_view line, std::uint64_t begin, std::uint64_t end) {
     switch (part_) {
@@ -85,7 +92,7 @@ class ClearsignGrammar {
       case Part::HashHeaders:
         return accept_hash_header(line, end);
       case Part::Text:
-        return accept_text(line, begin);
+        return accept_text(line, begin, end);
       case Part::ArmorHeaders:
         return accept_armor_header(line);
       case Part::SignatureData:
@@ -116,13 +123,20 @@ class ClearsignGrammar {
     if (line.empty()) {
       part_ = Part::Text;
       parts_.text_begin = end;
+      parts_.is_verbatim = true;
       return std::nullopt;
     }
     return is_hash_header(line) ? Fault{} : "only 'Hash' headers may stand before the signed text";
   }
 
-  Fault accept_text(std::string_view line, std::uint64_t begin) {
-    if (!line.starts_with('-') || line.starts_with("- ")) return std::nullopt;
+  Fault accept_text(std::string_view line, std::uint64_t begin, std::uint64_t end) {
+    const bool has_crlf = end - begin != line.size() + 1;
+    if (!line.starts_with('-')) {
+      if (has_crlf || line.ends_with(' ') || line.ends_with('\t')) parts_.is_verbatim = false;
+      return std::nullopt;
+    }
+    parts_.is_verbatim = parts_.is_verbatim && line == kSignatureHeader;
+    if (line.starts_with("- ")) return std::nullopt;
     if (line != kSignatureHeader) return "a '-' begins the line and is not escaped";
     part_ = Part::ArmorHeaders;
     parts_.text_end = begin;
@@ -225,6 +239,31 @@ Fault feed_all(ByteSource& message, LineCutter& lines) {
   return lines.feed_end();
 }
 
+std::optional<std::uint64_t> guess_text_begin(const Spool& message) {
+  constexpr std::uint64_t kUsualHead = 4096;
+  const std::string head = read_all(*message.reader(0, kUsualHead), kUsualHead);
+  const std::size_t lf = head.find("\n\n");
+  const std::size_t crlf = head.find("\n\r\n");
+  if (lf == crlf) return std::nullopt;  // neither is there
+  return lf < crlf ? lf + 2 : crlf + 3;
+}
+
+std::optional<ClearsignedParts> guess_from_end(const Spool& message, std::uint64_t begin) {
+  constexpr std::uint64_t kUsualTail = 2 * kLongestSignature;
+  const std::uint64_t tail_begin =
+      std::max(begin, message.size() - std::min(message.size(), kUsualTail));
+  const std::string tail = read_all(*message.reader(tail_begin, message.size()), kUsualTail);
+  const std::size_t at = tail.rfind(kSignatureHeader);
+  if (at == std::string::npos) return std::nullopt;
+  auto grammar = ClearsignGrammar::from_signature_on();
+  LineCutter lines(grammar);
+  if (lines.feed(std::string_view(tail).substr(at)) || lines.feed_end()) return std::nullopt;
+  ClearsignedParts parts = std::move(grammar).parts();
+  parts.text_begin = begin;
+  parts.text_end = tail_begin + at;
+  return parts;
+}
+
 }  // namespace
 
 std::variant<ClearsignedParts, FramingFault> parse_clearsigned(ByteSource& message) {
@@ -234,6 +273,11 @@ std::variant<ClearsignedParts, FramingFault> parse_clearsigned(ByteSource& messa
     return FramingFault{fmt::format("line {}: {}", lines.line_number(), *fault)};
   }
   return std::move(grammar).parts();
+}
+
+std::optional<ClearsignedParts> guess_parts(const Spool& message) {
+  const auto begin = guess_text_begin(message);
+  return begin ? guess_from_end(message, *begin) : std::nullopt;
 }
 
 ClearsignedText::ClearsignedText(std::unique_ptr<ByteSource> message, const ClearsignedParts& parts)
@@ -260,8 +304,8 @@ bool ClearsignedText::refill() {
   const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left_, block.size()));
   const std::size_t size = wanted == 0 ? 0 : message_->read(MutableBytes(block).first(wanted));
   left_ -= size;
-  take_lines(as_text(Bytes(block).first(size)));
-  if (size == 0 && !line_.empty()) take_line(std::exchange(line_, {}));
+  take(as_text(Bytes(block).first(size)));
+  if (size == 0 && !line_.empty()) end_line({});
   return size != 0 || !ready_.empty();
 }
 
@@ -275,22 +319,41 @@ void ClearsignedText::drop_head() {
   }
 }
 
-void ClearsignedText::take_lines(std::string_view lines) {
-  for (std::size_t end = lines.find('\n'); end != std::string_view::npos; end = lines.find('\n')) {
-    const std::string_view part = lines.substr(0, end);
-    take_line(line_.empty() ? part : std::string_view(line_ += part));
-    line_.clear();
-    lines.remove_prefix(end + 1);
+void ClearsignedText::take(std::string_view bytes) {
+  constexpr std::size_t kMostHeld = kLongestLine + 1;  // no whole line that was signed
+  while (!bytes.empty()) {
+    const std::string_view part = bytes.substr(0, kMostHeld - line_.size());
+    const std::size_t end = part.find('\n');
+    if (end != std::string_view::npos) {
+      end_line(part.substr(0, end));
+      bytes.remove_prefix(end + 1);
+      continue;
+    }
+    line_ += part;
+    bytes.remove_prefix(part.size());
+    if (line_.size() == kMostHeld) {
+      ready_ += begin_line(line_);
+      line_.clear();
+      is_continued_ = true;
+    }
   }
-  line_ += lines;
 }
 
-void ClearsignedText::take_line(std::string_view line) {
+void ClearsignedText::end_line(std::string_view end) {
+  std::string_view line = line_.empty() ? end : std::string_view(line_ += end);
   if (line.ends_with('\r')) line.remove_suffix(1);
-  if (line.starts_with("- ")) line.remove_prefix(2);
+  line = begin_line(line);
   while (line.ends_with(' ') || line.ends_with('\t')) line.remove_suffix(1);
-  if (std::exchange(begun_, true)) ready_ += '\n';
   ready_ += line;
+  line_.clear();
+  is_continued_ = false;
+}
+
+std::string_view ClearsignedText::begin_line(std::string_view line) {
+  if (is_continued_) return line;
+  if (std::exchange(begun_, true)) ready_ += '\n';
+  if (line.starts_with("- ")) line.remove_prefix(2);
+  return line;
 }
 
 }  // namespace streamsync

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
 #include "base/io/bytes.h"
+#include "base/io/spool.h"
 
 namespace streamsync {
 
@@ -17,6 +19,9 @@ struct ClearsignedParts {
   std::uint64_t text_begin = 0;  ///< the first byte of the text
   std::uint64_t text_end = 0;    ///< the first byte of the signature's header
   std::string signature;         ///< in its armor, as `Keyring` takes a detached one
+  /// The text was signed as it stands, but for its last line end: no line is escaped, none ends in
+  /// a blank or in CRLF. Only `parse_clearsigned` can tell.
+  bool is_verbatim = false;
 };
 
 /// Where and how a message leaves the grammar, as a phrase.
@@ -28,9 +33,14 @@ struct FramingFault {
 /// (threats-and-faults.md T1). Says nothing about the signature.
 std::variant<ClearsignedParts, FramingFault> parse_clearsigned(ByteSource& message);
 
+/// The parts as the two ends of a message show them, so that a reader of the text need not wait for
+/// `parse_clearsigned`, whose word alone counts. None when the ends can't tell.
+std::optional<ClearsignedParts> guess_parts(const Spool& message);
+
 /// The text of a message that follows the grammar, as it was signed: without dash escapes, without
 /// blanks at line ends, LF between lines and none at the end (RFC 4880 §7.1). What OpenPGP hashes
-/// and what is parsed both come from here, so they can't differ.
+/// and what is parsed both come from here, so they can't differ. Where a line is longer than any
+/// that was signed, blanks before its end may stay.
 class ClearsignedText final : public ByteSource {
  public:
   ClearsignedText(std::unique_ptr<ByteSource> message, const ClearsignedParts& parts);
@@ -39,13 +49,15 @@ class ClearsignedText final : public ByteSource {
  private:
   bool refill();
   void drop_head();
-  void take_lines(std::string_view lines);
-  void take_line(std::string_view line);
+  void take(std::string_view bytes);
+  void end_line(std::string_view end);
+  std::string_view begin_line(std::string_view line);
 
   std::unique_ptr<ByteSource> message_;
-  std::uint64_t head_;  ///< bytes before the text, still to be dropped
-  std::uint64_t left_;  ///< bytes of the text, still to be read
-  std::string line_;    ///< one that has not come whole
+  std::uint64_t head_;         ///< bytes before the text, still to be dropped
+  std::uint64_t left_;         ///< bytes of the text, still to be read
+  std::string line_;           ///< what has come of one
+  bool is_continued_ = false;  ///< `line_` is not the beginning of its line
   std::string ready_;
   std::size_t given_ = 0;  ///< of `ready_`
   bool begun_ = false;

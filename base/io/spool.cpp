@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <string>
@@ -35,18 +36,22 @@ int open_nameless() {
 
 class SpoolReader final : public ByteSource {
  public:
-  explicit SpoolReader(int fd) : fd_(fd) {}
+  SpoolReader(int fd, std::uint64_t begin, std::uint64_t end)
+      : fd_(fd), offset_(begin), end_(end) {}
 
   // With an offset of its own: readers must not move each other.
   std::size_t read(MutableBytes buffer) override {
-    const std::size_t count = read_some(fd_, buffer, offset_, kDoing);
+    const auto wanted = std::min<std::uint64_t>(buffer.size(), end_ - offset_);
+    const std::size_t count =
+        read_some(fd_, buffer.first(static_cast<std::size_t>(wanted)), offset_, kDoing);
     offset_ += count;
     return count;
   }
 
  private:
   int fd_;
-  std::uint64_t offset_ = 0;
+  std::uint64_t offset_;
+  std::uint64_t end_;
 };
 
 }  // namespace
@@ -71,6 +76,8 @@ void Spool::write(Bytes bytes) {
   size_ += bytes.size();
 }
 
-std::unique_ptr<ByteSource> Spool::reader() const { return std::make_unique<SpoolReader>(fd_); }
+std::unique_ptr<ByteSource> Spool::reader(std::uint64_t begin, std::uint64_t end) const {
+  return std::make_unique<SpoolReader>(fd_, begin, end);
+}
 
 }  // namespace streamsync

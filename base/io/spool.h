@@ -22,8 +22,10 @@ class Spool final : public ByteSink {
   void finish() override {}
 
   std::uint64_t size() const noexcept { return size_; }
-  /// From the first byte; any number at once, also from several threads.
-  std::unique_ptr<ByteSource> reader() const;
+  /// Any number at once, also from several threads.
+  std::unique_ptr<ByteSource> reader() const { return reader(0, size_); }
+  /// Of the bytes from `begin` to before `end`.
+  std::unique_ptr<ByteSource> reader(std::uint64_t begin, std::uint64_t end) const;
   /// For interfaces that take a descriptor. Stays ours.
   int descriptor() const noexcept { return fd_; }
 

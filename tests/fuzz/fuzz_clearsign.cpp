@@ -73,12 +73,26 @@ void check_accepted(std::string_view message, const std::string& text) {
   }
 }
 
+void check_parts(std::string_view message, const std::string& text) {
+  TextSource source(message);
+  const auto parts = std::get<ClearsignedParts>(parse_clearsigned(source));
+  if (parts.is_verbatim) {
+    const auto stands = message.substr(parts.text_begin, parts.text_end - parts.text_begin);
+    require(stands.empty() ? text.empty() : stands == text + "\n", "a verbatim text stands there");
+  }
+  const auto guess = guess_parts(spool_of(message));
+  require(!guess || (guess->text_begin == parts.text_begin && guess->text_end == parts.text_end &&
+                     guess->signature == parts.signature),
+          "a good message is guessed right or not at all");
+}
+
 void check_framing(std::string_view message) {
   const Unwrapped whole = unwrap<TextSource>(message);
   const Unwrapped bytewise = unwrap<BytewiseSource>(message);
   require(whole.fault == bytewise.fault, "the fault does not depend on how bytes arrive");
   if (whole.fault) return;
   require(whole.text == bytewise.text, "the text does not depend on how bytes arrive");
+  check_parts(message, whole.text);
   check_accepted(message, whole.text);
 }
 

@@ -5,8 +5,6 @@ a source that is not signed, and is allowed not to be.
 """
 
 import json
-import os
-import threading
 import unittest
 
 from generated_server import GeneratedServer
@@ -77,22 +75,11 @@ class Documents(TreeCase):
         """What a run says of it, and the most memory it had."""
         with GeneratedServer({f"/{DOCUMENT}": pieces}) as server:
             config = self.configure(entry(server.url, path=DOCUMENT, allow_unsigned=True), **keys)
-            status, message, memory = self.measured("sync", "-c", config)
+            run, memory = self.program.run_measured("sync", "-c", config, timeout=PATIENCE)
             self.assertEqual({f"/{DOCUMENT}"}, set(server.paths()))
-        if status != 0:
+        if run.status != 0:
             self.assertFalse(self.target.exists())
-        return status, message, memory
-
-    def measured(self, *command):
-        process = self.program.start(*command)
-        watch = threading.Timer(PATIENCE, process.kill)
-        watch.start()
-        _, ended, usage = os.wait4(process.pid, 0)
-        watch.cancel()
-        process.returncode = os.waitstatus_to_exitcode(ended)
-        _, message = process.communicate()
-        # Our own memory at the time of the fork counts too, so this is never too little.
-        return process.returncode, message.decode(), usage.ru_maxrss * 1024
+        return run.status, run.err, memory
 
     def assert_each_refused(self, documents, statuses=(REFUSED, GUARD)):
         for name, pieces in documents.items():

@@ -527,13 +527,10 @@ class Codings(TransportCase):
         for header in ([], ["Content-Encoding: gzip"], ["Content-Encoding: identity, gzip"]):
             with self.subTest(header):
                 server = self.serve({"path": INDEX, "header": header}, root=root)
-                with self.program.start("sync", "-c", self.configure(self.entry(server))) as process:
-                    errors = process.stderr.read().decode()
-                    _, status, usage = os.wait4(process.pid, 0)
-                    process.returncode = os.waitstatus_to_exitcode(status)
-                self.assertEqual(NO_SOURCE if header else REFUSED, process.returncode, errors)
-                self.assertIn("Content-Encoding" if header else "not signed", errors)
-                self.assertLess(usage.ru_maxrss, (2048 if is_instrumented() else 64) * 1024)
+                run, peak = self.program.run_measured("sync", "-c", self.configure(self.entry(server)))
+                self.assertEqual(NO_SOURCE if header else REFUSED, run.status, run.err)
+                self.assertIn("Content-Encoding" if header else "not signed", run.err)
+                self.assertLess(peak, (2048 if is_instrumented() else 64) * MEBIBYTE)
 
     def test_none_is_asked_for(self):
         server = self.serve()

@@ -1,10 +1,13 @@
 """The program under test, run in a home of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import measured
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,6 @@ class Run:
 
 def is_instrumented():
     """Whether $STREAMSYNC was built with a sanitizer, which takes memory of its own."""
-    # Not read by us: a child's peak memory begins with that of who forked it.
     return subprocess.run(["grep", "-q", "__asan_init", os.environ["STREAMSYNC"]], check=False).returncode == 0
 
 
@@ -50,19 +52,33 @@ class Program:
         return [self._binary, name, "--state-dir", str(self.state), *map(str, arguments)]
 
     def run(self, name, *arguments, timeout=300):
-        process = self.start(name, *arguments)
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, err = process.communicate()
-            raise AssertionError(f"streamsync {name} still ran after {timeout} s\n{err.decode()}") from None
-        return Run(process.returncode, out.decode(), err.decode())
+        return self._run(self.command(name, *arguments), timeout)
+
+    def run_measured(self, name, *arguments, timeout=300):
+        """The same, and the most memory that it had, in bytes."""
+        figures = self.work / "figures.json"
+        launched = self._run(measured.launcher(figures, self.command(name, *arguments)), timeout)
+        taken = measured.read(figures)
+        return Run(taken.status, launched.out, launched.err), taken.peak_bytes
 
     def start(self, name, *arguments, **options):
         """`options` are more of those of Popen."""
+        return self._start(self.command(name, *arguments), **options)
+
+    def _run(self, command, timeout):
+        # In a session of its own, so that nothing of it is left when its time is over.
+        process = self._start(command, start_new_session=True)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            out, err = process.communicate()
+            raise AssertionError(f"{' '.join(command)} still ran after {timeout} s\n{err.decode()}") from None
+        return Run(process.returncode, out.decode(), err.decode())
+
+    def _start(self, command, **options):
         return subprocess.Popen(
-            self.command(name, *arguments),
+            command,
             env=self._environment,
             cwd=self.work,
             stdin=subprocess.DEVNULL,

@@ -38,6 +38,12 @@ Unwrapped unwrap(std::string_view message, std::size_t piece = 1'000'000) {
   return {std::nullopt, read_all(text, message.size())};
 }
 
+Spool spool_of(std::string_view message) {
+  Spool spool;
+  spool.write(as_bytes(message));
+  return spool;
+}
+
 const std::string kHeader = "-----BEGIN PGP SIGNED MESSAGE-----\n";
 const std::string kHash = "Hash: SHA512\n";
 const std::string kBegin = "-----BEGIN PGP SIGNATURE-----\n";
@@ -85,6 +91,64 @@ TEST_CASE("an exact message gives its text") {
   CAPTURE(printable(message.substr(0, 400)), piece, result.fault.value_or(""));
   CHECK_FALSE(result.fault);
   CHECK((result.text == text));
+}
+
+TEST_CASE("the ends of a message show its parts") {
+  const auto message = GENERATE(
+      as<std::string>(), signed_text("{}\n"), signed_text(""), with_crlf(signed_text("a\nb\n")),
+      signed_text(std::string(400'000, '\n')), signed_text("x\n") + " \t\n\r\n\n",
+      signed_text("- -----BEGIN PGP SIGNATURE-----\n- -----END PGP SIGNATURE-----\n"));
+  TextSource source(message);
+  const auto parts = std::get<ClearsignedParts>(parse_clearsigned(source));
+  const auto guess = guess_parts(spool_of(message));
+  REQUIRE(guess);
+  CHECK(guess->text_begin == parts.text_begin);
+  CHECK(guess->text_end == parts.text_end);
+  CHECK(guess->signature == parts.signature);
+}
+
+TEST_CASE("ends that show no parts are no reason to guess") {
+  const auto message =
+      GENERATE(as<std::string>(), "", "\n\n", kHeader, kHeader + "\n", kHeader + "\nx\n" + kBegin,
+               signed_text("x\n") + "x", kBegin + "\n" + kData + kEnd,
+               signed_text("x\n") + std::string(200'000, '\n'));
+  CHECK_FALSE(guess_parts(spool_of(message)));
+}
+
+TEST_CASE("a text is verbatim when nothing has to be taken from it") {
+  const auto [message, is_verbatim] = GENERATE(table<std::string, bool>({
+      {signed_text("{}\n"), true},
+      {signed_text(""), true},
+      {signed_text("\n\n"), true},
+      {signed_text(" a\tb c\n"), true},
+      {signed_text("x\n") + " \n", true},
+      {kHeader + kHash + "\nx\n" + with_crlf(kBegin + "\n" + kData + kEnd), true},
+      {signed_text("x \n"), false},
+      {signed_text("x\t\nx\n"), false},
+      {signed_text("- x\n"), false},
+      {signed_text("a\n- \nb\n"), false},
+      {signed_text("a\r\nb\n"), false},
+      {with_crlf(signed_text("x\n")), false},
+  }));
+  CAPTURE(printable(message));
+  TextSource source(message);
+  const auto parts = std::get<ClearsignedParts>(parse_clearsigned(source));
+  CHECK(parts.is_verbatim == is_verbatim);
+  if (!is_verbatim) return;
+  const std::string stands = message.substr(parts.text_begin, parts.text_end - parts.text_begin);
+  CHECK(stands ==
+        (unwrap(message).text.empty() && stands.empty() ? "" : unwrap(message).text + "\n"));
+}
+
+TEST_CASE("a line without end is passed on in bounded memory") {
+  // Only a document that nobody signed has one; what counts is that its text is always the same.
+  const std::string line = std::string(50'000, 'x') + std::string(30'000, ' ') + "\r\n- y \n";
+  ClearsignedText whole(std::make_unique<TextSource>(line), {0, line.size(), {}, false});
+  ClearsignedText pieces(std::make_unique<PiecewiseSource>(line, 77), {0, line.size(), {}, false});
+  const std::string text = read_all(whole, line.size());
+  CHECK((text == read_all(pieces, line.size())));
+  CHECK(text.starts_with(std::string(50'000, 'x')));
+  CHECK(text.ends_with("\ny"));
 }
 
 TEST_CASE("every byte out of its place is a fault, with its line") {

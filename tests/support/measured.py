@@ -31,16 +31,20 @@ class Failed(Exception):
     """A command that had to end well did not."""
 
 
+def launcher(file, command):
+    """The command that runs `command` and writes its Figures to `file`."""
+    # Isolated and without site: the less memory it has, the lower a peak can be seen.
+    return [sys.executable, "-I", "-S", str(MEASURE), str(file), *map(str, command)]
+
+
 def run(command, work, environment=None):
     """Runs the command in `work` to its end; that must be 0."""
     with tempfile.TemporaryDirectory(dir=work) as scratch:
         file, log = Path(scratch, "figures"), Path(scratch, "log")
         with open(log, "wb") as out:
-            # Isolated and without site: the less memory it has, the lower a peak can be seen.
-            launcher = [sys.executable, "-I", "-S", str(MEASURE), str(file), *map(str, command)]
             _wait(
                 subprocess.Popen(
-                    launcher,
+                    launcher(file, command),
                     env=environment,
                     cwd=work,
                     stdin=subprocess.DEVNULL,
@@ -52,10 +56,14 @@ def run(command, work, environment=None):
         said = log.read_text(encoding="utf-8", errors="replace").strip()
         if not file.exists():
             raise Failed(f"{command[0]} could not be run: {said}")
-        figures = Figures(**json.loads(file.read_bytes()))
+        figures = read(file)
     if figures.status != 0:
         raise Failed(f"{command[0]} ended with {figures.status}: {said}")
     return figures
+
+
+def read(file):
+    return Figures(**json.loads(Path(file).read_bytes()))
 
 
 def _wait(process):
