@@ -448,9 +448,7 @@ class JsonReader::Document {
   std::string_view string() {
     const std::string_view text = stream_.buffered().substr(1);
     const std::size_t size = plain_length(text);
-    if (size + 1 >= text.size() || text[size] != '"' || size + 2 > kMaxString) {
-      return leaf()->text;
-    }
+    if (size + 1 >= text.size() || text[size] != '"') return leaf()->text;
     stream_.drop(size + 2);
     return text.substr(0, size);
   }

@@ -162,6 +162,7 @@ class VersionReader {
   void check(const Product& product, const RawVersion& version) {
     const Parents parents(product, version, aliases());
     std::uint64_t flat_at_most = 0;
+    std::optional<Tags> inherited;
     std::size_t flattened = 0;
     for (std::size_t i = 0; i != version.items().size(); ++i) {
       const InheritingItem item(parents, version.items()[i], aliases());
@@ -170,15 +171,17 @@ class VersionReader {
       // The sum of all layers is more than flat items take. Only when that is too much is it worth
       // it to make them, of all items so far.
       if (!held_.has_room_for(flat_at_most)) {
-        for (; flattened <= i; ++flattened) hold_flat(parents, version.items()[flattened]);
+        if (!inherited) inherited = parents.flat_tags();
+        for (; flattened <= i; ++flattened) {
+          hold_flat(*inherited, InheritingItem(parents, version.items()[flattened], aliases()));
+        }
       }
       check_path(item);
     }
   }
 
-  void hold_flat(const Parents& parents, const RawVersion::Item& item) {
-    Tags tags = parents.flat_tags();
-    InheritingItem(parents, item, aliases()).tags().put_over(tags);
+  void hold_flat(Tags tags, const InheritingItem& item) {
+    item.tags().put_over(tags);
     held_.add(tags);
   }
 

@@ -3,6 +3,16 @@
 #include <cstring>
 
 namespace streamsync {
+namespace {
+
+template <typename Element>
+void clear_to_usual(std::vector<Element>& elements) {
+  constexpr std::size_t kUsual = 1024;
+  if (elements.capacity() > kUsual) std::vector<Element>().swap(elements);
+  elements.clear();
+}
+
+}  // namespace
 
 void RawVersion::read(std::string_view name, JsonReader& json, HeldBytes& held) {
   clear();
@@ -19,9 +29,9 @@ void RawVersion::read(std::string_view name, JsonReader& json, HeldBytes& held) 
 
 void RawVersion::clear() {
   texts_.release();
-  tags_.clear();
-  item_tags_.clear();
-  items_.clear();
+  clear_to_usual(tags_);
+  clear_to_usual(item_tags_);
+  clear_to_usual(items_);
 }
 
 void RawVersion::read_items(JsonReader& json, HeldBytes& held) {

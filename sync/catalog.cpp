@@ -36,6 +36,10 @@ AcceptedDocument acceptance_of(const CatalogDocument& document) {
   return accepted;
 }
 
+std::string stream_of(const CatalogDocument& document) {
+  return document.holds_products() ? document.head.content_id : stream_of_index(document.path);
+}
+
 // What an index says of a document that it names.
 struct Reference {
   RelativePath path;
@@ -88,6 +92,10 @@ class CatalogWalk {
     try {
       document = fetch(reference, where);
     } catch (const Error& error) {
+      if (is_pair_unfit_ && error.kind() == ErrorKind::Untrusted) {
+        contradiction_ = error.what();
+        return;
+      }
       if (is_entry || error.kind() != ErrorKind::NotFound) {
         throw;
       }
@@ -97,7 +105,7 @@ class CatalogWalk {
     document->head = read_head(document->text, where);
     require_format(reference, document->head, where);
     require_same_stream(reference, document->head, where);
-    if (trust_.verification == Verification::Required) accept(*document, where);
+    if (trust_.verification == Verification::Required) accept(reference, *document, where);
     if (!document->holds_products()) {
       follow(read_index(document->text, where), where, document->text.signers().has_value());
     }
@@ -118,6 +126,7 @@ class CatalogWalk {
         if (!is_refusal(error)) {
           throw;
         }
+        is_pair_unfit_ = false;
       }
     }
     NoCache nothing;
@@ -157,8 +166,11 @@ class CatalogWalk {
     if (path.str().ends_with(".sjson")) throw not_signed(reference, where);
     auto signature = detached_signature(reference, where, cache);
     const auto& keyring = require_keyring(where);
+    // A mirror replaces the two files one after the other.
+    is_pair_unfit_ = true;
     auto text = keyring.verify_detached(std::move(bytes), signature.fetched.bytes,
                                         trust_.signatures, where);
+    is_pair_unfit_ = false;
     return {path, fetched.validator, std::move(text), std::move(signature), {}};
   }
 
@@ -233,31 +245,37 @@ class CatalogWalk {
   }
 
   // The index or the products of a neighbour, signed by the same key.
-  void require_known_source(const CatalogDocument& entry, const std::string& where) const {
+  void require_known_source(const CatalogDocument& entry, const std::string& where) {
     const auto known = content_ids_of(trust_.known);
-    if (trust_.verification == Verification::Off || trust_.rollback == Rollback::Accepted ||
-        known.empty()) {
-      return;
-    }
+    if (trust_.verification == Verification::Off || known.empty()) return;
     const auto is_known = [&](const std::string& id) { return known.contains(id); };
     if (entry.holds_products() ? is_known(entry.head.content_id)
                                : std::any_of(named_.begin(), named_.end(), is_known)) {
       return;
     }
-    throw Error(ErrorKind::Untrusted, Origin::Source,
-                fmt::format("{}: has none of the streams that this source had before; if the "
-                            "source means it, run once with --accept-rollback REASON",
-                            where));
+    take_rollback(stream_of(entry), "has none of the streams that this source had before", where);
   }
 
-  void accept(const CatalogDocument& document, const std::string& where) {
-    const auto stream =
-        document.holds_products() ? document.head.content_id : stream_of_index(document.path);
+  void take_rollback(const std::string& stream, std::string_view why, const std::string& where) {
+    if (trust_.rollback == Rollback::Refused) {
+      throw Error(ErrorKind::Untrusted, Origin::Source,
+                  fmt::format("{}: {}; if the source means it, run once with --accept-rollback "
+                              "REASON",
+                              where, why));
+    }
+    catalog_.rolled_back.insert(stream);
+  }
+
+  void accept(const Reference& reference, const CatalogDocument& document,
+              const std::string& where) {
+    const auto stream = stream_of(document);
     auto accepted = acceptance_of(document);
     refuse_future(accepted, trust_.now, where);
-    if (const auto last = trust_.known.find(stream);
-        last != trust_.known.end() && trust_.rollback == Rollback::Refused) {
-      refuse_rollback(accepted, last->second, where);
+    if (const auto last = trust_.known.find(stream); last != trust_.known.end()) {
+      if (const auto why = rollback_of(accepted, last->second)) take_rollback(stream, *why, where);
+    }
+    if (accepted.signed_by.empty() && was_signed_before(reference)) {
+      catalog_.downgraded.insert(stream);
     }
     const auto [place, is_first] = catalog_.accepted.try_emplace(stream, accepted);
     if (!is_first && place->second.sha256 != accepted.sha256) {
@@ -334,6 +352,7 @@ class CatalogWalk {
   std::set<std::string> seen_;
   std::set<std::string> named_;  // content_ids
   bool is_news_ = false;         // something was not as the cache knows it
+  bool is_pair_unfit_ = false;   // a document and its signature are not of one piece
   std::optional<std::string> contradiction_;
 };
 

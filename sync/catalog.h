@@ -69,6 +69,8 @@ struct Catalog {
   std::vector<std::string> missing;   ///< named by an index, 404 at the source
   std::vector<std::string> refusals;  ///< why other bases were passed by
   AcceptedDocuments accepted;         ///< what to remember; nothing with `--no-verify`
+  std::set<std::string> rolled_back;  ///< of `accepted`: only by `Rollback::Accepted`
+  std::set<std::string> downgraded;   ///< of `accepted`: only by `Downgrade::Accepted`
   Freshness freshness = Freshness::Fresh;
 
   /// Fingerprints of all keys that signed any of it.

@@ -34,24 +34,21 @@ void refuse_future(const AcceptedDocument& found, Time now, std::string_view whe
   }
 }
 
-void refuse_rollback(const AcceptedDocument& found, const AcceptedDocument& last,
-                     std::string_view where) {
-  if (found.sha256 == last.sha256) return;
+std::optional<std::string> rollback_of(const AcceptedDocument& found,
+                                       const AcceptedDocument& last) {
+  if (found.sha256 == last.sha256) return std::nullopt;
   // A document that lost its `updated` counts as older than any that had one.
   const bool by_updated = found.updated || last.updated;
   const auto was = by_updated ? last.updated : last.signed_at;
   const auto is = by_updated ? found.updated : found.signed_at;
   if (is < was) {
-    refuse(where,
-           fmt::format("went back: it is of {}, the last one accepted of {}; if the source means "
-                       "it, run once with --accept-rollback REASON",
-                       shown(is), shown(was)));
+    return fmt::format("went back: it is of {}, the last one accepted of {}", shown(is),
+                       shown(was));
   }
   if (is && is == was) {
-    refuse(where, fmt::format("changed without a new date: two different texts are of {}; if the "
-                              "source means it, run once with --accept-rollback REASON",
-                              shown(is)));
+    return fmt::format("changed without a new date: two different texts are of {}", shown(is));
   }
+  return std::nullopt;
 }
 
 Freshness judge_age(const AcceptedDocuments& documents, Time now,

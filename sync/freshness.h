@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/time.h"
@@ -17,10 +18,9 @@ enum class Rollback { Refused, Accepted };
 /// Source}`.
 void refuse_future(const AcceptedDocument& found, Time now, std::string_view where);
 
-/// Refuses a document that is older than `last`, or of the same date with another text (T6). The
-/// date is `updated`; without one, that of the signature. Throws `Error{Untrusted, Source}`.
-void refuse_rollback(const AcceptedDocument& found, const AcceptedDocument& last,
-                     std::string_view where);
+/// Why a document can't follow `last`: it is older, or of the same date with another text (T6). The
+/// date is `updated`; without one, that of the signature. None when it can.
+std::optional<std::string> rollback_of(const AcceptedDocument& found, const AcceptedDocument& last);
 
 enum class Freshness { Fresh, Stale };
 

@@ -38,26 +38,17 @@ std::optional<std::string> text_in(const JsonObject& object, std::string_view ke
   return std::get<std::string>(found->second.value);
 }
 
-std::optional<Time> time_in(const JsonObject& object, std::string_view key) {
-  return parse_date(text_in(object, key).value_or(""));
-}
-
 LedgerEntry entry_of(std::string_view line) {
   JsonReader reader(std::make_unique<TextSource>(line), "the line");
   const JsonValue value = reader.value();
   reader.finish();
   const auto& object = std::get<JsonObject>(value.value);
   LedgerEntry entry;
-  entry.accepted_at = time_in(object, "time").value();
+  entry.accepted_at = parse_date(text_in(object, "time").value()).value();
   entry.mirror = text_in(object, "mirror").value();
   entry.url = text_in(object, "url").value();
   entry.stream = text_in(object, "stream").value();
-  entry.document.updated = time_in(object, "updated");
-  entry.document.signed_at = time_in(object, "signed_at");
-  entry.document.sha256 = text_in(object, "sha256").value();
-  for (const auto& key : std::get<JsonArray>(object.at("signed_by").value)) {
-    entry.document.signed_by.push_back(std::get<std::string>(key.value));
-  }
+  entry.document = accepted_document_of(object);
   entry.accept_rollback = text_in(object, "accept_rollback");
   entry.accept_unsigned = text_in(object, "accept_unsigned");
   return entry;

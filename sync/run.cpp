@@ -303,7 +303,7 @@ struct Run::Impl {
       if (!unread.contains(entry) && !incomplete.contains(read)) {
         const auto& mirror = config.mirrors[entry];
         const auto known = state.of(trust_key_of(mirror));
-        if (request.accept_rollback || request.accept_unsigned) {
+        if (!catalog.rolled_back.empty() || !catalog.downgraded.empty()) {
           state.forget(trust_key_of(mirror));
         }
         if (state.accept(trust_key_of(mirror), catalog.accepted)) {
@@ -321,8 +321,19 @@ struct Run::Impl {
     for (const auto& [stream, document] : catalog.accepted) {
       const auto last = known.find(stream);
       if (last == known.end() || last->second != document) {
-        news.push_back({report.started, mirror.name, mirror.bases.at(catalog.base).redacted(),
-                        stream, document, request.accept_rollback, request.accept_unsigned});
+        news.push_back({report.started,
+                        mirror.name,
+                        mirror.bases.at(catalog.base).redacted(),
+                        stream,
+                        document,
+                        {},
+                        {}});
+        if (catalog.rolled_back.contains(stream)) {
+          news.back().accept_rollback = request.accept_rollback;
+        }
+        if (catalog.downgraded.contains(stream)) {
+          news.back().accept_unsigned = request.accept_unsigned;
+        }
       }
     }
   }

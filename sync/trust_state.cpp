@@ -25,7 +25,6 @@ JsonValue value_of(const AcceptedDocument& document) {
   return {std::move(object)};
 }
 
-// Throws std::bad_variant_access and std::out_of_range for what is not of this form.
 std::optional<Time> time_in(const JsonObject& object, std::string_view key) {
   const auto found = object.find(key);
   if (found == object.end()) return std::nullopt;
@@ -34,22 +33,10 @@ std::optional<Time> time_in(const JsonObject& object, std::string_view key) {
   return time;
 }
 
-AcceptedDocument document_of(const JsonValue& value) {
-  const auto& object = std::get<JsonObject>(value.value);
-  AcceptedDocument document;
-  document.updated = time_in(object, "updated");
-  document.signed_at = time_in(object, "signed_at");
-  document.sha256 = std::get<std::string>(object.at("sha256").value);
-  for (const auto& key : std::get<JsonArray>(object.at("signed_by").value)) {
-    document.signed_by.push_back(std::get<std::string>(key.value));
-  }
-  return document;
-}
-
 AcceptedDocuments documents_of(const JsonValue& value) {
   AcceptedDocuments documents;
   for (const auto& [stream, document] : std::get<JsonObject>(value.value)) {
-    documents.emplace(stream, document_of(document));
+    documents.emplace(stream, accepted_document_of(std::get<JsonObject>(document.value)));
   }
   return documents;
 }
@@ -62,6 +49,17 @@ JsonValue parsed(std::string_view json, const std::string& file) {
 }
 
 }  // namespace
+
+AcceptedDocument accepted_document_of(const JsonObject& object) {
+  AcceptedDocument document;
+  document.updated = time_in(object, "updated");
+  document.signed_at = time_in(object, "signed_at");
+  document.sha256 = std::get<std::string>(object.at("sha256").value);
+  for (const auto& key : std::get<JsonArray>(object.at("signed_by").value)) {
+    document.signed_by.push_back(std::get<std::string>(key.value));
+  }
+  return document;
+}
 
 std::string stream_of_index(const RelativePath& path) { return std::string(kIndex) + path.str(); }
 
@@ -122,8 +120,11 @@ bool TrustState::accept(const std::string& source, const AcceptedDocuments& docu
   AcceptedDocuments& known = sources_[source];
   for (const auto& [stream, document] : documents) {
     AcceptedDocument& last = known[stream];
-    changed = changed || last != document;
-    last = document;
+    AcceptedDocument next = document;
+    // The same text under its older signature is no step back.
+    if (next.sha256 == last.sha256) next.signed_at = std::max(next.signed_at, last.signed_at);
+    changed = changed || last != next;
+    last = std::move(next);
   }
   return changed;
 }

@@ -9,6 +9,7 @@
 
 #include "base/relative_path.h"
 #include "base/time.h"
+#include "streams/json.h"
 
 namespace streamsync {
 
@@ -20,6 +21,10 @@ struct AcceptedDocument {
   std::vector<std::string> signed_by;  ///< empty: it was taken unsigned
   bool operator==(const AcceptedDocument&) const = default;
 };
+
+/// As the trust state and the ledger have it. Throws `std::bad_variant_access` and
+/// `std::out_of_range` for what is not of that form.
+AcceptedDocument accepted_document_of(const JsonObject& object);
 
 /// The documents of one source: products by content_id, indexes by `stream_of_index`.
 using AcceptedDocuments = std::map<std::string, AcceptedDocument, std::less<>>;

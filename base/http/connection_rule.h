@@ -16,7 +16,10 @@ class ConnectionRule {
  public:
   enum class Way { Direct, Proxied };
 
-  void begin_request(Way way) { way_ = way; }
+  void begin_request(Way way) {
+    way_ = way;
+    refused_.reset();
+  }
   /// From now on requests go where a server wants them to go.
   void begin_redirect() { is_redirected_ = true; }
 
@@ -25,7 +28,7 @@ class ConnectionRule {
   bool is_proxied() const noexcept { return way_ == Way::Proxied; }
   bool permits_request_to(const Address& address);
 
-  /// The last address that was not permitted.
+  /// The last address that was not permitted in this request.
   const std::optional<Address>& refused() const noexcept { return refused_; }
 
  private:

@@ -160,7 +160,7 @@ void Exchange::receive(Bytes bytes) {
     text_.write(bytes);
     return;
   }
-  refuse_codings();
+  if (!std::exchange(are_codings_known_, true)) refuse_codings();
   clock_.leave_out([&] { sink_->write(bytes); });
 }
 

@@ -99,6 +99,7 @@ class Exchange {
   ByteSource* source_ = nullptr;
   std::uint64_t upload_size_ = 0;
   std::vector<std::byte> held_back_;
+  bool are_codings_known_ = false;
   std::uint64_t received_ = 0;
   NetworkClock::Clock::time_point deadline_ = NetworkClock::Clock::time_point::max();
   std::exception_ptr failure_;

@@ -231,7 +231,7 @@ class HttpClient::Call {
     const CURLcode code = handle_->perform(exchange_, pool_.stop());
     if (code == CURLE_OK) handle_.keep();
     exchange_.rethrow();
-    if (code != CURLE_OK && trail_.connections().refused()) throw trail_.refused_address();
+    if (is_not_connected(code) && trail_.connections().refused()) throw trail_.refused_address();
     if (code != CURLE_OK && !is_answered(code)) {
       throw to_error(handle_->failure(code), name_of(trail_.request()), pool_.options().origin);
     }
@@ -242,6 +242,10 @@ class HttpClient::Call {
   }
 
  private:
+  /// Also what our rule for connections makes libcurl say.
+  static bool is_not_connected(CURLcode code) noexcept {
+    return code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK;
+  }
   /// The transfer failed, but only after it had told all that is needed.
   bool is_answered(CURLcode code) const {
     if (code == CURLE_WRITE_ERROR) return exchange_.is_cut();

@@ -248,6 +248,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     streamsync::harden_process();
+    streamsync::raise_file_limit();
     return streamsync::run(argc, argv);
   } catch (const streamsync::Error& error) {
     fmt::print(stderr, "error: {}\n", error.what());

@@ -30,4 +30,11 @@ void harden_process() {
   ::umask(given | S_IWGRP | S_IWOTH);
 }
 
+void raise_file_limit() {
+  rlimit files{};
+  require(::getrlimit(RLIMIT_NOFILE, &files), "can't tell how many files may be open");
+  files.rlim_cur = files.rlim_max;
+  require(::setrlimit(RLIMIT_NOFILE, &files), "can't have more files open");
+}
+
 }  // namespace streamsync

@@ -7,4 +7,7 @@ namespace streamsync {
 /// is ever made that other users may write to, whatever the umask says.
 void harden_process();
 
+/// As many files as the system lets us have: each document of a source is one, while it is in use.
+void raise_file_limit();
+
 }  // namespace streamsync

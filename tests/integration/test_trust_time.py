@@ -14,6 +14,7 @@ from tree_server import TreeServer
 NOW = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
 EARLIER = NOW - datetime.timedelta(days=10)
 LATER = NOW - datetime.timedelta(days=5)
+RETRIES = {"attempts": 3, "max_wait": "1s"}
 
 
 class TimeCase(TreeCase):
@@ -114,6 +115,21 @@ class Rollback(TimeCase):
         self.assertEqual(self.ledger()[-1]["accept_rollback"], "restored from backup")
         self.assert_taken()
 
+    def test_the_reason_stands_beside_what_needed_it(self):
+        newer = self.newer()
+        self.assert_taken()
+        self.put(self.earlier)
+        other = self.work / "other"
+        shutil.copytree(self.stream.root, other)
+        for path, content in newer.items():
+            (other / path.relative_to(self.stream.root)).write_bytes(content)
+        with TreeServer(other) as beside:
+            mirrors = (entry(self.server.url, name="first"), entry(beside.url, name="second"))
+            run = self.sync(*mirrors, arguments=("--accept-rollback", "restored"))
+            self.assertEqual(run.status, 0, run.err)
+            reasons = {line["mirror"]: line.get("accept_rollback") for line in self.ledger()[2:]}
+            self.assertEqual(reasons, {"first": "restored", "second": None})
+
     def test_a_base_that_lags_behind_is_skipped(self):
         newer = self.newer()
         self.assert_taken()
@@ -158,12 +174,11 @@ class Freeze(TimeCase):
 
 
 class Mixture(TimeCase):
-    RETRIES = {"attempts": 3, "max_wait": "1s"}
 
     def test_products_older_than_the_index_says_are_refused(self):
         newer = self.newer()
         self.put({path: content for path, content in self.earlier.items() if path.name != Path(INDEX).name})
-        run = self.sync(entry(self.server.url), retries=self.RETRIES)
+        run = self.sync(entry(self.server.url), retries=RETRIES)
         self.assert_refused(self.server, run, PRODUCTS, "is the mirror being updated")
         self.assertEqual(self.server.paths().count("/" + INDEX), 3)
         self.assertFalse(self.target.exists())
@@ -207,7 +222,7 @@ class Mixture(TimeCase):
         # The first answer is the old index, all later ones are the new.
         rules = [{"path": "/" + INDEX, "skip": 1, "file": "new-index"}]
         with TreeServer(self.stream.root, rules=rules) as server:
-            run = self.sync(entry(server.url), retries=self.RETRIES)
+            run = self.sync(entry(server.url), retries=RETRIES)
             self.assertEqual(run.status, 0, run.err)
         self.assertEqual((self.target / INDEX).read_bytes(), newer[index])
 
@@ -288,6 +303,17 @@ class Detached(TimeCase):
         path = self.stream.root / "streams/v1/index.json.gpg"
         path.write_bytes((self.stream.root / "streams/v1/com.ubuntu.cloud:released:download.json.gpg").read_bytes())
         self.assert_refused(self.server, self.mirror(path=self.PATH), "bad")
+
+    def test_one_that_comes_later_than_its_document_is_waited_for(self):
+        signature = self.stream.root / "streams/v1/index.json.gpg"
+        old = signature.read_bytes()
+        self.newer()
+        (self.stream.root / "new-signature").write_bytes(signature.read_bytes())
+        signature.write_bytes(old)
+        rules = [{"path": f"/{self.PATH}.gpg", "skip": 1, "file": "new-signature"}]
+        with TreeServer(self.stream.root, rules=rules) as server:
+            run = self.sync(entry(server.url, path=self.PATH), retries=RETRIES)
+            self.assertEqual(run.status, 0, run.err)
 
     def test_none_is_refused(self):
         (self.stream.root / "streams/v1/index.json.gpg").unlink()

@@ -38,6 +38,8 @@ TEST_CASE("only news change a trust state") {
   AcceptedDocument signed_again = kSigned;
   signed_again.signed_at = parse_date("2026-11-20T11:00:00Z");
   CHECK(state.accept("s", {{"a", signed_again}}));
+  CHECK_FALSE(state.accept("s", {{"a", kSigned}}));
+  CHECK(state.of("s").at("a") == signed_again);
   CHECK(state.of("s").at("b") == kSigned);
 }
 
