@@ -24,23 +24,23 @@ Validator validator_of(const Headers& headers) {
 
 }  // namespace
 
-MirrorSource::MirrorSource(Url base, HttpClient& http, DocumentRules documents)
-    : base_(std::move(base)), http_(http), documents_(documents) {}
+MirrorSource::MirrorSource(Url base, HttpClient& http, MirrorRules rules)
+    : base_(std::move(base)), http_(http), rules_(rules) {}
 
 std::optional<FetchedDocument> MirrorSource::fetch(const RelativePath& path,
                                                    const Validator& known) {
   Request request{.url = base_.join(path),
-                  .redirects = documents_.redirects,
-                  .time_limit = documents_.max_time};
+                  .redirects = rules_.redirects,
+                  .time_limit = rules_.max_document_time};
   if (!known.etag.empty()) {
     request.headers.add("If-None-Match", known.etag);
   } else if (!known.last_modified.empty()) {
     request.headers.add("If-Modified-Since", known.last_modified);
   }
   Spool spool;
-  CappedSink capped(spool, documents_.max_size, Origin::Source,
+  CappedSink capped(spool, rules_.max_document, Origin::Source,
                     fmt::format("{}: larger than max_document ({}); raise it if this is right",
-                                request.url.redacted(), human_size(documents_.max_size)));
+                                request.url.redacted(), human_size(rules_.max_document)));
   const Response response = http_.get(request, capped);
   if (response.status == 304 && !known.empty()) {
     return std::nullopt;
@@ -51,8 +51,7 @@ std::optional<FetchedDocument> MirrorSource::fetch(const RelativePath& path,
 }
 
 void MirrorSource::stream(const RelativePath& path, ByteSink& sink) {
-  // Wherever the bytes come from, they must have the item's digest.
-  const Request request{.url = base_.join(path), .redirects = Redirects::Follow};
+  const Request request{.url = base_.join(path), .redirects = rules_.redirects};
   require_ok(request, http_.get(request, sink), Origin::Source);
 }
 

@@ -10,20 +10,21 @@
 
 namespace streamsync {
 
-/// What a mirror may do with a document, of which nobody has promised a size (threats-and-faults.md
-/// T10, T15).
-struct DocumentRules {
-  std::uint64_t max_size = std::uint64_t{512} << 20;  ///< `cli.md` §3, max_document
+/// What a mirror may do (threats-and-faults.md T10, T15).
+struct MirrorRules {
+  /// Nobody has promised the size of a document (`cli.md` §3, max_document).
+  std::uint64_t max_document = std::uint64_t{512} << 20;
   /// At 1 KB/s, which is no stall yet, a document of that size would take six days.
-  std::chrono::milliseconds max_time = std::chrono::minutes(15);
-  /// A document that need not be signed comes from the host that was asked for it.
+  std::chrono::milliseconds max_document_time = std::chrono::minutes(15);
+  /// Where neither documents nor the digests in them need be signed, all comes from the host that
+  /// was asked.
   Redirects redirects = Redirects::Follow;
 };
 
 /// A mirror: a base URL (http, https, file) below which the stream's paths lie. Thread-safe.
 class MirrorSource final : public Source {
  public:
-  MirrorSource(Url base, HttpClient& http, DocumentRules documents);
+  MirrorSource(Url base, HttpClient& http, MirrorRules rules);
 
   std::optional<FetchedDocument> fetch(const RelativePath& path, const Validator& known) override;
   void stream(const RelativePath& path, ByteSink& sink) override;
@@ -32,7 +33,7 @@ class MirrorSource final : public Source {
  private:
   Url base_;
   HttpClient& http_;
-  DocumentRules documents_;
+  MirrorRules rules_;
 };
 
 }  // namespace streamsync

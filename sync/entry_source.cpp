@@ -32,11 +32,11 @@ HttpOptions http_options_of(const MirrorEntry& entry, const Config& config) {
   return options;
 }
 
-DocumentRules document_rules_of(const MirrorEntry& entry, Verification verification,
-                                const Config& config) {
+MirrorRules mirror_rules_of(const MirrorEntry& entry, Verification verification,
+                            const Config& config) {
   const bool is_signed = verification == Verification::Required && !entry.allow_unsigned;
-  DocumentRules rules;
-  rules.max_size = config.max_document;
+  MirrorRules rules;
+  rules.max_document = config.max_document;
   rules.redirects = is_signed ? Redirects::Follow : Redirects::SameHost;
   return rules;
 }
@@ -46,9 +46,9 @@ DocumentRules document_rules_of(const MirrorEntry& entry, Verification verificat
 EntrySource::EntrySource(const MirrorEntry& entry, Verification verification, const Config& config,
                          std::stop_token stop)
     : http_(http_options_of(entry, config), stop) {
-  const DocumentRules documents = document_rules_of(entry, verification, config);
+  const MirrorRules rules = mirror_rules_of(entry, verification, config);
   for (const auto& base : entry.bases) {
-    bases_.push_back(std::make_unique<MirrorSource>(base, http_, documents));
+    bases_.push_back(std::make_unique<MirrorSource>(base, http_, rules));
   }
 }
 
