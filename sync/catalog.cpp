@@ -92,10 +92,7 @@ class CatalogWalk {
     try {
       document = fetch(reference, where);
     } catch (const Error& error) {
-      if (is_pair_unfit_ && error.kind() == ErrorKind::Untrusted) {
-        contradiction_ = error.what();
-        return;
-      }
+      if (contradiction_) return;
       if (is_entry || error.kind() != ErrorKind::NotFound) {
         throw;
       }
@@ -126,7 +123,7 @@ class CatalogWalk {
         if (!is_refusal(error)) {
           throw;
         }
-        is_pair_unfit_ = false;
+        contradiction_.reset();
       }
     }
     NoCache nothing;
@@ -166,12 +163,15 @@ class CatalogWalk {
     if (path.str().ends_with(".sjson")) throw not_signed(reference, where);
     auto signature = detached_signature(reference, where, cache);
     const auto& keyring = require_keyring(where);
-    // A mirror replaces the two files one after the other.
-    is_pair_unfit_ = true;
-    auto text = keyring.verify_detached(std::move(bytes), signature.fetched.bytes,
-                                        trust_.signatures, where);
-    is_pair_unfit_ = false;
-    return {path, fetched.validator, std::move(text), std::move(signature), {}};
+    try {
+      auto text = keyring.verify_detached(std::move(bytes), signature.fetched.bytes,
+                                          trust_.signatures, where);
+      return {path, fetched.validator, std::move(text), std::move(signature), {}};
+    } catch (const BadSignature& error) {
+      // A mirror replaces the two files one after the other.
+      contradiction_ = error.what();
+      throw;
+    }
   }
 
   // Not what was signed once, nor what a signed document leads to (threats-and-faults.md T4).
@@ -352,7 +352,6 @@ class CatalogWalk {
   std::set<std::string> seen_;
   std::set<std::string> named_;  // content_ids
   bool is_news_ = false;         // something was not as the cache knows it
-  bool is_pair_unfit_ = false;   // a document and its signature are not of one piece
   std::optional<std::string> contradiction_;
 };
 

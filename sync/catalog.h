@@ -69,8 +69,10 @@ struct Catalog {
   std::vector<std::string> missing;   ///< named by an index, 404 at the source
   std::vector<std::string> refusals;  ///< why other bases were passed by
   AcceptedDocuments accepted;         ///< what to remember; nothing with `--no-verify`
-  std::set<std::string> rolled_back;  ///< of `accepted`: only by `Rollback::Accepted`
-  std::set<std::string> downgraded;   ///< of `accepted`: only by `Downgrade::Accepted`
+  /// Of `accepted`: only by `Rollback::Accepted`; the entry document, when none of the former
+  /// streams is there.
+  std::set<std::string> rolled_back;
+  std::set<std::string> downgraded;  ///< of `accepted`: only by `Downgrade::Accepted`
   Freshness freshness = Freshness::Fresh;
 
   /// Fingerprints of all keys that signed any of it.

@@ -303,11 +303,8 @@ struct Run::Impl {
       if (!unread.contains(entry) && !incomplete.contains(read)) {
         const auto& mirror = config.mirrors[entry];
         const auto known = state.of(trust_key_of(mirror));
-        if (!catalog.rolled_back.empty() || !catalog.downgraded.empty()) {
-          state.forget(trust_key_of(mirror));
-        }
         if (state.accept(trust_key_of(mirror), catalog.accepted)) {
-          add_news(mirror, catalog, known, request, news);
+          add_news(mirror, catalog, known, state.of(trust_key_of(mirror)), request, news);
         }
       }
     }
@@ -316,11 +313,12 @@ struct Run::Impl {
     }
   }
 
-  void add_news(const MirrorEntry& mirror, const Catalog& catalog, const AcceptedDocuments& known,
-                const RunRequest& request, std::vector<LedgerEntry>& news) const {
-    for (const auto& [stream, document] : catalog.accepted) {
-      const auto last = known.find(stream);
-      if (last == known.end() || last->second != document) {
+  void add_news(const MirrorEntry& mirror, const Catalog& catalog, const AcceptedDocuments& before,
+                const AcceptedDocuments& after, const RunRequest& request,
+                std::vector<LedgerEntry>& news) const {
+    for (const auto& [stream, document] : after) {
+      const auto last = before.find(stream);
+      if (last == before.end() || last->second != document) {
         news.push_back({report.started,
                         mirror.name,
                         mirror.bases.at(catalog.base).redacted(),

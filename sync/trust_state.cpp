@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "streams/json.h"
 
 namespace streamsync {
 namespace {
@@ -120,11 +119,10 @@ bool TrustState::accept(const std::string& source, const AcceptedDocuments& docu
   AcceptedDocuments& known = sources_[source];
   for (const auto& [stream, document] : documents) {
     AcceptedDocument& last = known[stream];
-    AcceptedDocument next = document;
-    // The same text under its older signature is no step back.
-    if (next.sha256 == last.sha256) next.signed_at = std::max(next.signed_at, last.signed_at);
-    changed = changed || last != next;
-    last = std::move(next);
+    // The same text under an older signature is no news.
+    if (document.sha256 == last.sha256 && document.signed_at < last.signed_at) continue;
+    changed = changed || last != document;
+    last = document;
   }
   return changed;
 }

@@ -50,9 +50,7 @@ class TrustState {
 
   /// Empty for a source that was never read.
   const AcceptedDocuments& of(const std::string& source) const;
-  /// After an alarm that the operator accepted: what was known counts no more.
-  void forget(const std::string& source) { sources_.erase(source); }
-  /// False when that is what is known already.
+  /// What is known of other documents of the source stays. False when there is no news.
   bool accept(const std::string& source, const AcceptedDocuments& documents);
 
  private:

@@ -254,7 +254,7 @@ std::optional<ClearsignedParts> guess_from_end(const Spool& message, std::uint64
       std::max(begin, message.size() - std::min(message.size(), kUsualTail));
   const std::string tail = read_all(*message.reader(tail_begin, message.size()), kUsualTail);
   const std::size_t at = tail.rfind(kSignatureHeader);
-  if (at == std::string::npos) return std::nullopt;
+  if (at == std::string::npos || (at != 0 && tail[at - 1] != '\n')) return std::nullopt;
   auto grammar = ClearsignGrammar::from_signature_on();
   LineCutter lines(grammar);
   if (lines.feed(std::string_view(tail).substr(at)) || lines.feed_end()) return std::nullopt;

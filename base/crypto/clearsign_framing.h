@@ -39,8 +39,8 @@ std::optional<ClearsignedParts> guess_parts(const Spool& message);
 
 /// The text of a message that follows the grammar, as it was signed: without dash escapes, without
 /// blanks at line ends, LF between lines and none at the end (RFC 4880 §7.1). What OpenPGP hashes
-/// and what is parsed both come from here, so they can't differ. Where a line is longer than any
-/// that was signed, blanks before its end may stay.
+/// comes from here, and what is parsed too, or from the same bytes where the text is verbatim.
+/// Where a line is longer than any that was signed, blanks before its end may stay.
 class ClearsignedText final : public ByteSource {
  public:
   ClearsignedText(std::unique_ptr<ByteSource> message, const ClearsignedParts& parts);

@@ -79,35 +79,49 @@ TrustedText Keyring::verify_clearsigned(Spool document, const SignaturePolicy& p
                                         std::string_view where) const {
   return with_context(where, [&] {
     require_clearsigned(document);
-    const auto guess = guess_parts(document);
-    const ClearsignedParts parts = guess ? *guess : require_framing(document);
-    TextSource signature(parts.signature);
-    TrustedText text(std::move(document), parts);
-    // GnuPG hashes while the framing is checked: with large documents each takes its time.
-    auto vouched = std::async([&] { vouch(text, signature, policy); });
-    ClearsignedParts checked = require_framing(text.document());
-    require_same(parts, checked);
-    vouched.get();
-    text.framing_ = std::move(checked);
+    if (auto guess = guess_parts(document)) {
+      return verify_guessed(std::move(document), std::move(*guess), policy);
+    }
+    ClearsignedParts parts = require_framing(document);
+    TrustedText text(std::move(document), std::move(parts));
+    vouch_for_framed(text, policy);
     return text;
   });
+}
+
+// GnuPG hashes while the framing is checked: with large documents each takes its time.
+TrustedText Keyring::verify_guessed(Spool document, ClearsignedParts guess,
+                                    const SignaturePolicy& policy) const {
+  TrustedText text(std::move(document), std::move(guess));
+  auto vouched = std::async([&] { vouch_for_framed(text, policy); });
+  ClearsignedParts parts = require_framing(text.document());
+  require_same(parts, *text.framing_);
+  vouched.get();
+  text.framing_ = std::move(parts);
+  return text;
 }
 
 TrustedText Keyring::verify_detached(Spool document, const Spool& signature,
                                      const SignaturePolicy& policy, std::string_view where) const {
   return with_context(where, [&] {
     TrustedText text(std::move(document), std::nullopt);
-    vouch(text, *signature.reader(), policy);
+    text.signers_ = signers_of(*text.reader(), *signature.reader(), policy);
     return text;
   });
 }
 
-void Keyring::vouch(TrustedText& text, ByteSource& signature, const SignaturePolicy& policy) const {
+void Keyring::vouch_for_framed(TrustedText& text, const SignaturePolicy& policy) const {
   const auto reader = text.reader();
   DigestingSource digesting(*reader);
-  const auto signatures = examine_signatures(home_->directory.path(), digesting, signature);
-  text.signers_ = judge_signatures(signatures, home_->keys, policy, now());
-  if (text.framing_) text.digest_ = digesting.finish();
+  TextSource signature(text.framing_->signature);
+  text.signers_ = signers_of(digesting, signature, policy);
+  text.digest_ = digesting.finish();
+}
+
+Signers Keyring::signers_of(ByteSource& text, ByteSource& signature,
+                            const SignaturePolicy& policy) const {
+  const auto signatures = examine_signatures(home_->directory.path(), text, signature);
+  return judge_signatures(signatures, home_->keys, policy, now());
 }
 
 TrustedText::TrustedText(Spool document, std::optional<ClearsignedParts> framing)

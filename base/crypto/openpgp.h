@@ -9,6 +9,7 @@
 
 #include "base/crypto/clearsign_framing.h"
 #include "base/crypto/digest.h"
+#include "base/error.h"
 #include "base/io/spool.h"
 #include "base/time.h"
 
@@ -52,6 +53,12 @@ struct SignaturePolicy {
   unsigned threshold = 1;                        ///< distinct good keys
 };
 
+/// A signature over another text, or one that was damaged.
+class BadSignature : public Error {
+ public:
+  using Error::Error;
+};
+
 /// Public keys in a GnuPG home of their own: private, temporary, gone with the object; nothing of
 /// the user's GnuPG is read (threats-and-faults.md T5). Not thread-safe.
 class Keyring {
@@ -71,13 +78,17 @@ class Keyring {
   TrustedText verify_clearsigned(Spool document, const SignaturePolicy& policy,
                                  std::string_view where) const;
 
-  /// The same for a document whose signature, armored or not, is in a file of its own.
+  /// The same for a document whose signature, armored or not, is in a file of its own. Throws
+  /// `BadSignature` when the two do not fit.
   TrustedText verify_detached(Spool document, const Spool& signature, const SignaturePolicy& policy,
                               std::string_view where) const;
 
  private:
   struct Home;
-  void vouch(TrustedText& text, ByteSource& signature, const SignaturePolicy& policy) const;
+  TrustedText verify_guessed(Spool document, ClearsignedParts guess,
+                             const SignaturePolicy& policy) const;
+  void vouch_for_framed(TrustedText& text, const SignaturePolicy& policy) const;
+  Signers signers_of(ByteSource& text, ByteSource& signature, const SignaturePolicy& policy) const;
   std::unique_ptr<Home> home_;
 };
 

@@ -15,7 +15,7 @@ namespace streamsync {
 /// Outside of it a secret is only where a library has to have it: in the nodes of yaml-cpp while
 /// credentials are read, in libcurl's copies of request, answer and URL (user and password of a
 /// source's URL are part of the configuration), and in the kernel's. None of these can be wiped by
-/// us, which is why no core file is ever written (sync/cli/process_hardening.h).
+/// us, which is why no core file is ever written (sync/cli/process.h).
 class Secret {
  public:
   Secret() = default;

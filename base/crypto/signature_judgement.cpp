@@ -97,8 +97,8 @@ std::string sentence(const Signature& signature, const std::string& reason) {
 
 void refuse_bad(const Signature& signature) {
   if (signature.status != SignatureStatus::Bad) return;
-  throw Error(ErrorKind::Untrusted, Origin::Source,
-              sentence(signature, objection_by_status(signature).value()));
+  throw BadSignature(ErrorKind::Untrusted, Origin::Source,
+                     sentence(signature, objection_by_status(signature).value()));
 }
 
 void add_distinct(std::vector<std::string>& signers, const std::string& primary) {

@@ -24,12 +24,10 @@ Interrupts::Interrupts() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   waiter_ = std::jthread([this](const std::stop_token& ended) {
     const auto waited_for = ending_signals();
-    constexpr timespec kLook{.tv_sec = 0, .tv_nsec = 50'000'000};
-    while (!ended.stop_requested()) {
-      const int signal = sigtimedwait(&waited_for, nullptr, &kLook);
-      if (signal <= 0) {
-        continue;
-      }
+    for (;;) {
+      int signal = 0;
+      if (sigwait(&waited_for, &signal) != 0) continue;
+      if (ended.stop_requested()) return;
       if (signal_.exchange(signal) != 0) {
         _exit(128 + signal);
       }
@@ -38,7 +36,10 @@ Interrupts::Interrupts() {
   });
 }
 
-Interrupts::~Interrupts() = default;
+Interrupts::~Interrupts() {
+  waiter_.request_stop();
+  pthread_kill(waiter_.native_handle(), SIGTERM);  // so that it looks
+}
 
 int Interrupts::exit_status() const noexcept {
   const int signal = signal_;

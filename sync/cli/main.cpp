@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "keystone/process_environment.h"
 #include "sync/cli/commands.h"
-#include "sync/cli/process_hardening.h"
+#include "sync/cli/process.h"
 
 namespace streamsync {
 namespace {

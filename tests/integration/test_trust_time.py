@@ -4,6 +4,7 @@ the future, no loss of its signature (threats-and-faults.md T4, T6, T7, T8, T9, 
 import datetime
 import json
 import shutil
+import time
 import unittest
 from pathlib import Path
 
@@ -227,6 +228,52 @@ class Mixture(TimeCase):
         self.assertEqual((self.target / INDEX).read_bytes(), newer[index])
 
 
+class Neighbours(TreeCase):
+    """Two streams of one source, A and B, each of a day in January."""
+
+    def setUp(self):
+        super().setUp()
+        self.pair = self.work / "pair/streams/v1"
+        self.pair.mkdir(parents=True)
+        names = {"format": "products:1.0", "datatype": "image-downloads"}
+        index = {name: {**names, "path": f"streams/v1/{name}.sjson"} for name in "AB"}
+        self.put("index", {"format": "index:1.0", "index": index}, 1)
+        self.put_stream("A", 10)
+        self.put_stream("B", 10)
+
+    def put(self, name, document, day):
+        document = {**document, "updated": f"{day:02} Jan 2026 00:00:00 +0000"}
+        (self.pair / f"{name}.sjson").write_bytes(self.key.clearsign(json.dumps(document).encode()))
+
+    def put_stream(self, name, day):
+        names = {"format": "products:1.0", "datatype": "image-downloads"}
+        self.put(name, {**names, "content_id": name, "products": {}}, day)
+
+    def status(self, *arguments):
+        return self.sync(entry(f"file://{self.work}/pair"), arguments=arguments).status
+
+    def test_what_was_not_read_when_a_rollback_was_accepted_keeps_its_own(self):
+        self.assertEqual(self.status(), 0)
+        self.put_stream("A", 5)
+        (self.pair / "B.sjson").unlink()
+        self.assertEqual(self.status(), 3)
+        self.assertEqual(self.status("--accept-rollback", "A alone"), 0)
+        self.put_stream("B", 3)
+        self.assertEqual(self.status(), 3)
+
+    def test_an_older_signature_over_the_same_text_is_no_news(self):
+        self.assertEqual(self.status(), 0)
+        first = (self.pair / "A.sjson").read_bytes()
+        time.sleep(1.1)  # signatures count seconds
+        self.put_stream("A", 10)
+        self.assertEqual(self.status(), 0)
+        (self.pair / "A.sjson").write_bytes(first)
+        self.put_stream("B", 11)
+        self.assertEqual(self.status(), 0)
+        ledger = self.program.run("ledger", "--output", "json").lines()
+        self.assertEqual([json.loads(line)["stream"] for line in ledger].count("A"), 2)
+
+
 class FastForward(TimeCase):
     def test_a_date_in_the_future_is_refused_and_remembered_nowhere(self):
         self.assert_taken()
@@ -314,6 +361,14 @@ class Detached(TimeCase):
         with TreeServer(self.stream.root, rules=rules) as server:
             run = self.sync(entry(server.url, path=self.PATH), retries=RETRIES)
             self.assertEqual(run.status, 0, run.err)
+
+    def test_one_of_an_unknown_key_is_not_waited_for(self):
+        with SigningKey(self.work / "second") as second:
+            self.stream.key = second
+            self.newer()
+        self.server.take_requests()
+        self.assert_refused(self.server, self.mirror(path=self.PATH), "not in the keyring")
+        self.assertEqual(len(self.server.paths()), 2)
 
     def test_none_is_refused(self):
         (self.stream.root / "streams/v1/index.json.gpg").unlink()

@@ -57,6 +57,7 @@ class Program:
     def run_measured(self, name, *arguments, timeout=300):
         """The same, and the most memory that it had, in bytes."""
         figures = self.work / "figures.json"
+        figures.unlink(missing_ok=True)
         launched = self._run(measured.launcher(figures, self.command(name, *arguments)), timeout)
         taken = measured.read(figures)
         return Run(taken.status, launched.out, launched.err), taken.peak_bytes
@@ -70,10 +71,12 @@ class Program:
         process = self._start(command, start_new_session=True)
         try:
             out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
+        except BaseException as error:
             os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
-            raise AssertionError(f"{' '.join(command)} still ran after {timeout} s\n{err.decode()}") from None
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise AssertionError(f"{command} still ran after {timeout} s\n{err.decode()}") from None
+            raise
         return Run(process.returncode, out.decode(), err.decode())
 
     def _start(self, command, **options):

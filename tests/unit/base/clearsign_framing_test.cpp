@@ -110,6 +110,7 @@ TEST_CASE("the ends of a message show its parts") {
 TEST_CASE("ends that show no parts are no reason to guess") {
   const auto message =
       GENERATE(as<std::string>(), "", "\n\n", kHeader, kHeader + "\n", kHeader + "\nx\n" + kBegin,
+               kHeader + kHash + "\nx\n" + kBegin + "Comment: " + kBegin + "\n" + kData + kEnd,
                signed_text("x\n") + "x", kBegin + "\n" + kData + kEnd,
                signed_text("x\n") + std::string(200'000, '\n'));
   CHECK_FALSE(guess_parts(spool_of(message)));

@@ -1,4 +1,4 @@
-#include "sync/cli/process_hardening.h"
+#include "sync/cli/process.h"
 
 #include <fmt/format.h>
 #include <sys/prctl.h>
@@ -30,11 +30,11 @@ void harden_process() {
   ::umask(given | S_IWGRP | S_IWOTH);
 }
 
-void raise_file_limit() {
+void raise_file_limit() noexcept {
   rlimit files{};
-  require(::getrlimit(RLIMIT_NOFILE, &files), "can't tell how many files may be open");
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
   files.rlim_cur = files.rlim_max;
-  require(::setrlimit(RLIMIT_NOFILE, &files), "can't have more files open");
+  ::setrlimit(RLIMIT_NOFILE, &files);  // where that is refused, the limit stays as it is
 }
 
 }  // namespace streamsync

@@ -8,6 +8,6 @@ namespace streamsync {
 void harden_process();
 
 /// As many files as the system lets us have: each document of a source is one, while it is in use.
-void raise_file_limit();
+void raise_file_limit() noexcept;
 
 }  // namespace streamsync
