@@ -45,7 +45,7 @@ std::set<VersionKey> begun_versions(const RootDirectory& root, const std::vector
   std::set<VersionKey> versions;
   for (const auto& item : items) {
     const auto path = item.path ? item.path->str() : "";
-    if (item.path && (root.size_of(path) || root.size_of(path + ".part"))) {
+    if (item.path && (root.size_of(path) || root.size_of(RootDirectory::part_of(path)))) {
       versions.insert(version_of(item.key));
     }
   }
@@ -181,17 +181,42 @@ void DirectoryTarget::announce(const std::vector<BlobSpec>& coming) {
   }
 }
 
+std::optional<BegunItem> DirectoryTarget::begun(const BlobSpec& blob) {
+  const auto& path = blob.item.path->str();
+  const auto part = RootDirectory::part_of(path);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!root_ || under_way_.contains(path) || put_here_.contains(path)) return std::nullopt;
+  }
+  const auto size = root_->size_of(part);
+  if (!size || *size > blob.content.size) return std::nullopt;
+  return BegunItem{*size, root_->open(part)};
+}
+
 Held DirectoryTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
   const auto& path = blob.item.path->str();
   Claim claim(*this, path);
   if (!claim.is_there()) {
-    ExactSource promised(bytes, blob.content.size);
-    const auto file = writable().create(path);
-    copy(promised, *file);
-    file->finish();
+    put(blob, bytes);
     claim.put();
   }
   return {blob.item, path, path, HeldState::Present, blob.content.size};
+}
+
+void DirectoryTarget::put(const BlobSpec& blob, ByteSource& bytes) {
+  const auto& path = blob.item.path->str();
+  try {
+    ExactSource promised(bytes, blob.content.size - blob.begun);
+    const auto file = writable().resume(path, blob.begun);
+    copy(promised, *file);
+    file->finish();
+  } catch (const Error& error) {
+    // Only good bytes that a source has not ended are worth their room.
+    if (error.origin() != Origin::Source || error.kind() == ErrorKind::Corrupt) {
+      writable().remove(RootDirectory::part_of(path));
+    }
+    throw;
+  }
 }
 
 bool DirectoryTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {

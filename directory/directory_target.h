@@ -24,6 +24,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   std::vector<Held> inventory() override;
   std::string name_of(const Item& item) const override;
   void announce(const std::vector<BlobSpec>& coming) override;
+  std::optional<BegunItem> begun(const BlobSpec& blob) override;
   Held stage(const BlobSpec& blob, ByteSource& bytes) override;
   bool verify_unrevealed(const Held& held, const BlobSpec& blob) override;
   void reveal(const Held& held) override;
@@ -37,6 +38,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   class Claim;
   std::vector<Item> recorded() const;
   RootDirectory& writable();
+  void put(const BlobSpec& blob, ByteSource& bytes);
   void discard(const std::string& path);
   void forget(const Item& gone);
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/http/content_range.h"
 #include "base/io/capped_sink.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -21,6 +24,53 @@ Validator validator_of(const Headers& headers) {
   }
   return validator;
 }
+
+// The bytes of an answer behind those that the item has already.
+class Continuation final : public ByteSink {
+ public:
+  Continuation(ItemProgress& progress, ByteSink& item) : progress_(progress), item_(item) {}
+
+  void begin(const Response& head, const std::string& url) {
+    if (head.status == 206) {
+      require_rest(head, url);
+    } else {
+      known_ = progress_.offset;  // the file from its start
+    }
+    const std::string etag = head.headers.find("ETag").value_or("");
+    progress_.etag = etag.starts_with('"') ? etag : "";
+  }
+
+  void write(Bytes bytes) override {
+    const auto known = static_cast<std::size_t>(std::min<std::uint64_t>(known_, bytes.size()));
+    known_ -= known;
+    bytes = bytes.subspan(known);
+    item_.write(bytes);
+    progress_.offset += bytes.size();
+  }
+  void finish() override {}
+
+  // The next time all of it is asked for.
+  [[noreturn]] void distrust(const std::string& url, std::string_view why) {
+    progress_.takes_parts = false;
+    throw Error(ErrorKind::Transient, Origin::Source,
+                fmt::format("{}: asked for the bytes from {} on, the server {}", url,
+                            progress_.offset, why));
+  }
+
+ private:
+  void require_rest(const Response& head, const std::string& url) {
+    const auto field = head.headers.find("Content-Range").value_or("");
+    const auto range = parse_content_range(field);
+    const bool is_to_the_end = range && (!range->size || range->last + 1 == *range->size);
+    if (!is_to_the_end || range->first != progress_.offset) {
+      distrust(url, fmt::format("gives \"{}\"", printable(field)));
+    }
+  }
+
+  ItemProgress& progress_;
+  ByteSink& item_;
+  std::uint64_t known_ = 0;  // bytes still to come that the item has already
+};
 
 }  // namespace
 
@@ -50,9 +100,20 @@ std::optional<FetchedDocument> MirrorSource::fetch(const RelativePath& path,
   return FetchedDocument{std::move(spool), validator_of(response.headers)};
 }
 
-void MirrorSource::stream(const RelativePath& path, ByteSink& sink) {
-  const Request request{.url = base_.join(path), .redirects = rules_.redirects};
-  require_ok(request, http_.get(request, sink), Origin::Source);
+void MirrorSource::stream(const RelativePath& path, ItemProgress& progress, ByteSink& sink) {
+  Request request{.url = base_.join(path), .redirects = rules_.redirects};
+  const bool is_part = progress.offset != 0 && progress.takes_parts;
+  if (is_part) {
+    request.headers.add("Range", fmt::format("bytes={}-", progress.offset));
+    if (!progress.etag.empty()) request.headers.add("If-Range", progress.etag);
+  }
+  Continuation rest(progress, sink);
+  const Response response = http_.get(request, [&](const Response& head) -> ByteSink& {
+    rest.begin(head, request.url.redacted());
+    return rest;
+  });
+  if (is_part && response.status == 416) rest.distrust(request.url.redacted(), "has no such part");
+  require_ok(request, response, Origin::Source);
 }
 
 std::string MirrorSource::describe(const RelativePath& path) const {

@@ -27,7 +27,7 @@ class MirrorSource final : public Source {
   MirrorSource(Url base, HttpClient& http, MirrorRules rules);
 
   std::optional<FetchedDocument> fetch(const RelativePath& path, const Validator& known) override;
-  void stream(const RelativePath& path, ByteSink& sink) override;
+  void stream(const RelativePath& path, ItemProgress& progress, ByteSink& sink) override;
   std::string describe(const RelativePath& path) const override;
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -8,6 +9,13 @@
 #include "streams/document.h"
 
 namespace streamsync {
+
+/// How far an item has come from a source. Good for one source at a time.
+struct ItemProgress {
+  std::uint64_t offset = 0;  ///< so many bytes were given: the next is wanted
+  std::string etag;          ///< strong, of the file that gave them; empty: unknown
+  bool takes_parts = true;   ///< the source was not yet caught giving another part than asked for
+};
 
 /// Where a stream comes from: a mirror reached by HTTP or file, later a bundle. Thread-safe.
 class Source {
@@ -19,8 +27,11 @@ class Source {
   virtual std::optional<FetchedDocument> fetch(const RelativePath& path,
                                                const Validator& known) = 0;
 
-  /// Pushes the item's bytes into `sink`, which is finished by the caller. Tried once.
-  virtual void stream(const RelativePath& path, ByteSink& sink) = 0;
+  /// Pushes the item's bytes from `progress.offset` on into `sink`, which is finished by the
+  /// caller, and moves the offset with each. Tried once; asked again, it goes on from there.
+  /// Nothing but size and digest tells whether the parts are of one file (threats-and-faults.md
+  /// F5).
+  virtual void stream(const RelativePath& path, ItemProgress& progress, ByteSink& sink) = 0;
 
   /// The URL of `path` for people.
   virtual std::string describe(const RelativePath& path) const = 0;

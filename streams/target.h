@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,13 @@ namespace streamsync {
 struct BlobSpec {
   Item item;
   ItemContent content;
+  std::uint64_t begun = 0;  ///< so many of its bytes the target has: `stage` is given the others
+};
+
+/// The beginning of an item that a target still has.
+struct BegunItem {
+  std::uint64_t size = 0;
+  std::unique_ptr<ByteSource> bytes;
 };
 
 /// How far an item that the target holds has come.
@@ -35,8 +43,8 @@ struct Held {
 };
 
 /// Where item bytes go. A target belongs to one scope (our content_id in one region, one tree) and
-/// sees nothing outside it. `stage` and `verify_unrevealed` are called from several threads at
-/// once, all else from one. Failures are `Error` with origin Target.
+/// sees nothing outside it. `begun`, `stage` and `verify_unrevealed` are called from several
+/// threads at once, all else from one. Failures are `Error` with origin Target.
 class ItemTarget {
  public:
   virtual ~ItemTarget() = default;
@@ -50,6 +58,10 @@ class ItemTarget {
   /// Called once before the first `stage`: the items that this run will put here, so that a target
   /// that keeps a record of its own can write it first.
   virtual void announce(const std::vector<BlobSpec>& coming) = 0;
+
+  /// What an earlier attempt left of the item, not verified, for `stage` to go on with. None: it
+  /// begins at the first byte.
+  virtual std::optional<BegunItem> begun(const BlobSpec&) { return std::nullopt; }
 
   /// Puts the bytes there and compares what the target then holds with what was promised. Until
   /// `bytes` has given its end nothing may be visible, and a failure, especially at the end, must

@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <span>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -88,42 +89,32 @@ class ItemCopy {
     if (action.kind == ActionKind::Adopt && target_.verify_unrevealed(*action.held, *action.blob)) {
       return *action.held;
     }
-    for (std::size_t base = 0;; ++base) {
+    constexpr std::size_t kAsksOfABase = 2;
+    for (std::size_t ask = 0;; ++ask) {
       try {
-        return from_twice(*sources_.at(base), index, action);
+        return from(std::span(sources_).subspan(ask / kAsksOfABase), index, action);
       } catch (const Error& error) {
-        if (error.origin() != Origin::Source || base + 1 == sources_.size()) {
-          throw;
-        }
+        const bool are_bytes_wrong =
+            error.kind() == ErrorKind::Corrupt && error.origin() == Origin::Source;
+        if (!are_bytes_wrong || ask + 1 == sources_.size() * kAsksOfABase) throw;
+        events_.post(Retry{index, error, std::chrono::milliseconds(0)});
       }
     }
   }
 
  private:
-  Held from_twice(Source& source, std::size_t index, const Action& action) const {
-    try {
-      return from(source, index, action);
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::Corrupt || error.origin() != Origin::Source) {
-        throw;
-      }
-      events_.post(Retry{index, error, std::chrono::milliseconds(0)});
-    }
-    return from(source, index, action);
-  }
-
-  Held from(Source& source, std::size_t index, const Action& action) const {
+  Held from(std::span<Source* const> sources, std::size_t index, const Action& action) const {
+    const RetryListener on_retry = [&](const Error& error, std::chrono::milliseconds wait) {
+      events_.post(Retry{index, error, wait});
+    };
+    const TransferListener listener{[&](std::uint64_t bytes) {
+                                      events_.post(Progress{index, bytes});
+                                    },
+                                    on_retry};
     std::optional<Held> held;
-    retrying(
-        retries_, stop_,
-        [&](const Error& error, std::chrono::milliseconds wait) {
-          events_.post(Retry{index, error, wait});
-        },
-        [&] {
-          held = transfer(source, target_, *action.blob, stop_, [&](std::uint64_t bytes) {
-            events_.post(Progress{index, bytes});
-          });
-        });
+    // What a source fails in has been retried where it stood.
+    retrying(retries_, stop_, on_retry,
+             [&] { held = transfer(sources, target_, *action.blob, retries_, stop_, listener); });
     return std::move(*held);
   }
 

@@ -66,6 +66,8 @@ class VerifyingSink final : public ByteSink {
 
   void write(Bytes bytes) override;
   void finish() override;
+  /// Counts bytes that `next` has already.
+  void take_over(Bytes bytes);
 
  private:
   Digest expected_;

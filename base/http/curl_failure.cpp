@@ -50,6 +50,12 @@ std::string certificate_refused(const CurlFailure& failure, Origin origin) {
   return text;
 }
 
+// What an answer that was longer than it said has left on a connection, not what the server means.
+bool is_left_over(const CurlFailure& failure) {
+  return failure.is_reused && (failure.code == CURLE_UNSUPPORTED_PROTOCOL ||  // "HTTP/0.9"
+                               failure.code == CURLE_WEIRD_SERVER_REPLY);
+}
+
 bool is_denied_by_proxy(const CurlFailure& failure) {
   return failure.proxy_status == 401 || failure.proxy_status == 403 || failure.proxy_status == 407;
 }
@@ -68,7 +74,8 @@ Error to_error(const CurlFailure& failure, std::string_view doing, Origin origin
                  fmt::format("{} can't be used: {}", ca_option(origin), failure.reason));
   }
   if (is_denied_by_proxy(failure)) return error(ErrorKind::Denied, failure.reason);
-  const bool may_pass = contains(kMayPass, static_cast<CURLcode>(failure.code));
+  const bool may_pass =
+      contains(kMayPass, static_cast<CURLcode>(failure.code)) || is_left_over(failure);
   return error(may_pass ? ErrorKind::Transient : ErrorKind::Protocol, failure.reason);
 }
 

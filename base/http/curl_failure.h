@@ -9,10 +9,11 @@ namespace streamsync {
 
 /// What libcurl tells of a transfer that failed.
 struct CurlFailure {
-  int code = 0;          ///< CURLcode, libcurl-errors(3)
-  std::string reason;    ///< one line for people
-  long certificate = 0;  ///< X509_V_ERR_… when the certificate was refused
-  int proxy_status = 0;  ///< of the answer to CONNECT, 0 without one
+  int code = 0;            ///< CURLcode, libcurl-errors(3)
+  std::string reason;      ///< one line for people
+  long certificate = 0;    ///< X509_V_ERR_… when the certificate was refused
+  int proxy_status = 0;    ///< of the answer to CONNECT, 0 without one
+  bool is_reused = false;  ///< the connection was that of an earlier call
 };
 
 /// The `Error` that it means; `doing` is method and redacted URL.

@@ -156,11 +156,14 @@ void Exchange::resume_upload() {
 
 void Exchange::receive(Bytes bytes) {
   received_ += bytes.size();
-  if (sink_ == nullptr || !is_success(status())) {
+  if (choose_ == nullptr || !is_success(status())) {
     text_.write(bytes);
     return;
   }
-  if (!std::exchange(are_codings_known_, true)) refuse_codings();
+  if (sink_ == nullptr) {
+    refuse_codings();
+    sink_ = &(*choose_)(Response{status(), answer_headers(easy_), {}});
+  }
   clock_.leave_out([&] { sink_->write(bytes); });
 }
 

@@ -52,8 +52,8 @@ class Exchange {
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  /// The body of a 2xx goes there instead.
-  void deliver_to(ByteSink& sink) { sink_ = &sink; }
+  /// The body of a 2xx goes where `choose` says, which must outlive this.
+  void deliver_to(const BodyChoice& choose) { choose_ = &choose; }
   /// `source` must give exactly `size` bytes.
   void upload_from(ByteSource& source, std::uint64_t size);
   void end_by(NetworkClock::Clock::time_point deadline) { deadline_ = deadline; }
@@ -95,11 +95,11 @@ class Exchange {
   HttpTimeouts timeouts_;
   TransferWatchdog watchdog_;
   AnswerText text_;
+  const BodyChoice* choose_ = nullptr;
   ByteSink* sink_ = nullptr;
   ByteSource* source_ = nullptr;
   std::uint64_t upload_size_ = 0;
   std::vector<std::byte> held_back_;
-  bool are_codings_known_ = false;
   std::uint64_t received_ = 0;
   NetworkClock::Clock::time_point deadline_ = NetworkClock::Clock::time_point::max();
   std::exception_ptr failure_;

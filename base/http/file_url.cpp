@@ -35,7 +35,7 @@ void copy(int fd, std::string_view doing, ByteSink& body, std::stop_token stop) 
 
 }  // namespace
 
-Response answer_from_file(const Request& request, ByteSink& body, std::stop_token stop) {
+Response answer_from_file(const Request& request, const BodyChoice& choose, std::stop_token stop) {
   if (request.method != "GET" && request.method != "HEAD") return Response{405, {}, {}};
   const std::string path = percent_decoded(request.url.path());
   if (path.find('\0') != std::string::npos) return Response{404, {}, {}};
@@ -46,8 +46,11 @@ Response answer_from_file(const Request& request, ByteSink& body, std::stop_toke
   if (::fstat(file.get(), &attributes) != 0 || !S_ISREG(attributes.st_mode)) {
     return Response{403, {}, {}};
   }
-  if (request.method == "GET") copy(file.get(), "reading " + request.url.redacted(), body, stop);
-  return Response{200, {{"Content-Length", std::to_string(attributes.st_size)}}, {}};
+  Response response{200, {{"Content-Length", std::to_string(attributes.st_size)}}, {}};
+  if (request.method == "GET") {
+    copy(file.get(), "reading " + request.url.redacted(), choose(response), stop);
+  }
+  return response;
 }
 
 }  // namespace streamsync

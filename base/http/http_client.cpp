@@ -155,8 +155,10 @@ CurlFailure HttpClient::Handle::failure(CURLcode code) const {
   long proxy_status = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_SSL_VERIFYRESULT, &certificate);
   curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+  long connects = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connects);
   const char* reason = reason_[0] != '\0' ? reason_.data() : curl_easy_strerror(code);
-  return CurlFailure{code, reason, certificate, static_cast<int>(proxy_status)};
+  return CurlFailure{code, reason, certificate, static_cast<int>(proxy_status), connects == 0};
 }
 
 class HttpClient::Pool {
@@ -282,7 +284,8 @@ Response HttpClient::follow(const Request& request, std::size_t text_limit, Acti
 Response HttpClient::send(const Request& request) {
   if (is_file(request.url)) {
     AnswerText text(kBodyLimit);
-    Response response = answer_from_file(request, text, pool_->stop());
+    Response response = answer_from_file(
+        request, [&text](const Response&) -> ByteSink& { return text; }, pool_->stop());
     if (text.is_cut()) throw too_long(request, options().origin);
     response.body = text.release();
     return response;
@@ -296,10 +299,14 @@ Response HttpClient::send(const Request& request) {
 }
 
 Response HttpClient::get(const Request& request, ByteSink& body) {
+  return get(request, [&body](const Response&) -> ByteSink& { return body; });
+}
+
+Response HttpClient::get(const Request& request, const BodyChoice& choose) {
   const Request asked = with_method(request, "GET");
-  if (is_file(request.url)) return answer_from_file(asked, body, pool_->stop());
+  if (is_file(request.url)) return answer_from_file(asked, choose, pool_->stop());
   return follow(asked, kQuotedTextLimit, [&](Call& call) {
-    call.exchange().deliver_to(body);
+    call.exchange().deliver_to(choose);
     return call.run();
   });
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -90,6 +91,10 @@ struct Response {
   bool ok() const noexcept { return status >= 200 && status < 300; }
 };
 
+/// Says where the body of a 2xx goes, once its status and headers are known, before its first byte.
+/// Not asked where there is none.
+using BodyChoice = std::function<ByteSink&(const Response& head)>;
+
 /// Blocking HTTP over libcurl, with file URLs answered as a server would (200, 404). Thread-safe:
 /// each call leases one easy handle, so connections are kept alive between calls and there are as
 /// many as calls at once. HTTP/1.1, no Expect, no cookies, no netrc, no content coding, no trace.
@@ -110,6 +115,8 @@ class HttpClient {
   /// Body of a 2xx goes to `body`, not finished here: the caller knows whether it is right. What
   /// `body.write` throws comes out unchanged.
   Response get(const Request& request, ByteSink& body);
+  /// What `choose` throws comes out unchanged, too.
+  Response get(const Request& request, const BodyChoice& choose);
   /// Sends `size` bytes from `body` with Content-Length, and reads the answer also when it comes
   /// early. A source that ends before `size` or throws makes the request fail without the server
   /// having seen a complete body; what `body.read` throws comes out unchanged.

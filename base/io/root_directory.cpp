@@ -57,7 +57,7 @@ Place place_of(std::string_view name) {
   return {std::string(name.substr(0, slash)), std::string(name.substr(slash + 1))};
 }
 
-std::string partial(const std::string& leaf) { return leaf + ".part"; }
+std::string partial(std::string_view name) { return std::string(name) + ".part"; }
 
 /// Not a duplicate: those share the place where a listing has come to.
 FileDescriptor reopen(int directory) {
@@ -173,10 +173,18 @@ class FileSource final : public ByteSource {
 };
 
 /// A file under its temporary name until it is whole.
+// Begins behind `begin` bytes that are there already.
 class PartialFile final : public ByteSink {
  public:
-  PartialFile(FileDescriptor directory, std::string leaf, std::string shown, unsigned mode)
-      : directory_(std::move(directory)), leaf_(std::move(leaf)), shown_(std::move(shown)) {
+  enum class Unfinished { IsRemoved, Stays };
+
+  PartialFile(FileDescriptor directory, std::string leaf, std::string shown, unsigned mode,
+              Unfinished unfinished, std::uint64_t begin)
+      : directory_(std::move(directory)),
+        leaf_(std::move(leaf)),
+        shown_(std::move(shown)),
+        unfinished_(unfinished),
+        size_(begin) {
     require_replaceable(directory_.get(), leaf_, shown_);
     // Not O_TRUNC: nothing is cut before it is known to be ours. O_NONBLOCK: a planted FIFO must
     // not hold us.
@@ -185,11 +193,15 @@ class PartialFile final : public ByteSink {
                                 O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode));
     if (!file_.is_open()) throw local_error(errno, "creating " + partial(shown_));
     require_own_file(file_.get(), partial(shown_));
-    if (::ftruncate(file_.get(), 0) != 0) throw local_error(errno, "emptying " + partial(shown_));
+    require_beginning();
+    if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) {
+      throw local_error(errno, "cutting " + partial(shown_));
+    }
   }
 
   ~PartialFile() override {
-    if (!finished_) ::unlinkat(directory_.get(), partial(leaf_).c_str(), 0);
+    if (finished_ || (unfinished_ == Unfinished::Stays && size_ != 0)) return;
+    ::unlinkat(directory_.get(), partial(leaf_).c_str(), 0);
   }
 
   void write(Bytes bytes) override {
@@ -208,11 +220,20 @@ class PartialFile final : public ByteSink {
   }
 
  private:
+  void require_beginning() const {
+    struct stat status {};
+    if (::fstat(file_.get(), &status) != 0) throw local_error(errno, "looking at " + shown_);
+    if (static_cast<std::uint64_t>(status.st_size) >= size_) return;
+    throw Error(ErrorKind::Transient, Origin::Local,
+                fmt::format("{}: lost some of its bytes meanwhile", partial(shown_)));
+  }
+
   FileDescriptor directory_;
   std::string leaf_;
   std::string shown_;
+  Unfinished unfinished_;
   FileDescriptor file_;
-  std::uint64_t size_ = 0;
+  std::uint64_t size_;
   bool finished_ = false;
 };
 
@@ -365,10 +386,24 @@ std::vector<std::string> RootDirectory::names_in(std::string_view name) const {
 
 std::unique_ptr<ByteSink> RootDirectory::create(std::string_view name) const {
   const Place place = place_of(name);
-  FileDescriptor directory = make_directory(fd_, place.directory, mode_);
+  return std::make_unique<PartialFile>(directory_for(name), place.leaf, shown(name),
+                                       mode_ & kReadAndWrite, PartialFile::Unfinished::IsRemoved,
+                                       0);
+}
+
+std::unique_ptr<ByteSink> RootDirectory::resume(std::string_view name, std::uint64_t begin) const {
+  const Place place = place_of(name);
+  return std::make_unique<PartialFile>(directory_for(name), place.leaf, shown(name),
+                                       mode_ & kReadAndWrite, PartialFile::Unfinished::Stays,
+                                       begin);
+}
+
+std::string RootDirectory::part_of(std::string_view name) { return partial(name); }
+
+FileDescriptor RootDirectory::directory_for(std::string_view name) const {
+  FileDescriptor directory = make_directory(fd_, place_of(name).directory, mode_);
   if (!directory.is_open()) throw local_error(errno, "making the directory of " + shown(name));
-  return std::make_unique<PartialFile>(std::move(directory), place.leaf, shown(name),
-                                       mode_ & kReadAndWrite);
+  return directory;
 }
 
 void RootDirectory::write(std::string_view name, std::string_view content) const {
@@ -379,8 +414,7 @@ void RootDirectory::write(std::string_view name, std::string_view content) const
 
 void RootDirectory::append_lines(std::string_view name, std::string_view lines) const {
   const Place place = place_of(name);
-  const FileDescriptor directory = make_directory(fd_, place.directory, mode_);
-  if (!directory.is_open()) throw local_error(errno, "making the directory of " + shown(name));
+  const FileDescriptor directory = directory_for(name);
   const FileDescriptor file(::openat(directory.get(), place.leaf.c_str(),
                                      O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
                                      mode_ & kReadAndWrite));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/io/bytes.h"
+#include "base/io/file_descriptor.h"
 #include "base/relative_path.h"
 
 namespace streamsync {
@@ -40,10 +41,16 @@ class RootDirectory {
   /// directory.
   std::vector<std::string> names_in(std::string_view name) const;
 
-  /// A file that appears under `name` only by `finish`: written beside it as `name.part`, synced,
-  /// renamed, directory synced. Missing parent directories are made.
+  /// A file that appears under `name` only by `finish`: written beside it as `part_of(name)`,
+  /// synced, renamed, directory synced. Missing parent directories are made.
   std::unique_ptr<ByteSink> create(std::string_view name) const;
   void write(std::string_view name, std::string_view content) const;
+
+  /// As `create`, behind the first `begin` bytes of what an earlier one left in `part_of(name)`.
+  /// When it is not finished, a part that has bytes stays for a later one. Throws `Error{Transient,
+  /// Local}` when there are fewer bytes.
+  std::unique_ptr<ByteSink> resume(std::string_view name, std::uint64_t begin) const;
+  static std::string part_of(std::string_view name);
 
   /// Adds whole lines at the end, in one write, synced. A line that an earlier write left torn is
   /// closed first, so that it spoils no other.
@@ -56,6 +63,7 @@ class RootDirectory {
  private:
   std::unique_ptr<ByteSource> find(std::string_view name) const;
   std::string shown(std::string_view name) const;
+  FileDescriptor directory_for(std::string_view name) const;
 
   int fd_ = -1;
   unsigned mode_ = 0;

@@ -78,11 +78,14 @@ class TreeServer:
         return [entry["headers"] for entry in self._entries() if entry["event"] == "request" and entry["path"] == path]
 
     def answers(self, path):
-        """(bytes of the body that were sent, whether all were) of each answer to a request for `path`."""
+        """(bytes of the body that were sent, whether all were) of each answer to a request for `path`, in the
+        order of the requests."""
         self._read()
         entries = self._entries()
         ids = {entry["id"] for entry in entries if entry["event"] == "request" and entry["path"] == path}
         ended = [entry for entry in entries if entry["event"] == "answer" and entry["id"] in ids]
+        # One that was cut off may end after the one that came next.
+        ended.sort(key=lambda entry: entry["id"])
         return [(entry["bytes"], entry["complete"]) for entry in ended]
 
     def wait_for(self, part):

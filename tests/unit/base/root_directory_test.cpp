@@ -174,6 +174,24 @@ TEST_CASE("a stale partial file is started anew, and removed with its file") {
   }
 }
 
+TEST_CASE("a partial file is gone on with, and stays when that ends too early") {
+  const TemporaryDirectory place;
+  const RootDirectory root(place.path());
+  root.resume("a/file", 0)->write(as_bytes("0123456"));
+  CHECK(root.read(RootDirectory::part_of("a/file")) == "0123456");
+  CHECK_FALSE(root.size_of("a/file"));
+  {
+    const auto rest = root.resume("a/file", 4);
+    CHECK(root.size_of(RootDirectory::part_of("a/file")) == 4U);
+    rest->write(as_bytes("xyz"));
+    rest->finish();
+  }
+  CHECK(root.read("a/file") == "0123xyz");
+  CHECK_FALSE(root.size_of(RootDirectory::part_of("a/file")));
+  const Error error = failure_of([&] { root.resume("a/file", 1); });
+  CHECK(error.kind() == ErrorKind::Transient);
+}
+
 TEST_CASE("no symbolic link below the root is followed") {
   const TemporaryDirectory place;
   const fs::path top = place / "tree";

@@ -29,7 +29,8 @@ class Mirror {
   }
   std::string stream() {
     KeptBytes bytes;
-    source_.stream(kPath, bytes);
+    ItemProgress progress;
+    source_.stream(kPath, progress, bytes);
     return bytes.text();
   }
   ScriptedServer& server() { return server_; }

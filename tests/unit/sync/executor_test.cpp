@@ -22,12 +22,14 @@ class MemorySource final : public Source {
   std::optional<FetchedDocument> fetch(const RelativePath&, const Validator&) override {
     throw Error(ErrorKind::NotFound, Origin::Source, "no documents here");
   }
-  void stream(const RelativePath& path, ByteSink& sink) override {
+  void stream(const RelativePath& path, ItemProgress& progress, ByteSink& sink) override {
     const auto file = files_.find(path.str());
     if (file == files_.end()) {
       throw Error(ErrorKind::NotFound, Origin::Source, path.str() + ": 404");
     }
-    sink.write(as_bytes(file->second));
+    const auto rest = std::string_view(file->second).substr(progress.offset);
+    sink.write(as_bytes(rest));
+    progress.offset += rest.size();
   }
   std::string describe(const RelativePath& path) const override { return path.str(); }
 
