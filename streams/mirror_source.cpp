@@ -25,6 +25,22 @@ Validator validator_of(const Headers& headers) {
   return validator;
 }
 
+// As fast as all mirrors together may be.
+class LimitedSink final : public ByteSink {
+ public:
+  LimitedSink(ByteSink& next, RateLimit* rate) : next_(next), rate_(rate) {}
+
+  void write(Bytes bytes) override {
+    if (rate_ != nullptr) rate_->wait_for_room(bytes.size());
+    next_.write(bytes);
+  }
+  void finish() override { next_.finish(); }
+
+ private:
+  ByteSink& next_;
+  RateLimit* rate_;
+};
+
 // The bytes of an answer behind those that the item has already.
 class Continuation final : public ByteSink {
  public:
@@ -91,12 +107,13 @@ std::optional<FetchedDocument> MirrorSource::fetch(const RelativePath& path,
   CappedSink capped(spool, rules_.max_document, Origin::Source,
                     fmt::format("{}: larger than max_document ({}); raise it if this is right",
                                 request.url.redacted(), human_size(rules_.max_document)));
-  const Response response = http_.get(request, capped);
+  LimitedSink limited(capped, rules_.rate.get());
+  const Response response = http_.get(request, limited);
   if (response.status == 304 && !known.empty()) {
     return std::nullopt;
   }
   require_ok(request, response, Origin::Source);
-  capped.finish();
+  limited.finish();
   return FetchedDocument{std::move(spool), validator_of(response.headers)};
 }
 
@@ -108,9 +125,10 @@ void MirrorSource::stream(const RelativePath& path, ItemProgress& progress, Byte
     if (!progress.etag.empty()) request.headers.add("If-Range", progress.etag);
   }
   Continuation rest(progress, sink);
+  LimitedSink limited(rest, rules_.rate.get());
   const Response response = http_.get(request, [&](const Response& head) -> ByteSink& {
     rest.begin(head, request.url.redacted());
-    return rest;
+    return limited;
   });
   if (is_part && response.status == 416) rest.distrust(request.url.redacted(), "has no such part");
   require_ok(request, response, Origin::Source);

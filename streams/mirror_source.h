@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/http/http_client.h"
+#include "base/http/rate_limit.h"
 #include "base/http/url.h"
 #include "streams/source.h"
 
@@ -19,6 +21,7 @@ struct MirrorRules {
   /// Where neither documents nor the digests in them need be signed, all comes from the host that
   /// was asked.
   Redirects redirects = Redirects::Follow;
+  std::shared_ptr<RateLimit> rate{};  ///< of all mirrors together; none: as fast as they can
 };
 
 /// A mirror: a base URL (http, https, file) below which the stream's paths lie. Thread-safe.

@@ -49,7 +49,7 @@ void refuse_unsupported(YamlMap& map) {
   const auto refuse = [&map](const char* key) {
     map.fail(key, "is not supported by this version of streamsync; take it out");
   };
-  for (const char* key : {"clouds", "signing_key", "limit_rate", "modify_hook"}) {
+  for (const char* key : {"clouds", "signing_key", "modify_hook"}) {
     if (map.find(key)) {
       refuse(key);
     }
@@ -377,6 +377,13 @@ void read_limits(YamlMap& map, Config& config) {
     }
     config.jobs = static_cast<std::size_t>(*jobs);
   }
+  if (const auto rate = map.text("limit_rate")) {
+    config.limit_rate = parse_rate(*rate);
+    if (!config.limit_rate) {
+      map.fail("limit_rate",
+               fmt::format("'{}' is not a number of bytes such as 500K or 10M", *rate));
+    }
+  }
   if (auto timeouts = map.map("timeouts")) {
     config.timeouts.connect = duration(*timeouts, "connect", config.timeouts.connect);
     config.timeouts.first_byte = duration(*timeouts, "first_byte", config.timeouts.first_byte);
@@ -407,6 +414,11 @@ YAML::Node below_charm_name(const YAML::Node& root) {
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> parse_rate(std::string_view text) {
+  const auto rate = parse_size(text);
+  return rate && *rate != 0 ? rate : std::nullopt;
+}
 
 std::optional<DeletionCap> DeletionCap::parse(std::string_view text) {
   DeletionCap cap;

@@ -65,6 +65,7 @@ struct Config {
   DeletionCap max_delete;
   std::uint64_t max_document = std::uint64_t{512} << 20;
   std::size_t jobs = 4;
+  std::optional<std::uint64_t> limit_rate;  ///< bytes a second, of all sources together
   HttpTimeouts timeouts;
   RetryPolicy retries;
   std::filesystem::path state_dir;
@@ -73,6 +74,9 @@ struct Config {
   /// Roots of the tree targets among `images`.
   std::vector<std::filesystem::path> trees() const;
 };
+
+/// Bytes a second, as `limit_rate` and `--limit-rate` write them; none for what is no rate.
+std::optional<std::uint64_t> parse_rate(std::string_view text);
 
 /// What a configuration may not say for itself.
 struct ConfigDefaults {

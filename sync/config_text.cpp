@@ -93,6 +93,7 @@ std::string show_config(const Config& config) {
       << std::to_string(config.max_delete.limit) + (percent ? "%" : "");
   out << YAML::Key << "max_document" << YAML::Value << config.max_document;
   out << YAML::Key << "jobs" << YAML::Value << config.jobs;
+  if (config.limit_rate) out << YAML::Key << "limit_rate" << YAML::Value << *config.limit_rate;
   out << YAML::Key << "timeouts" << YAML::Value << YAML::Flow << YAML::BeginMap;
   out << YAML::Key << "connect" << YAML::Value << seconds(config.timeouts.connect);
   out << YAML::Key << "first_byte" << YAML::Value << seconds(config.timeouts.first_byte);
@@ -155,6 +156,7 @@ cloud_name: my-openstack
 
 # Limits.
 # jobs: 4                       # transfers at once
+# limit_rate: 10M               # bytes a second from all sources together
 # max_delete: 50%               # removals without a replacement, in one run
 # max_document: 512M
 # timeouts: {connect: 10s, first_byte: 30s, stall: 60s}

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <utility>
 
 #include "base/error.h"
 #include "streams/mirror_source.h"
@@ -44,9 +45,10 @@ MirrorRules mirror_rules_of(const MirrorEntry& entry, Verification verification,
 }  // namespace
 
 EntrySource::EntrySource(const MirrorEntry& entry, Verification verification, const Config& config,
-                         std::stop_token stop)
+                         std::shared_ptr<RateLimit> rate, std::stop_token stop)
     : http_(http_options_of(entry, config), stop) {
-  const MirrorRules rules = mirror_rules_of(entry, verification, config);
+  MirrorRules rules = mirror_rules_of(entry, verification, config);
+  rules.rate = std::move(rate);
   for (const auto& base : entry.bases) {
     bases_.push_back(std::make_unique<MirrorSource>(base, http_, rules));
   }
@@ -60,6 +62,11 @@ std::vector<Source*> EntrySource::preferring(std::size_t base) const {
     }
   }
   return sources;
+}
+
+std::shared_ptr<RateLimit> rate_limit_of(const Config& config, std::stop_token stop) {
+  if (!config.limit_rate) return nullptr;
+  return std::make_shared<RateLimit>(*config.limit_rate, std::move(stop));
 }
 
 TrustPolicy trust_policy_of(const MirrorEntry& entry, Verification verification) {

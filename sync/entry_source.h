@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/http/http_client.h"
+#include "base/http/rate_limit.h"
 #include "streams/source.h"
 #include "sync/catalog.h"
 #include "sync/config.h"
@@ -15,8 +16,9 @@ namespace streamsync {
 /// proxy, its timeouts. Sources and clouds never share one.
 class EntrySource {
  public:
+  /// `rate` is that of all entries together, maybe none.
   EntrySource(const MirrorEntry& entry, Verification verification, const Config& config,
-              std::stop_token stop);
+              std::shared_ptr<RateLimit> rate, std::stop_token stop);
 
   const std::vector<std::unique_ptr<Source>>& bases() const noexcept { return bases_; }
   /// The base that gave the documents first, then the others.
@@ -26,6 +28,9 @@ class EntrySource {
   HttpClient http_;
   std::vector<std::unique_ptr<Source>> bases_;
 };
+
+/// What all entries together may take; none when there is no limit.
+std::shared_ptr<RateLimit> rate_limit_of(const Config& config, std::stop_token stop);
 
 /// Keyring and rules of an entry. `--no-verify` leaves the keyring out.
 TrustPolicy trust_policy_of(const MirrorEntry& entry, Verification verification);

@@ -144,9 +144,11 @@ struct Run::Impl {
   }
 
   void prepare(const RunRequest& request) {
+    const auto rate = rate_limit_of(config, stop);
     for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
       const auto& mirror = config.mirrors[entry];
-      sources.push_back(std::make_unique<EntrySource>(mirror, request.verification, config, stop));
+      sources.push_back(
+          std::make_unique<EntrySource>(mirror, request.verification, config, rate, stop));
       trust.push_back(trust_in(mirror, request));
       report.mirrors.push_back({.name = mirror.name, .url = mirror.bases.front().redacted()});
       if (mirror.tls == TlsVerification::Off) {

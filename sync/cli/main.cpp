@@ -58,6 +58,8 @@ void add_global_options(CLI::App& app, Options& options) {
   app.add_option("--jobs", options.jobs, "Transfers at once")
       ->check(CLI::Range(1, 64))
       ->type_name("N");
+  app.add_option("--limit-rate", options.limit_rate, "Bytes a second from all sources together")
+      ->type_name("BYTES");
 }
 
 void add_selection_options(CLI::App& command, Options& options) {

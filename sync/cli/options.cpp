@@ -88,6 +88,14 @@ Config effective_config(const Options& options) {
   if (options.jobs) {
     config.jobs = *options.jobs;
   }
+  if (options.limit_rate) {
+    config.limit_rate = parse_rate(*options.limit_rate);
+    if (!config.limit_rate) {
+      throw Error(ErrorKind::Config, Origin::Config,
+                  fmt::format("--limit-rate {}: is not a number of bytes such as 500K or 10M",
+                              *options.limit_rate));
+    }
+  }
   if (options.max_delete) {
     const auto cap = DeletionCap::parse(*options.max_delete);
     if (!cap) {

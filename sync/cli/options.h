@@ -18,6 +18,7 @@ struct Options {
   std::optional<std::filesystem::path> state_dir;
   Console::Options console;
   std::optional<std::size_t> jobs;
+  std::optional<std::string> limit_rate;
 
   std::optional<std::filesystem::path> keyring;
   std::optional<std::size_t> max;

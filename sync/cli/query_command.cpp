@@ -124,7 +124,8 @@ ExitStatus query_command(const Options& options, Console& console, const Interru
   const auto filters = FilterSet::parse(options.filters);
   const Config config;
   const auto verification = options.no_verify ? Verification::Off : Verification::Required;
-  const EntrySource source(entry, verification, config, interrupts.token());
+  const EntrySource source(entry, verification, config, rate_limit_of(config, interrupts.token()),
+                           interrupts.token());
 
   NoCache cache;
   CatalogReader reader{.trust = trust_in(entry, options),
