@@ -29,6 +29,7 @@ events {{}}
 http {{
     sendfile on;
     tcp_nopush on;
+    keepalive_requests 1000000000;
     log_format requests '$request_method $request_uri $status';
     access_log requests requests;
     client_body_temp_path body;
@@ -46,9 +47,22 @@ http {{
 
 def fast_server(root, work):
     """nginx where there is one; else the tests' own server, in Python."""
+    return nginx(root, work) if find_nginx() else OwnServer(root)
+
+
+def nginx(root, work):
+    return Nginx(find_nginx(), root, Path(work, "nginx"))
+
+
+def find_nginx():
+    """None where there is none."""
     # sbin is not everybody's.
-    program = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin")
-    return Nginx(program, root, Path(work, "nginx")) if program else OwnServer(root)
+    return shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin")
+
+
+def nginx_version():
+    said = subprocess.run([find_nginx(), "-v"], stderr=subprocess.PIPE, check=True, text=True).stderr
+    return said.strip().rpartition(" ")[2]
 
 
 class OwnServer(TreeServer):
@@ -62,9 +76,7 @@ class Nginx:
         self._home = Path(home).resolve()
         self._log = self._home / "requests"
         self._taken = 0
-        self.name = subprocess.run(
-            [program, "-v"], stderr=subprocess.PIPE, check=True, text=True
-        ).stderr.strip().rpartition(" ")[2]
+        self.name = nginx_version()
 
     def __enter__(self):
         self._home.mkdir()

@@ -33,8 +33,8 @@ ONLY_ONCE = {"attempts": 1}
 # Two chunks of the pipe between network and disk.
 IN_FLIGHT = 512 * 1024
 CLOSED = "http://127.0.0.1:1/"
-# Below the root of the server, of the size of the image: other bytes, and its own behind other ones.
-REPLACED, STALE = "replaced", "stale"
+# Below the root of the server, in place of the image: other bytes, its own behind other ones, its first half.
+REPLACED, STALE, SHORT = "replaced", "stale", "short"
 
 
 def image(**settings):
@@ -57,8 +57,8 @@ class Exchange:
     sent: int
 
 
-def exchanges(server, image_path=IMAGE):
-    path = f"/{image_path}"
+def exchanges(server):
+    path = f"/{IMAGE}"
     statuses = [request.status for request in server.requests() if request.path == path]
     asked = [(start_of(headers), headers.get("if-range")) for headers in server.headers(path)]
     sent = [count for count, _ in server.answers(path)]
@@ -99,6 +99,7 @@ class FaultCase(TreeCase):
         write_random(cls.tree.root / REPLACED, SIZE, REPLACED)
         replaced = (cls.tree.root / REPLACED).read_bytes()
         (cls.tree.root / STALE).write_bytes(replaced[:HALF] + cls.content[HALF:])
+        (cls.tree.root / SHORT).write_bytes(cls.content[:HALF])
         cls.faultless = unittest.enterModuleContext(TreeServer(cls.tree.root))
 
     @classmethod
@@ -256,8 +257,7 @@ class Cut(FaultCase):
                 self.assertLessEqual(len(exchanges(server)), 3)
 
     def test_a_file_that_is_too_short(self):
-        (self.stream.root / "short").write_bytes(self.content[:HALF])
-        self.assert_image_failed(self.sync_from(self.serve(image(file="short"))))
+        self.assert_image_failed(self.sync_from(self.serve(image(file=SHORT))))
 
 
 class Resumed(FaultCase):
@@ -315,8 +315,7 @@ class Resumed(FaultCase):
         self.assertEqual([None, HALF, None], starts(server))
 
     def test_416_to_every_range(self):
-        (self.stream.root / "short").write_bytes(self.content[:HALF])
-        server = self.cut_then(once(file="short", etag=self.etag))
+        server = self.cut_then(once(file=SHORT, etag=self.etag))
         self.assert_done(self.sync_from(server))
         self.assertEqual([200, 416, 200], [exchange.status for exchange in exchanges(server)])
         self.assertEqual([None, HALF, None], starts(server))
