@@ -62,36 +62,33 @@ bool has_content_of(const Item& item, const BlobSpec& blob) {
 
 }  // namespace
 
-// The right to write one path, or the news that it is there already.
+// The right to write one path.
 class DirectoryTarget::Claim {
  public:
   Claim(DirectoryTarget& target, std::string path) : target_(target), path_(std::move(path)) {
     std::unique_lock lock(target_.mutex_);
     target_.ended_.wait(lock, [this] { return !target_.under_way_.contains(path_); });
-    is_there_ = target_.put_here_.contains(path_);
     target_.under_way_.insert(path_);
   }
   ~Claim() {
     {
       const std::lock_guard lock(target_.mutex_);
       target_.under_way_.erase(path_);
-      if (is_there_) {
-        target_.put_here_.insert(path_);
-      }
     }
     target_.ended_.notify_all();
   }
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;
 
-  bool is_there() const noexcept { return is_there_; }
-  void put() noexcept { is_there_ = true; }
-
  private:
   DirectoryTarget& target_;
   std::string path_;
-  bool is_there_ = false;
 };
+
+bool DirectoryTarget::was_put(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  return put_here_.contains(path);
+}
 
 DirectoryTarget::DirectoryTarget(const std::filesystem::path& root) : path_(root) {
   if (std::filesystem::exists(root)) {
@@ -184,39 +181,38 @@ void DirectoryTarget::announce(const std::vector<BlobSpec>& coming) {
 std::optional<BegunItem> DirectoryTarget::begun(const BlobSpec& blob) {
   const auto& path = blob.item.path->str();
   const auto part = RootDirectory::part_of(path);
-  {
-    const std::lock_guard lock(mutex_);
-    if (!root_ || under_way_.contains(path) || put_here_.contains(path)) return std::nullopt;
-  }
+  if (!root_ || !root_->size_of(part)) return std::nullopt;
+  // From here on: nobody else may write what is hashed.
+  auto claim = std::make_shared<Claim>(*this, path);
   const auto size = root_->size_of(part);
-  if (!size || *size > blob.content.size) return std::nullopt;
-  return BegunItem{*size, root_->open(part)};
+  if (!size || *size == 0 || *size > blob.content.size || was_put(path)) return std::nullopt;
+  return BegunItem{*size, root_->open(part), std::move(claim)};
 }
 
 Held DirectoryTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
   const auto& path = blob.item.path->str();
-  Claim claim(*this, path);
-  if (!claim.is_there()) {
-    put(blob, bytes);
-    claim.put();
-  }
+  std::optional<Claim> claim;
+  if (blob.begun == 0) claim.emplace(*this, path);
+  if (!was_put(path)) put(blob, bytes);
   return {blob.item, path, path, HeldState::Present, blob.content.size};
 }
 
 void DirectoryTarget::put(const BlobSpec& blob, ByteSource& bytes) {
   const auto& path = blob.item.path->str();
+  const auto file = writable().resume(path, blob.begun);
   try {
     ExactSource promised(bytes, blob.content.size - blob.begun);
-    const auto file = writable().resume(path, blob.begun);
     copy(promised, *file);
     file->finish();
   } catch (const Error& error) {
-    // Only good bytes that a source has not ended are worth their room.
+    // Worth its room only where nothing speaks against its bytes.
     if (error.origin() != Origin::Source || error.kind() == ErrorKind::Corrupt) {
-      writable().remove(RootDirectory::part_of(path));
+      writable().remove_part(path);
     }
     throw;
   }
+  const std::lock_guard lock(mutex_);
+  put_here_.insert(path);
 }
 
 bool DirectoryTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {

@@ -38,6 +38,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   class Claim;
   std::vector<Item> recorded() const;
   RootDirectory& writable();
+  bool was_put(const std::string& path);
   void put(const BlobSpec& blob, ByteSource& bytes);
   void discard(const std::string& path);
   void forget(const Item& gone);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/http/content_range.h"
 #include "base/io/capped_sink.h"
@@ -46,12 +47,8 @@ class Continuation final : public ByteSink {
  public:
   Continuation(ItemProgress& progress, ByteSink& item) : progress_(progress), item_(item) {}
 
-  void begin(const Response& head, const std::string& url) {
-    if (head.status == 206) {
-      require_rest(head, url);
-    } else {
-      known_ = progress_.offset;  // the file from its start
-    }
+  void begin(const Response& head) {
+    known_ = head.status == 206 ? 0 : progress_.offset;
     const std::string etag = head.headers.find("ETag").value_or("");
     progress_.etag = etag.starts_with('"') ? etag : "";
   }
@@ -65,28 +62,27 @@ class Continuation final : public ByteSink {
   }
   void finish() override {}
 
-  // The next time all of it is asked for.
-  [[noreturn]] void distrust(const std::string& url, std::string_view why) {
-    progress_.takes_parts = false;
-    throw Error(ErrorKind::Transient, Origin::Source,
-                fmt::format("{}: asked for the bytes from {} on, the server {}", url,
-                            progress_.offset, why));
-  }
-
  private:
-  void require_rest(const Response& head, const std::string& url) {
-    const auto field = head.headers.find("Content-Range").value_or("");
-    const auto range = parse_content_range(field);
-    const bool is_to_the_end = range && (!range->size || range->last + 1 == *range->size);
-    if (!is_to_the_end || range->first != progress_.offset) {
-      distrust(url, fmt::format("gives \"{}\"", printable(field)));
-    }
-  }
-
   ItemProgress& progress_;
   ByteSink& item_;
   std::uint64_t known_ = 0;  // bytes still to come that the item has already
 };
+
+// A 206 of another part than was asked for.
+struct AnotherPart {};
+
+void require_rest(const Response& head, std::uint64_t offset) {
+  if (head.status != 206) return;
+  const auto range = parse_content_range(head.headers.find("Content-Range").value_or(""));
+  const bool is_to_the_end = range && (!range->size || range->last + 1 == *range->size);
+  if (!is_to_the_end || range->first != offset) throw AnotherPart();
+}
+
+// What says nothing about ranges: the same would be answered without one.
+bool is_about_the_file(int status) {
+  constexpr std::array kOthers = {404, 408, 410, 429, 502, 503, 504};
+  return std::find(kOthers.begin(), kOthers.end(), status) != kOthers.end();
+}
 
 }  // namespace
 
@@ -118,20 +114,41 @@ std::optional<FetchedDocument> MirrorSource::fetch(const RelativePath& path,
 }
 
 void MirrorSource::stream(const RelativePath& path, ItemProgress& progress, ByteSink& sink) {
-  Request request{.url = base_.join(path), .redirects = rules_.redirects};
-  const bool is_part = progress.offset != 0 && progress.takes_parts;
-  if (is_part) {
-    request.headers.add("Range", fmt::format("bytes={}-", progress.offset));
-    if (!progress.etag.empty()) request.headers.add("If-Range", progress.etag);
+  const bool wants_a_part = progress.offset != 0 && progress.takes_parts;
+  if (wants_a_part && stream_rest(path, progress, sink)) return;
+  const Request request = request_for(path);
+  require_ok(request, get_behind(request, progress, sink), Origin::Source);
+}
+
+// False when the server does not give that part: it may give the whole file.
+bool MirrorSource::stream_rest(const RelativePath& path, ItemProgress& progress, ByteSink& sink) {
+  Request request = request_for(path);
+  request.headers.add("Range", fmt::format("bytes={}-", progress.offset));
+  if (!progress.etag.empty()) request.headers.add("If-Range", progress.etag);
+  try {
+    const Response response = get_behind(request, progress, sink);
+    if (response.ok() || is_about_the_file(response.status)) {
+      require_ok(request, response, Origin::Source);
+      return true;
+    }
+  } catch (const AnotherPart&) {
   }
+  progress.takes_parts = false;
+  return false;
+}
+
+Request MirrorSource::request_for(const RelativePath& path) const {
+  return {.url = base_.join(path), .redirects = rules_.redirects};
+}
+
+Response MirrorSource::get_behind(const Request& request, ItemProgress& progress, ByteSink& sink) {
   Continuation rest(progress, sink);
   LimitedSink limited(rest, rules_.rate.get());
-  const Response response = http_.get(request, [&](const Response& head) -> ByteSink& {
-    rest.begin(head, request.url.redacted());
+  return http_.get(request, [&](const Response& head) -> ByteSink& {
+    require_rest(head, progress.offset);
+    rest.begin(head);
     return limited;
   });
-  if (is_part && response.status == 416) rest.distrust(request.url.redacted(), "has no such part");
-  require_ok(request, response, Origin::Source);
 }
 
 std::string MirrorSource::describe(const RelativePath& path) const {

@@ -34,6 +34,10 @@ class MirrorSource final : public Source {
   std::string describe(const RelativePath& path) const override;
 
  private:
+  bool stream_rest(const RelativePath& path, ItemProgress& progress, ByteSink& sink);
+  Request request_for(const RelativePath& path) const;
+  Response get_behind(const Request& request, ItemProgress& progress, ByteSink& sink);
+
   Url base_;
   HttpClient& http_;
   MirrorRules rules_;

@@ -14,7 +14,7 @@ namespace streamsync {
 struct ItemProgress {
   std::uint64_t offset = 0;  ///< so many bytes were given: the next is wanted
   std::string etag;          ///< strong, of the file that gave them; empty: unknown
-  bool takes_parts = true;   ///< the source was not yet caught giving another part than asked for
+  bool takes_parts = true;   ///< false once the source did not give the part it was asked for
 };
 
 /// Where a stream comes from: a mirror reached by HTTP or file, later a bundle. Thread-safe.

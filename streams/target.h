@@ -23,6 +23,7 @@ struct BlobSpec {
 struct BegunItem {
   std::uint64_t size = 0;
   std::unique_ptr<ByteSource> bytes;
+  std::shared_ptr<const void> claim;  ///< nobody else changes it while this lives
 };
 
 /// How far an item that the target holds has come.
@@ -60,7 +61,7 @@ class ItemTarget {
   virtual void announce(const std::vector<BlobSpec>& coming) = 0;
 
   /// What an earlier attempt left of the item, not verified, for `stage` to go on with. None: it
-  /// begins at the first byte.
+  /// begins at the first byte. The caller keeps it until `stage` has returned.
   virtual std::optional<BegunItem> begun(const BlobSpec&) { return std::nullopt; }
 
   /// Puts the bytes there and compares what the target then holds with what was promised. Until

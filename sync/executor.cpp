@@ -9,7 +9,6 @@
 #include <map>
 #include <mutex>
 #include <set>
-#include <span>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -89,21 +88,27 @@ class ItemCopy {
     if (action.kind == ActionKind::Adopt && target_.verify_unrevealed(*action.held, *action.blob)) {
       return *action.held;
     }
-    constexpr std::size_t kAsksOfABase = 2;
-    for (std::size_t ask = 0;; ++ask) {
+    constexpr unsigned kAsksOfABase = 2;
+    std::size_t base = 0;
+    for (unsigned asks = 1;; ++asks) {
+      const auto asked_first = base;
       try {
-        return from(std::span(sources_).subspan(ask / kAsksOfABase), index, action);
+        return from(base, index, action);
       } catch (const Error& error) {
-        const bool are_bytes_wrong =
-            error.kind() == ErrorKind::Corrupt && error.origin() == Origin::Source;
-        if (!are_bytes_wrong || ask + 1 == sources_.size() * kAsksOfABase) throw;
+        if (error.kind() != ErrorKind::Corrupt || error.origin() != Origin::Source) throw;
+        if (base != asked_first) asks = 1;
+        if (asks == kAsksOfABase) {
+          if (++base == sources_.size()) throw;
+          asks = 0;
+        }
         events_.post(Retry{index, error, std::chrono::milliseconds(0)});
       }
     }
   }
 
  private:
-  Held from(std::span<Source* const> sources, std::size_t index, const Action& action) const {
+  // `base` moves on when one can't be asked.
+  Held from(std::size_t& base, std::size_t index, const Action& action) const {
     const RetryListener on_retry = [&](const Error& error, std::chrono::milliseconds wait) {
       events_.post(Retry{index, error, wait});
     };
@@ -113,8 +118,9 @@ class ItemCopy {
                                     on_retry};
     std::optional<Held> held;
     // What a source fails in has been retried where it stood.
-    retrying(retries_, stop_, on_retry,
-             [&] { held = transfer(sources, target_, *action.blob, retries_, stop_, listener); });
+    retrying(retries_, stop_, on_retry, [&] {
+      held = transfer(sources_, base, target_, *action.blob, retries_, stop_, listener);
+    });
     return std::move(*held);
   }
 
@@ -155,6 +161,22 @@ class Results {
     item_ended(event.action);
   }
 
+  // Nothing names them, and what comes may need their room.
+  void remove_begun() {
+    for (std::size_t index = 0; index < plan_.actions.size(); ++index) {
+      const auto& action = plan_.actions[index];
+      if (action.kind != ActionKind::Remove || action.held->state != HeldState::Incomplete)
+        continue;
+      try {
+        target_.remove(*action.held);
+        results_[index].status = ActionStatus::Done;
+      } catch (const Error& error) {
+        results_[index].status = ActionStatus::Failed;
+        results_[index].error = error;
+      }
+    }
+  }
+
   // A version without its successor stays (`cli.md` §4.2).
   std::vector<ActionResult> take() && {
     std::set<std::pair<std::string, std::string>> failed_products;
@@ -166,7 +188,7 @@ class Results {
     }
     for (std::size_t index = 0; index < results_.size(); ++index) {
       const auto& action = plan_.actions[index];
-      if (action.kind == ActionKind::Remove &&
+      if (action.kind == ActionKind::Remove && results_[index].status == ActionStatus::Planned &&
           failed_products.contains({action.key.content_id, action.key.product})) {
         withhold(results_[index], "its successor failed");
       }
@@ -276,6 +298,7 @@ std::vector<ActionResult> Executor::copy(const Plan& plan) {
   }
   observer_.starting(plan);
   Results results(plan, target_, observer_);
+  results.remove_begun();
   JobEvents events;
   std::atomic<std::size_t> next{0};
   const auto job = [&] {
@@ -347,7 +370,8 @@ void Executor::remove(const Plan& plan, std::vector<ActionResult>& results) {
 void Executor::withhold_removals(const Plan& plan, std::vector<ActionResult>& results,
                                  const std::string& reason) {
   for (std::size_t index = 0; index < plan.actions.size(); ++index) {
-    if (plan.actions[index].kind == ActionKind::Remove) {
+    if (plan.actions[index].kind == ActionKind::Remove &&
+        results[index].status == ActionStatus::Planned) {
       withhold(results[index], reason);
     }
   }

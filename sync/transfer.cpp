@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/crypto/digest.h"
@@ -48,9 +50,14 @@ class CountingSink final : public ByteSink {
 
 class SourceLeg {
  public:
-  SourceLeg(std::span<Source* const> sources, const BlobSpec& blob, const RetryPolicy& retries,
-            std::stop_token stop, const TransferListener& listener)
-      : sources_(sources), blob_(blob), retries_(retries), stop_(stop), listener_(listener) {}
+  SourceLeg(std::span<Source* const> sources, std::size_t& base, const BlobSpec& blob,
+            const RetryPolicy& retries, std::stop_token stop, const TransferListener& listener)
+      : sources_(sources),
+        base_(base),
+        blob_(blob),
+        retries_(retries),
+        stop_(std::move(stop)),
+        listener_(listener) {}
 
   void pour(ByteSource* begun, ByteSink& into) {
     VerifyingSink verified(blob_.content.strongest, blob_.content.size, into);
@@ -84,13 +91,13 @@ class SourceLeg {
   }
 
   void pour_rest(ByteSink& sink) {
-    for (; source_ < sources_.size(); ++source_) {
+    for (;; ++base_) {
       try {
-        return pour_from(*sources_[source_], sink);
+        return pour_from(*sources_[base_], sink);
       } catch (const Error& error) {
         const bool may_another_do_better =
             error.origin() == Origin::Source && error.kind() != ErrorKind::Corrupt;
-        if (!may_another_do_better || source_ + 1 == sources_.size()) throw;
+        if (!may_another_do_better || base_ + 1 == sources_.size()) throw;
       }
       progress_.etag.clear();
       progress_.takes_parts = true;
@@ -101,67 +108,109 @@ class SourceLeg {
     constexpr std::uint64_t kWorthAnotherRound = 1024 * 1024;
     for (;;) {
       const auto before = progress_.offset;
+      std::chrono::milliseconds wait{};
       try {
-        return retrying(retries_, stop_, listener_.on_retry, [&] {
-          if (!has_all()) source.stream(*blob_.item.path, progress_, sink);
-        });
+        return retrying(retries_, stop_, listener_.on_retry, [&] { try_from(source, sink); });
       } catch (const Error& error) {
         if (!error.is_given_up() || progress_.offset - before < kWorthAnotherRound) throw;
-        listener_.on_retry(error, std::chrono::milliseconds(0));
+        constexpr double kOnAverage = 0.5;
+        wait = retry_delay(retries_.attempts, retries_, error.retry_after(), kOnAverage);
+        listener_.on_retry(error, wait);
       }
+      wait_for(wait, stop_);
     }
   }
 
-  // A request for the bytes behind the last can't be answered.
-  bool has_all() const { return progress_.offset != 0 && progress_.offset == blob_.content.size; }
-
-  std::string where() const {
-    return sources_[std::min(source_, sources_.size() - 1)]->describe(*blob_.item.path);
+  void try_from(Source& source, ByteSink& sink) {
+    const auto before = progress_.offset;
+    // A request for the bytes behind the last can't be answered.
+    if (before != 0 && before == blob_.content.size) return;
+    source.stream(*blob_.item.path, progress_, sink);
+    if (progress_.offset != before && progress_.offset < blob_.content.size) {
+      throw Error(ErrorKind::Transient, Origin::Source,
+                  fmt::format("{}: ends after {} of {} bytes", where(), progress_.offset,
+                              blob_.content.size));
+    }
   }
 
+  std::string where() const { return sources_[base_]->describe(*blob_.item.path); }
+
   std::span<Source* const> sources_;
+  std::size_t& base_;
   const BlobSpec& blob_;
   const RetryPolicy& retries_;
   std::stop_token stop_;
   const TransferListener& listener_;
   ItemProgress progress_;
-  std::size_t source_ = 0;
+};
+
+class TargetLeg {
+ public:
+  TargetLeg(ItemTarget& target, const BlobSpec& blob, Pipe& pipe, std::stop_source& source_leg)
+      : thread_([&target, &blob, &pipe, &source_leg, this] {
+          try {
+            held_ = target.stage(blob, pipe.out());
+          } catch (...) {
+            failure_ = std::current_exception();
+          }
+          has_ended_ = true;
+          pipe.close();
+          source_leg.request_stop();  // it need not wait to be asked again
+        }) {}
+
+  /// Whatever the source leg has thrown since then is no news.
+  bool has_ended() const noexcept { return has_ended_; }
+
+  /// `source_failure` is what made it fail, if it is any.
+  Held result(const std::exception_ptr& source_failure) {
+    thread_.join();
+    if (held_) return std::move(*held_);
+    std::rethrow_exception(source_failure ? source_failure : failure_);
+  }
+
+ private:
+  std::optional<Held> held_;
+  std::exception_ptr failure_;
+  std::atomic<bool> has_ended_ = false;
+  std::jthread thread_;  // the last: it uses the others
 };
 
 }  // namespace
 
-Held transfer(std::span<Source* const> sources, ItemTarget& target, const BlobSpec& blob,
-              const RetryPolicy& retries, std::stop_token stop, const TransferListener& listener) {
-  const auto begun = target.begun(blob);
-  BlobSpec rest = blob;
-  rest.begun = begun ? begun->size : 0;
-  Pipe pipe(kDepth, stop);
-  std::optional<Held> held;
-  std::exception_ptr source_failure;
-  std::exception_ptr target_failure;
-  {
-    const std::jthread target_leg([&] {
-      try {
-        held = target.stage(rest, pipe.out());
-      } catch (...) {
-        target_failure = std::current_exception();
-      }
-      pipe.close();
-    });
+Held transfer(std::span<Source* const> sources, std::size_t& base, ItemTarget& target,
+              const BlobSpec& blob, const RetryPolicy& retries, std::stop_token stop,
+              const TransferListener& listener) {
+  const auto run = [&](std::optional<BegunItem> begun) {
+    BlobSpec rest = blob;
+    rest.begun = begun ? begun->size : 0;
+    Pipe pipe(kDepth, stop);
+    std::stop_source source_leg;
+    const std::stop_callback on_stop(stop, [&] { source_leg.request_stop(); });
+    TargetLeg target_leg(target, rest, pipe, source_leg);
+    std::exception_ptr source_failure;
     try {
-      SourceLeg(sources, rest, retries, stop, listener)
+      SourceLeg(sources, base, rest, retries, source_leg.get_token(), listener)
           .pour(begun ? begun->bytes.get() : nullptr, pipe.in());
     } catch (const PipeClosed&) {
       // The target has all it needs, or has failed and says why.
     } catch (...) {
-      source_failure = std::current_exception();
-      pipe.fail(source_failure);
+      if (!target_leg.has_ended()) {
+        source_failure = std::current_exception();
+        pipe.fail(source_failure);
+      }
+    }
+    return target_leg.result(source_failure);
+  };
+  if (auto begun = target.begun(blob)) {
+    try {
+      return run(std::move(begun));
+    } catch (Error& error) {
+      if (error.kind() != ErrorKind::Corrupt || error.origin() != Origin::Source) throw;
+      error.add_context("together with what was there of it");
+      listener.on_retry(error, std::chrono::milliseconds(0));
     }
   }
-  if (held) {
-    return std::move(*held);
-  }
-  std::rethrow_exception(source_failure ? source_failure : target_failure);
+  return run(std::nullopt);
 }
 
 }  // namespace streamsync

@@ -124,7 +124,7 @@ VerifyingSink::VerifyingSink(const Digest& expected, std::uint64_t size, ByteSin
     : expected_(expected), size_(size), hasher_(expected.algorithm()), next_(next) {}
 
 void VerifyingSink::write(Bytes bytes) {
-  take_over(bytes);
+  take_over(bytes);  // throws before anything is passed on
   next_.write(bytes);
 }
 

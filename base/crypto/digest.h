@@ -66,7 +66,7 @@ class VerifyingSink final : public ByteSink {
 
   void write(Bytes bytes) override;
   void finish() override;
-  /// Counts bytes that `next` has already.
+  /// Hashes and counts bytes that `next` has already.
   void take_over(Bytes bytes);
 
  private:

@@ -13,7 +13,7 @@ struct CurlFailure {
   std::string reason;      ///< one line for people
   long certificate = 0;    ///< X509_V_ERR_… when the certificate was refused
   int proxy_status = 0;    ///< of the answer to CONNECT, 0 without one
-  bool is_reused = false;  ///< the connection was that of an earlier call
+  bool is_reused = false;  ///< no connection was made for it
 };
 
 /// The `Error` that it means; `doing` is method and redacted URL.

@@ -197,7 +197,7 @@ TransferProgress Exchange::progress() const {
 }
 
 void Exchange::check_time() {
-  if (NetworkClock::Clock::now() > deadline_) {
+  if (clock_.now() > deadline_) {
     const std::chrono::duration<double> limit = *request_.time_limit;
     throw error(ErrorKind::Guard, fmt::format("not done within {} s", limit.count()));
   }

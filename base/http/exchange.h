@@ -17,7 +17,9 @@ class NetworkClock {
  public:
   using Clock = std::chrono::steady_clock;
 
-  Clock::duration elapsed() const { return Clock::now() - start_ - left_out_; }
+  /// Now, on a clock that stood still meanwhile.
+  Clock::time_point now() const { return Clock::now() - left_out_; }
+  Clock::duration elapsed() const { return now() - start_; }
 
   template <typename Action>
   auto leave_out(Action&& action) {

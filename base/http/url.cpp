@@ -133,8 +133,10 @@ std::string redacted_parameter(std::string_view parameter) {
 
 std::string redacted_query(std::string_view query) {
   std::string out;
+  std::string_view between;
   for (const std::string_view parameter : split(query, '&')) {
-    out += (out.empty() ? "" : "&") + redacted_parameter(parameter);
+    out.append(between).append(redacted_parameter(parameter));
+    between = "&";
   }
   return out;
 }

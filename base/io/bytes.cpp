@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <vector>
+#include <memory>
 
 #include "base/error.h"
 
@@ -33,9 +33,10 @@ std::string read_all(ByteSource& source, std::uint64_t limit) {
 }
 
 void copy(ByteSource& from, ByteSink& to) {
-  std::vector<std::byte> buffer(64 * 1024);
-  while (const std::size_t count = from.read(buffer)) {
-    to.write(Bytes(buffer).first(count));
+  constexpr std::size_t kBlock = 256 * 1024;
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kBlock);
+  while (const std::size_t count = from.read({buffer.get(), kBlock})) {
+    to.write({buffer.get(), count});
   }
 }
 

@@ -398,6 +398,16 @@ std::unique_ptr<ByteSink> RootDirectory::resume(std::string_view name, std::uint
                                        begin);
 }
 
+void RootDirectory::remove_part(std::string_view name) const noexcept {
+  try {
+    const Place place = place_of(name);
+    const FileDescriptor directory = find_directory(fd_, place.directory);
+    ::unlinkat(directory.get(), partial(place.leaf).c_str(), 0);
+  } catch (const std::exception&) {
+    // Whoever removes it has an error to tell already.
+  }
+}
+
 std::string RootDirectory::part_of(std::string_view name) { return partial(name); }
 
 FileDescriptor RootDirectory::directory_for(std::string_view name) const {

@@ -50,6 +50,8 @@ class RootDirectory {
   /// When it is not finished, a part that has bytes stays for a later one. Throws `Error{Transient,
   /// Local}` when there are fewer bytes.
   std::unique_ptr<ByteSink> resume(std::string_view name, std::uint64_t begin) const;
+  /// As far as it can be: it is only in the way.
+  void remove_part(std::string_view name) const noexcept;
   static std::string part_of(std::string_view name);
 
   /// Adds whole lines at the end, in one write, synced. A line that an earlier write left torn is

@@ -122,7 +122,8 @@ ExitStatus query_command(const Options& options, Console& console, const Interru
   MirrorEntry entry = entry_for(options.source, config_defaults());
   apply(options, entry);
   const auto filters = FilterSet::parse(options.filters);
-  const Config config;
+  Config config;
+  config.limit_rate = effective_config(options).limit_rate;
   const auto verification = options.no_verify ? Verification::Off : Verification::Required;
   const EntrySource source(entry, verification, config, rate_limit_of(config, interrupts.token()),
                            interrupts.token());

@@ -30,8 +30,7 @@ class MemoryFile {
 
 void check_credentials(const Credentials& credentials) {
   require(credentials.auth_url.str().ends_with("/v3"), "only Identity v3 is spoken");
-  require(credentials.auth_url_as_given.find('@') == std::string::npos ||
-              credentials.auth_url.redacted() == credentials.auth_url.str(),
+  require(Url::parse(credentials.auth_url_as_given).userinfo().empty(),
           "the URL is kept without user info");
 }
 

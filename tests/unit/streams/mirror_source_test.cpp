@@ -28,8 +28,11 @@ class Mirror {
     return source_.fetch(kPath, known);
   }
   std::string stream() {
-    KeptBytes bytes;
     ItemProgress progress;
+    return stream(progress);
+  }
+  std::string stream(ItemProgress& progress) {
+    KeptBytes bytes;
     source_.stream(kPath, progress, bytes);
     return bytes.text();
   }
@@ -88,6 +91,54 @@ TEST_CASE("a document that trickles in ends, too") {
 TEST_CASE("an item may take its time") {
   Mirror mirror("\"size\": 3000, \"rate\": 3000", {.max_document_time = 100ms});
   CHECK(mirror.stream().size() == 3000);
+}
+
+TEST_CASE("an item is gone on with behind what came of it") {
+  const auto* settings = GENERATE(
+      R"("body": "0123456789")", R"("body": "0123456789", "ignore_range": true)",
+      R"("body": "0123456789", "range_shift": 1)", R"("body": "0123456789", "etag": "\"other\"")",
+      R"("times": 1, "status": 501}, {"body": "0123456789")",
+      R"("times": 1, "status": 403}, {"body": "0123456789")",
+      R"("times": 1, "status": 206, "body": "x"}, {"body": "0123456789")",
+      R"("times": 1, "status": 416}, {"body": "0123456789")");
+  CAPTURE(settings);
+  Mirror mirror(settings);
+  ItemProgress progress{4, "\"first\"", true};
+  CHECK(mirror.stream(progress) == "456789");
+  CHECK(progress.offset == 10);
+  CHECK_THAT(mirror.server().finish_and_read_log("request").at(0), Contains("bytes=4-"));
+}
+
+TEST_CASE("who does not give the part that was asked for is asked for none again") {
+  Mirror mirror(R"("body": "0123456789", "range_shift": 1)");
+  ItemProgress progress{4, {}, true};
+  mirror.stream(progress);
+  CHECK_FALSE(progress.takes_parts);
+  progress.offset = 6;
+  CHECK(mirror.stream(progress) == "6789");
+  const auto requests = mirror.server().finish_and_read_log("request");
+  REQUIRE(requests.size() == 3);
+  CHECK_THAT(requests[0], Contains("bytes=4-"));
+  CHECK_THAT(requests[1], !Contains("bytes="));
+  CHECK_THAT(requests[2], !Contains("bytes="));
+}
+
+TEST_CASE("a server that is busy is not one that gives no parts") {
+  Mirror mirror(R"("status": 503)");
+  ItemProgress progress{4, {}, true};
+  CHECK(failure_of([&] { mirror.stream(progress); }).kind() == ErrorKind::Transient);
+  CHECK(progress.takes_parts);
+}
+
+TEST_CASE("a strong tag is kept for the next part, a weak one is not") {
+  const auto [tag, kept] = GENERATE(table<std::string, std::string>({
+      {R"(\"v1\")", "\"v1\""},
+      {R"(W/\"v1\")", ""},
+  }));
+  Mirror mirror("\"body\": \"0123\", \"etag\": \"" + tag + "\"");
+  ItemProgress progress;
+  mirror.stream(progress);
+  CHECK(progress.etag == kept);
 }
 
 TEST_CASE("what is not signed is not fetched from elsewhere") {

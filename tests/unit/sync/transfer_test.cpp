@@ -49,9 +49,10 @@ class GrowingTarget final : public ItemTarget {
   void announce(const std::vector<BlobSpec>&) override {}
   std::optional<BegunItem> begun(const BlobSpec&) override {
     if (content.empty()) return std::nullopt;
-    return BegunItem{content.size(), std::make_unique<TextSource>(content)};
+    return BegunItem{content.size(), std::make_unique<TextSource>(content), {}};
   }
   Held stage(const BlobSpec& blob, ByteSource& bytes) override {
+    if (is_full) throw Error(ErrorKind::NoRoom, Origin::Target, "no room");
     const std::string rest = read_all(bytes, blob.content.size);
     staged = content.substr(0, blob.begun) + rest;
     given = rest.size();
@@ -61,6 +62,7 @@ class GrowingTarget final : public ItemTarget {
   void reveal(const Held&) override {}
   void remove(const Held&) override {}
 
+  bool is_full = false;
   std::string content;  // of an earlier attempt
   std::string staged;
   std::size_t given = 0;
@@ -76,8 +78,11 @@ struct Stage {
   unsigned retries = 0;
   std::vector<std::uint64_t> told;
 
+  std::size_t base = 0;
+
   void run(std::vector<Source*> sources, const BlobSpec& blob) {
-    transfer(sources, target, blob, kAtOnce, {},
+    base = 0;
+    transfer(sources, base, target, blob, kAtOnce, {},
              {[&](std::uint64_t bytes) { told.push_back(bytes); },
               [&](const Error&, std::chrono::milliseconds) { ++retries; }});
   }
@@ -102,7 +107,7 @@ TEST_CASE("a link that breaks is taken up where it broke") {
   RetryPolicy patient = kAtOnce;
   patient.attempts = 4;
   std::vector<Source*> sources{&source};
-  transfer(sources, stage.target, blob_of("0123456789"), patient, {},
+  transfer(sources, stage.base, stage.target, blob_of("0123456789"), patient, {},
            {[](std::uint64_t) {}, [](const Error&, std::chrono::milliseconds) {}});
   CHECK(source.asked_from == std::vector<std::uint64_t>{0, 4, 4, 9});
   CHECK(stage.target.staged == "0123456789");
@@ -156,14 +161,74 @@ TEST_CASE("what the target has whole costs no request") {
   CHECK(stage.target.staged == "0123456789");
 }
 
-TEST_CASE("a beginning of other bytes makes no item") {
+TEST_CASE("a beginning of other bytes is begun anew") {
   BreakingSource source("0123456789", {});
   Stage stage;
   stage.target.content = "012x";
-  const Error error = failure_of([&] { stage.run({&source}, blob_of("0123456789")); });
+  stage.run({&source}, blob_of("0123456789"));
+  CHECK(source.asked_from == std::vector<std::uint64_t>{4, 0});
+  CHECK(stage.target.staged == "0123456789");
+  CHECK(stage.retries == 1);
+}
+
+TEST_CASE("it is told which base gave the wrong bytes") {
+  BreakingSource dead("", {0, 0, 0});
+  BreakingSource wrong("012345678x", {});
+  Stage stage;
+  const Error error = failure_of([&] { stage.run({&dead, &wrong}, blob_of("0123456789")); });
   CHECK(error.kind() == ErrorKind::Corrupt);
   CHECK(error.origin() == Origin::Source);
-  CHECK(stage.target.staged.empty());
+  CHECK(stage.base == 1);
+}
+
+TEST_CASE("a body that ends too early is asked for the rest, as long as something comes") {
+  class ShortSource final : public Source {
+   public:
+    std::optional<FetchedDocument> fetch(const RelativePath&, const Validator&) override {
+      return std::nullopt;
+    }
+    void stream(const RelativePath&, ItemProgress& progress, ByteSink& sink) override {
+      ++asked;
+      if (progress.offset >= 6) return;
+      sink.write(as_bytes("xx"));
+      progress.offset += 2;
+    }
+    std::string describe(const RelativePath& path) const override { return path.str(); }
+    unsigned asked = 0;
+  } source;
+  Stage stage;
+  RetryPolicy patient = kAtOnce;
+  patient.attempts = 9;
+  std::vector<Source*> sources{&source};
+  const Error error = failure_of([&] {
+    transfer(sources, stage.base, stage.target, blob_of("xxxxxxxxxx"), patient, {},
+             {[](std::uint64_t) {}, [](const Error&, std::chrono::milliseconds) {}});
+  });
+  CHECK(error.kind() == ErrorKind::Corrupt);
+  CHECK(source.asked == 4);
+}
+
+TEST_CASE("a target that fails is not waited with") {
+  class BusySource final : public Source {
+   public:
+    std::optional<FetchedDocument> fetch(const RelativePath&, const Validator&) override {
+      return std::nullopt;
+    }
+    void stream(const RelativePath&, ItemProgress&, ByteSink&) override {
+      throw Error(ErrorKind::RateLimited, Origin::Source, "come back in an hour")
+          .with_retry_after(std::chrono::hours(1));
+    }
+    std::string describe(const RelativePath& path) const override { return path.str(); }
+  } source;
+  Stage stage;
+  stage.target.is_full = true;
+  const RetryPolicy patient{9, std::chrono::hours(1), std::chrono::hours(10)};
+  std::vector<Source*> sources{&source};
+  const Error error = failure_of([&] {
+    transfer(sources, stage.base, stage.target, blob_of("0123456789"), patient, {},
+             {[](std::uint64_t) {}, [](const Error&, std::chrono::milliseconds) {}});
+  });
+  CHECK(error.kind() == ErrorKind::NoRoom);
 }
 
 }  // namespace streamsync
