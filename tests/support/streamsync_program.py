@@ -25,7 +25,8 @@ class Run:
 
 def is_instrumented():
     """Whether $STREAMSYNC was built with a sanitizer, which takes memory of its own."""
-    return subprocess.run(["grep", "-q", "__asan_init", os.environ["STREAMSYNC"]], check=False).returncode == 0
+    marks = ["-e", "__asan_init", "-e", "__tsan_init"]
+    return subprocess.run(["grep", "-q", *marks, os.environ["STREAMSYNC"]], check=False).returncode == 0
 
 
 class Program:
