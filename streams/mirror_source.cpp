@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/error.h"
 #include "base/http/content_range.h"
 #include "base/io/capped_sink.h"
 #include "base/text.h"
@@ -68,14 +69,22 @@ class Continuation final : public ByteSink {
   std::uint64_t known_ = 0;  // bytes still to come that the item has already
 };
 
-// A 206 of another part than was asked for.
-struct AnotherPart {};
+// A 206 of another part than is wanted, asked for or not.
+class AnotherPart : public Error {
+ public:
+  using Error::Error;
+};
 
-void require_rest(const Response& head, std::uint64_t offset) {
+void require_rest(const Request& request, const Response& head, std::uint64_t offset) {
   if (head.status != 206) return;
-  const auto range = parse_content_range(head.headers.find("Content-Range").value_or(""));
+  const auto field = head.headers.find("Content-Range").value_or("");
+  const auto range = parse_content_range(field);
   const bool is_to_the_end = range && (!range->size || range->last + 1 == *range->size);
-  if (!is_to_the_end || range->first != offset) throw AnotherPart();
+  if (is_to_the_end && range->first == offset) return;
+  throw AnotherPart(ErrorKind::Protocol, Origin::Source,
+                    fmt::format("GET {}: answers with the part \"{}\", which is not the one that "
+                                "begins at byte {}",
+                                request.url.redacted(), printable(field), offset));
 }
 
 // What says nothing about ranges: the same would be answered without one.
@@ -145,7 +154,7 @@ Response MirrorSource::get_behind(const Request& request, ItemProgress& progress
   Continuation rest(progress, sink);
   LimitedSink limited(rest, rules_.rate.get());
   return http_.get(request, [&](const Response& head) -> ByteSink& {
-    require_rest(head, progress.offset);
+    require_rest(request, head, progress.offset);
     rest.begin(head);
     return limited;
   });

@@ -383,6 +383,20 @@ class Resumed(FaultCase):
         self.assertEqual([EARLY, None], [starts(second)[0], starts(second)[-1]])
 
 
+class Unasked(FaultCase):
+    """F5: a part that nobody asked for."""
+
+    def test_at_once(self):
+        self.assert_image_failed(self.sync_from(self.serve(image(status=206))))
+
+    def test_in_place_of_the_whole_file(self):
+        server = self.serve(once(close_after=HALF), image(status=206, header=["Content-Range: bytes 1-2/3"]))
+        self.assert_image_failed(self.sync_from(server))
+
+    def test_the_next_base_is_asked(self):
+        self.assert_done(self.sync_from(self.serve(image(status=206)), self.serve()))
+
+
 class Interrupted(FaultCase):
     """F4 over the end of a run: what it had got is in a `.part`."""
 

@@ -123,6 +123,16 @@ TEST_CASE("who does not give the part that was asked for is asked for none again
   CHECK_THAT(requests[2], !Contains("bytes="));
 }
 
+TEST_CASE("a part that nobody asked for is an error") {
+  Mirror mirror(R"("status": 206, "body": "x")");
+  const auto offset = GENERATE(as<std::uint64_t>(), 0, 4);
+  ItemProgress progress{offset, {}, true};
+  const Error error = failure_of([&] { mirror.stream(progress); });
+  CHECK(error.kind() == ErrorKind::Protocol);
+  CHECK(error.origin() == Origin::Source);
+  CHECK(progress.offset == offset);
+}
+
 TEST_CASE("a server that is busy is not one that gives no parts") {
   Mirror mirror(R"("status": 503)");
   ItemProgress progress{4, {}, true};
