@@ -18,7 +18,8 @@ namespace streamsync {
 namespace {
 
 constexpr std::string_view kRecords = ".data";
-constexpr std::size_t kBufferSize = 64 * 1024;
+/// A larger file is worth a flush of its own, by the thread that has written it.
+constexpr std::uint64_t kSmall = 1024 * 1024;
 
 // A content_id is a foreign name: only plain characters go into a file name.
 std::string record_name(std::string_view content_id) {
@@ -146,10 +147,17 @@ std::vector<Held> DirectoryTarget::inventory() {
     if (!size && !begun.contains(version_of(item.key))) {
       continue;  // announced, but nothing of its version ever came
     }
-    const auto state = size == expected ? HeldState::Present : HeldState::Incomplete;
-    inventory.push_back({std::move(item), path, path, state, size.value_or(0)});
+    const auto state = state_of(path, expected);
+    const auto held = state == HeldState::Incomplete ? size.value_or(0) : expected;
+    inventory.push_back({std::move(item), path, path, state, held});
   }
   return inventory;
+}
+
+HeldState DirectoryTarget::state_of(const std::string& path, std::uint64_t expected) const {
+  if (root_->size_of(path) == expected) return HeldState::Present;
+  return root_->size_of(RootDirectory::part_of(path)) == expected ? HeldState::Unrevealed
+                                                                  : HeldState::Incomplete;
 }
 
 std::string DirectoryTarget::name_of(const Item& item) const {
@@ -194,16 +202,22 @@ Held DirectoryTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
   std::optional<Claim> claim;
   if (blob.begun == 0) claim.emplace(*this, path);
   if (!was_put(path)) put(blob, bytes);
-  return {blob.item, path, path, HeldState::Present, blob.content.size};
+  return staged(blob);
+}
+
+Held DirectoryTarget::staged(const BlobSpec& blob) {
+  const auto& path = blob.item.path->str();
+  return {blob.item, path, path, HeldState::Unrevealed, blob.content.size};
 }
 
 void DirectoryTarget::put(const BlobSpec& blob, ByteSource& bytes) {
   const auto& path = blob.item.path->str();
-  const auto file = writable().resume(path, blob.begun);
+  const auto part = writable().resume(path, blob.begun);
   try {
     ExactSource promised(bytes, blob.content.size - blob.begun);
-    copy(promised, *file);
-    file->finish();
+    copy(promised, *part);
+    if (blob.content.size > kSmall) part->sync();
+    part->finish();
   } catch (const Error& error) {
     // Worth its room only where nothing speaks against its bytes.
     if (error.origin() != Origin::Source || error.kind() == ErrorKind::Corrupt) {
@@ -211,29 +225,76 @@ void DirectoryTarget::put(const BlobSpec& blob, ByteSource& bytes) {
     }
     throw;
   }
+  note_put(path, blob.content.size > kSmall ? Durability::Synced : Durability::Unknown);
+}
+
+void DirectoryTarget::note_put(const std::string& path, Durability durability) {
   const std::lock_guard lock(mutex_);
   put_here_.insert(path);
+  if (durability == Durability::Unknown) unsynced_.insert(path);
+}
+
+// A second name of the file: nothing of ours ever writes into a file that has its name.
+std::optional<Held> DirectoryTarget::link(const Held& held, const BlobSpec& blob) {
+  const auto& path = blob.item.path->str();
+  const Claim claim(*this, path);
+  if (was_put(path)) return staged(blob);
+  if (held.placement == path || !has_bytes(held.placement, blob.content)) return std::nullopt;
+  writable().remove(path);  // what is there is not the item, or the plan would keep it
+  writable().link(held.placement, path);
+  note_put(path, Durability::Synced);
+  return staged(blob);
+}
+
+bool DirectoryTarget::has_bytes(const std::string& file, const ItemContent& promised) {
+  return root_->size_of(file) == promised.size &&
+         digest_of(promised.strongest.algorithm(), *root_->open(file)) == promised.strongest;
+}
+
+void DirectoryTarget::copy_out(const Held& held, ByteSink& to) {
+  const auto part = RootDirectory::part_of(held.placement);
+  copy(*writable().open(root_->size_of(held.placement) ? held.placement : part), to);
 }
 
 bool DirectoryTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {
-  if (!writable().size_of(held.placement)) {
-    return false;
+  const auto& path = held.placement;
+  for (const auto& file : {path, RootDirectory::part_of(path)}) {
+    if (writable().size_of(file) && has_bytes(file, blob.content)) {
+      note_put(path, Durability::Unknown);
+      return true;
+    }
   }
-  const auto file = writable().open(held.placement);
-  Hasher hasher(blob.content.strongest.algorithm());
-  std::vector<std::byte> buffer(kBufferSize);
-  while (const auto count = file->read(buffer)) {
-    hasher.update(Bytes(buffer).first(count));
-  }
-  const bool is_right = hasher.finish() == blob.content.strongest;
-  if (!is_right) {
-    discard(held.placement);
-  }
-  return is_right;
+  discard(path);
+  return false;
 }
 
-// A file shows only when it is complete, and nothing names it before the documents do.
-void DirectoryTarget::reveal(const Held&) {}
+// Many small files are on the disk sooner together than one by one (threats-and-faults.md F10).
+void DirectoryTarget::settle(std::span<const Held> held) {
+  const std::lock_guard lock(mutex_);
+  const bool has_unsynced = std::any_of(held.begin(), held.end(), [this](const Held& each) {
+    return unsynced_.contains(each.placement);
+  });
+  if (!has_unsynced) return;
+  try {
+    writable().sync();
+  } catch (const Error&) {
+    // Asked again the kernel may say that all is well (F11).
+    for (const auto& each : held) {
+      writable().remove_part(each.placement);
+      put_here_.erase(each.placement);
+    }
+    throw;
+  }
+  for (const auto& each : held) unsynced_.erase(each.placement);
+}
+
+void DirectoryTarget::reveal(const Held& held) {
+  names_are_synced_ = false;
+  if (!writable().show_part(held.placement) && !root_->size_of(held.placement)) {
+    throw Error(ErrorKind::NotFound, Origin::Target,
+                fmt::format("{}: is gone before it could be shown", held.placement));
+  }
+}
 
 void DirectoryTarget::remove(const Held& held) {
   discard(held.placement);
@@ -273,6 +334,10 @@ DocumentState DirectoryTarget::read(const std::string& path, const Validator&) {
 }
 
 void DirectoryTarget::write(const std::string& path, const Spool& content) {
+  if (!names_are_synced_) {
+    writable().sync();
+    names_are_synced_ = true;
+  }
   const auto file = writable().create(path);
   copy(*content.reader(), *file);
   file->finish();

@@ -16,7 +16,9 @@ namespace streamsync {
 /// A tree that any web server can serve: items and documents at the paths their stream gives them.
 /// What it holds is recorded in `.data/<content_id>`, in upstream's format and place
 /// (`upstream-gss.md` §3.1), written before an item comes, so that a killed run leaves no file
-/// without a record; a recorded item counts as held when its file has its size.
+/// without a record; a recorded item counts as held when its file has its size. Until it is
+/// revealed an item is `NAME.part`, on the disk before it is renamed; the names are before a
+/// document is.
 class DirectoryTarget final : public ItemTarget, public MetadataTarget {
  public:
   explicit DirectoryTarget(const std::filesystem::path& root);
@@ -26,7 +28,10 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   void announce(const std::vector<BlobSpec>& coming) override;
   std::optional<BegunItem> begun(const BlobSpec& blob) override;
   Held stage(const BlobSpec& blob, ByteSource& bytes) override;
+  std::optional<Held> link(const Held& held, const BlobSpec& blob) override;
+  void copy_out(const Held& held, ByteSink& to) override;
   bool verify_unrevealed(const Held& held, const BlobSpec& blob) override;
+  void settle(std::span<const Held> held) override;
   void reveal(const Held& held) override;
   void remove(const Held& held) override;
 
@@ -39,7 +44,12 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   std::vector<Item> recorded() const;
   RootDirectory& writable();
   bool was_put(const std::string& path);
+  enum class Durability { Synced, Unknown };
+  HeldState state_of(const std::string& path, std::uint64_t expected) const;
   void put(const BlobSpec& blob, ByteSource& bytes);
+  static Held staged(const BlobSpec& blob);
+  void note_put(const std::string& path, Durability durability);
+  bool has_bytes(const std::string& file, const ItemContent& promised);
   void discard(const std::string& path);
   void forget(const Item& gone);
 
@@ -50,6 +60,8 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   std::condition_variable ended_;
   std::set<std::string> under_way_;
   std::set<std::string> put_here_;
+  std::set<std::string> unsynced_;  ///< of those, and of what earlier runs staged
+  bool names_are_synced_ = true;    ///< of what was revealed
 };
 
 }  // namespace streamsync

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,8 @@ struct Held {
 };
 
 /// Where item bytes go. A target belongs to one scope (our content_id in one region, one tree) and
-/// sees nothing outside it. `begun`, `stage` and `verify_unrevealed` are called from several
-/// threads at once, all else from one. Failures are `Error` with origin Target.
+/// sees nothing outside it. `begun`, `stage`, `link`, `copy_out` and `verify_unrevealed` are called
+/// from several threads at once, all else from one. Failures are `Error` with origin Target.
 class ItemTarget {
  public:
   virtual ~ItemTarget() = default;
@@ -70,11 +71,22 @@ class ItemTarget {
   /// earlier run began. Returns the item as held, unrevealed.
   virtual Held stage(const BlobSpec& blob, ByteSource& bytes) = 0;
 
+  /// As `stage`, with the bytes of an item that is Present here, compared anew. None: the target
+  /// has no such means, or those bytes are no longer right.
+  virtual std::optional<Held> link(const Held&, const BlobSpec&) { return std::nullopt; }
+
+  /// Pushes the bytes of a complete item, not compared; `to` is not finished.
+  virtual void copy_out(const Held& held, ByteSink& to) = 0;
+
   /// Compares again what an unrevealed item holds (a killed run left it), without bytes at hand.
   /// False: it is wrong or can't be judged, and has been discarded.
   virtual bool verify_unrevealed(const Held& held, const BlobSpec& blob) = 0;
 
-  /// Makes a staged item visible: one atomic step, idempotent.
+  /// Makes sure that staged items outlast a power failure. Called before they are revealed, for
+  /// many at once. When it throws, none of them counts as staged any more.
+  virtual void settle(std::span<const Held>) {}
+
+  /// Makes a settled item visible: one atomic step, idempotent.
   virtual void reveal(const Held& held) = 0;
 
   /// Removes the item; no error when it is gone already.

@@ -16,6 +16,7 @@ struct ActionResult {
   std::optional<Error> error;
   std::string withheld_because;  ///< of a Remove that was not done on purpose
   std::optional<Held> held;      ///< Create, Adopt: what the target holds now
+  std::uint64_t fetched = 0;     ///< bytes that a source gave for it, and for others with it
   std::chrono::duration<double> seconds{0};
 };
 
@@ -24,12 +25,13 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void warn(std::string_view message) = 0;
-  virtual void starting(const Plan& plan) = 0;
-  /// `bytes` of the action's source have arrived so far, in this try.
+  /// So many bytes are to come to all targets together.
+  virtual void starting(std::uint64_t bytes) = 0;
+  /// `bytes` of the action's item have come to its target so far, in this try.
   virtual void progress(const Action& action, std::uint64_t bytes) = 0;
   virtual void retrying(const Action& action, const Error& error,
                         std::chrono::milliseconds wait) = 0;
-  /// In plan order, each as soon as it and all before it are done (`cli.md` §1).
+  /// In the order of the plans, each as soon as it and all before it are done (`cli.md` §1).
   virtual void finished(const Action& action, const ActionResult& result) = 0;
 };
 

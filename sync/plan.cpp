@@ -426,6 +426,10 @@ Plan make_plan(const PlanInput& input, const std::function<std::string(const Ite
   return Planner(input, name_of).make();
 }
 
+bool brings_bytes(const Action& action) noexcept {
+  return action.kind == ActionKind::Create || action.kind == ActionKind::Adopt;
+}
+
 std::string_view to_string(ActionKind kind) noexcept {
   switch (kind) {
     case ActionKind::Create:

@@ -55,6 +55,9 @@ struct Action {
   std::optional<Error> error;  ///< Skip
 };
 
+/// Create and Adopt: the item comes to be held in this run.
+bool brings_bytes(const Action& action) noexcept;
+
 /// What a run will do to one destination, in this order: Create, Adopt, Keep and Skip in the order
 /// of mirror_list and documents, then the Removes.
 struct Plan {

@@ -4,6 +4,7 @@
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/text.h"
@@ -134,7 +135,7 @@ void write_destination(Writer& json, const DestinationReport& destination) {
 
 struct Totals {
   std::uint64_t created = 0, adopted = 0, updated = 0, removed = 0, kept = 0, failed = 0;
-  std::uint64_t bytes = 0;
+  std::uint64_t read = 0, sent = 0, avoided = 0;  // bytes
 };
 
 Totals totals_of(const RunReport& report) {
@@ -148,9 +149,11 @@ Totals totals_of(const RunReport& report) {
                                                                                                : 0U;
       totals.adopted += done && action.kind == ActionKind::Adopt ? 1U : 0U;
       totals.removed += done && action.kind == ActionKind::Remove ? 1U : 0U;
+      totals.read += result.fetched;
       if (done && action.kind == ActionKind::Create) {
         ++totals.created;
-        totals.bytes += action.size;
+        totals.sent += action.size;
+        totals.avoided += action.size - std::min(action.size, result.fetched);
       }
     }
   }
@@ -166,8 +169,9 @@ void write_totals(Writer& json, const Totals& totals) {
   member(json, "removed", totals.removed);
   member(json, "kept", totals.kept);
   member(json, "failed", totals.failed);
-  member(json, "bytes_read", totals.bytes);
-  member(json, "bytes_sent", totals.bytes);
+  member(json, "bytes_read", totals.read);
+  member(json, "bytes_sent", totals.sent);
+  member(json, "bytes_avoided", totals.avoided);
   json.EndObject();
 }
 

@@ -136,9 +136,7 @@ struct Run::Impl {
       std::erase_if(selections, [&](const auto& one) { return unread.contains(one.entry); });
     }
     accept_sources(request);
-    for (std::size_t index = 0; index < destinations.size(); ++index) {
-      report.destinations.push_back(serve(destinations[index], std::move(wanted[index]), request));
-    }
+    serve(std::move(wanted), request.mode);
     report.finished = now();
     return std::move(report);
   }
@@ -418,43 +416,28 @@ struct Run::Impl {
     return sources_unread;
   }
 
-  DestinationReport serve(Destination& destination, std::vector<EntrySelection> wanted,
-                          const RunRequest& request) {
-    DestinationReport result;
-    result.target = destination.target;
-    result.cloud = destination.cloud;
-    result.region = destination.region;
-    if (destination.unavailable) {
-      result.error = destination.unavailable;
-      observer.warn(result.error->what());
-      return result;
-    }
+  // None: there is nothing to do here, or `told` says why nothing can be done.
+  std::optional<Plan> plan_for(const Destination& destination, std::vector<EntrySelection> wanted,
+                               DestinationReport& told) const {
+    told.target = destination.target;
+    told.cloud = destination.cloud;
+    told.region = destination.region;
+    told.error = destination.unavailable;
+    if (told.error || wanted.empty()) return std::nullopt;
     try {
       PlanInput input;
       input.entries = std::move(wanted);
-      if (input.entries.empty()) {
-        return result;
-      }
       input.inventory = destination.items->inventory();
       input.unread_sources = unread_sources(destination, input.inventory);
       input.max_delete = config.max_delete;
-      const Plan plan =
+      auto plan =
           make_plan(input, [&](const Item& item) { return destination.items->name_of(item); });
-      if (request.mode == RunMode::Plan) {
-        tell_plan(plan, result);
-      } else {
-        carry_out(destination, plan, result);
-      }
-      if (plan.guard) {
-        result.error = *plan.guard;
-      }
+      told.error = plan.guard;
+      return plan;
     } catch (const Error& error) {
-      result.error = error;
+      told.error = error;
+      return std::nullopt;
     }
-    if (result.error) {
-      observer.warn(result.error->what());
-    }
-    return result;
   }
 
   static void tell_plan(const Plan& plan, DestinationReport& told) {
@@ -466,14 +449,54 @@ struct Run::Impl {
     }
   }
 
-  void carry_out(Destination& destination, const Plan& plan, DestinationReport& told) {
-    Executor executor(*destination.items, item_sources(destination), config.jobs, config.retries,
-                      stop, observer);
-    auto results = executor.copy(plan);
-    publish(destination, plan, results, told);
-    executor.remove(plan, results);
-    for (std::size_t index = 0; index < plan.actions.size(); ++index) {
-      told.actions.push_back({plan.actions[index], std::move(results[index])});
+  // A destination that fails stops no other.
+  void serve(std::vector<std::vector<EntrySelection>> wanted, RunMode mode) {
+    report.destinations.resize(destinations.size());
+    std::vector<Assignment> assignments;
+    std::vector<std::size_t> served;
+    for (std::size_t index = 0; index < destinations.size(); ++index) {
+      auto& told = report.destinations[index];
+      auto plan = plan_for(destinations[index], std::move(wanted[index]), told);
+      if (plan && mode == RunMode::Plan) {
+        tell_plan(*plan, told);
+      } else if (plan && announce(*plan, destinations[index], told)) {
+        assignments.push_back(
+            {destinations[index].items.get(), std::move(*plan), item_sources(destinations[index])});
+        served.push_back(index);
+      }
+    }
+    if (!assignments.empty()) carry_out(assignments, served);
+    for (const auto& told : report.destinations) {
+      if (told.error) observer.warn(told.error->what());
+    }
+  }
+
+  static bool announce(const Plan& plan, const Destination& destination, DestinationReport& told) {
+    std::vector<BlobSpec> coming;
+    for (const auto& action : plan.actions) {
+      if (brings_bytes(action)) coming.push_back(*action.blob);
+    }
+    try {
+      if (!coming.empty()) destination.items->announce(coming);
+      return true;
+    } catch (const Error& error) {
+      told.error = error;
+      return false;
+    }
+  }
+
+  void carry_out(std::vector<Assignment>& assignments, const std::vector<std::size_t>& served) {
+    Executor executor(assignments, config.jobs, config.retries, stop, observer);
+    auto results = executor.copy();
+    for (std::size_t index = 0; index < assignments.size(); ++index) {
+      auto& plan = assignments[index].plan;
+      auto& told = report.destinations[served[index]];
+      publish(destinations[served[index]], plan, results[index], told);
+      executor.remove(assignments[index], results[index]);
+      for (std::size_t action = 0; action < plan.actions.size(); ++action) {
+        told.actions.push_back(
+            {std::move(plan.actions[action]), std::move(results[index][action])});
+      }
     }
   }
 
@@ -499,12 +522,14 @@ struct Run::Impl {
       published.error = error;
     }
     told.published = std::move(published.documents);
-    told.error = destination.publication_error ? destination.publication_error : published.error;
-    if (told.error) {
-      Executor::withhold_removals(plan, results, "the metadata could not be published");
+    const auto& error =
+        destination.publication_error ? destination.publication_error : published.error;
+    if (error) {
+      withhold_removals(plan, results, "the metadata could not be published");
     } else if (published.waits_for_items) {
-      Executor::withhold_removals(plan, results, "the metadata waits for items that failed");
+      withhold_removals(plan, results, "the metadata waits for items that failed");
     }
+    if (!told.error) told.error = error;
   }
 
   PublicationInput publication_input(const Destination& destination, const Plan& plan,

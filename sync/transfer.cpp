@@ -5,27 +5,29 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
-#include <optional>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "base/crypto/digest.h"
-#include "base/error.h"
 #include "base/io/pipe.h"
 
 namespace streamsync {
 namespace {
 
-// 4 MiB in flight: enough for either leg to go on while the other waits for the scheduler.
-constexpr std::size_t kDepth = 16;
+bool has_wrong_bytes(const Error& error) {
+  return error.kind() == ErrorKind::Corrupt && error.origin() == Origin::Source;
+}
+
+Error internal_error(const std::exception& error) {
+  return {ErrorKind::Protocol, Origin::Local, error.what()};
+}
 
 class CountingSink final : public ByteSink {
  public:
-  CountingSink(ByteSink& next, std::uint64_t begun,
-               const std::function<void(std::uint64_t)>& on_bytes)
-      : next_(next), on_bytes_(on_bytes), seen_(begun), told_(begun) {}
+  CountingSink(ByteSink& next, const std::function<void(std::uint64_t)>& on_bytes)
+      : next_(next), on_bytes_(on_bytes) {}
 
   void write(Bytes bytes) override {
     next_.write(bytes);
@@ -39,30 +41,51 @@ class CountingSink final : public ByteSink {
     next_.finish();
     on_bytes_(seen_);
   }
+  std::uint64_t seen() const noexcept { return seen_; }
 
  private:
   static constexpr std::uint64_t kStep = 1024 * 1024;
   ByteSink& next_;
   const std::function<void(std::uint64_t)>& on_bytes_;
-  std::uint64_t seen_;
-  std::uint64_t told_;
+  std::uint64_t seen_ = 0;
+  std::uint64_t told_ = 0;
+};
+
+// For a target that has the first bytes.
+class RestOf final : public ByteSource {
+ public:
+  RestOf(ByteSource& all, std::uint64_t begun) : all_(all), begun_(begun) {}
+
+  std::size_t read(MutableBytes buffer) override {
+    while (begun_ > 0) {
+      const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(begun_, buffer.size()));
+      const auto count = all_.read(buffer.first(most));
+      if (count == 0) return 0;
+      begun_ -= count;
+    }
+    return all_.read(buffer);
+  }
+
+ private:
+  ByteSource& all_;
+  std::uint64_t begun_;
 };
 
 class SourceLeg {
  public:
-  SourceLeg(std::span<Source* const> sources, std::size_t& base, const BlobSpec& blob,
-            const RetryPolicy& retries, std::stop_token stop, const TransferListener& listener)
-      : sources_(sources),
-        base_(base),
-        blob_(blob),
-        retries_(retries),
+  SourceLeg(const TransferOrder& order, std::size_t& place, const TransferRules& rules,
+            std::stop_token stop, const TransferListener& listener)
+      : places_(order.places),
+        place_(place),
+        content_(order.deliveries.front().blob->content),
+        rules_(rules),
         stop_(std::move(stop)),
         listener_(listener) {}
 
-  void pour(ByteSource* begun, ByteSink& into) {
-    VerifyingSink verified(blob_.content.strongest, blob_.content.size, into);
-    if (begun != nullptr) take_over(*begun, verified);
-    CountingSink counted(verified, progress_.offset, listener_.on_bytes);
+  void pour(const HeadStart& head_start, ByteSink& into) {
+    VerifyingSink verified(content_.strongest, content_.size, into);
+    CountingSink counted(verified, listener_.on_bytes);
+    if (head_start) begin(head_start, counted);
     try {
       pour_rest(counted);
       counted.finish();
@@ -73,144 +96,267 @@ class SourceLeg {
     }
   }
 
+  std::uint64_t fetched() const noexcept { return progress_.offset - begun_; }
+
  private:
-  void take_over(ByteSource& begun, VerifyingSink& verified) {
-    std::vector<std::byte> buffer(Pipe::kChunkSize);
-    while (progress_.offset != blob_.begun) {
-      if (stop_.stop_requested()) throw Cancelled();
-      const auto left = blob_.begun - progress_.offset;
-      const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), left));
-      const auto count = begun.read(MutableBytes(buffer).first(wanted));
-      if (count == 0) {
-        throw Error(ErrorKind::Transient, Origin::Target,
-                    fmt::format("{}: what was there of it is gone", blob_.item.path->str()));
-      }
-      verified.take_over(Bytes(buffer).first(count));
-      progress_.offset += count;
+  // What it lacks is fetched.
+  void begin(const HeadStart& head_start, CountingSink& counted) {
+    try {
+      head_start(counted);
+    } catch (const Error& error) {
+      if (has_wrong_bytes(error)) throw;
+      listener_.on_retry(error, std::chrono::milliseconds(0));
     }
+    begun_ = progress_.offset = counted.seen();
   }
 
   void pour_rest(ByteSink& sink) {
-    for (;; ++base_) {
+    for (;; ++place_) {
       try {
-        return pour_from(*sources_[base_], sink);
+        return pour_from(places_[place_], sink);
       } catch (const Error& error) {
         const bool may_another_do_better =
             error.origin() == Origin::Source && error.kind() != ErrorKind::Corrupt;
-        if (!may_another_do_better || base_ + 1 == sources_.size()) throw;
+        if (!may_another_do_better || place_ + 1 == places_.size()) throw;
       }
       progress_.etag.clear();
       progress_.takes_parts = true;
     }
   }
 
-  void pour_from(Source& source, ByteSink& sink) {
+  void pour_from(const ItemPlace& place, ByteSink& sink) {
     constexpr std::uint64_t kWorthAnotherRound = 1024 * 1024;
+    const auto& retries = rules_.retries;
     for (;;) {
       const auto before = progress_.offset;
       std::chrono::milliseconds wait{};
       try {
-        return retrying(retries_, stop_, listener_.on_retry, [&] { try_from(source, sink); });
+        return retrying(retries, stop_, listener_.on_retry, [&] { try_from(place, sink); });
       } catch (const Error& error) {
         if (!error.is_given_up() || progress_.offset - before < kWorthAnotherRound) throw;
         constexpr double kOnAverage = 0.5;
-        wait = retry_delay(retries_.attempts, retries_, error.retry_after(), kOnAverage);
+        wait = retry_delay(retries.attempts, retries, error.retry_after(), kOnAverage);
         listener_.on_retry(error, wait);
       }
       wait_for(wait, stop_);
     }
   }
 
-  void try_from(Source& source, ByteSink& sink) {
+  void try_from(const ItemPlace& place, ByteSink& sink) {
     const auto before = progress_.offset;
     // A request for the bytes behind the last can't be answered.
-    if (before != 0 && before == blob_.content.size) return;
-    source.stream(*blob_.item.path, progress_, sink);
-    if (progress_.offset != before && progress_.offset < blob_.content.size) {
-      throw Error(ErrorKind::Transient, Origin::Source,
-                  fmt::format("{}: ends after {} of {} bytes", where(), progress_.offset,
-                              blob_.content.size));
+    if (before != 0 && before == content_.size) return;
+    place.source->stream(place.path, progress_, sink);
+    if (progress_.offset != before && progress_.offset < content_.size) {
+      throw Error(
+          ErrorKind::Transient, Origin::Source,
+          fmt::format("{}: ends after {} of {} bytes", where(), progress_.offset, content_.size));
     }
   }
 
-  std::string where() const { return sources_[base_]->describe(*blob_.item.path); }
+  std::string where() const { return places_[place_].source->describe(places_[place_].path); }
 
-  std::span<Source* const> sources_;
-  std::size_t& base_;
-  const BlobSpec& blob_;
-  const RetryPolicy& retries_;
+  std::span<const ItemPlace> places_;
+  std::size_t& place_;
+  const ItemContent& content_;
+  const TransferRules& rules_;
   std::stop_token stop_;
   const TransferListener& listener_;
   ItemProgress progress_;
+  std::uint64_t begun_ = 0;
 };
 
 class TargetLeg {
  public:
-  TargetLeg(ItemTarget& target, const BlobSpec& blob, Pipe& pipe, std::stop_source& source_leg)
-      : thread_([&target, &blob, &pipe, &source_leg, this] {
-          try {
-            held_ = target.stage(blob, pipe.out());
-          } catch (...) {
-            failure_ = std::current_exception();
-          }
+  /// `on_end` is called by the leg's thread.
+  TargetLeg(const Delivery& delivery, std::uint64_t begun, ByteSource& bytes,
+            std::function<void()> on_end)
+      : thread_([this, &delivery, begun, &bytes, on_end = std::move(on_end)] {
+          run(delivery, begun, bytes);
           has_ended_ = true;
-          pipe.close();
-          source_leg.request_stop();  // it need not wait to be asked again
+          on_end();
         }) {}
 
-  /// Whatever the source leg has thrown since then is no news.
   bool has_ended() const noexcept { return has_ended_; }
 
-  /// `source_failure` is what made it fail, if it is any.
-  Held result(const std::exception_ptr& source_failure) {
+  /// Waits for the end. Throws `Cancelled` when that was it.
+  Delivered result() {
     thread_.join();
-    if (held_) return std::move(*held_);
-    std::rethrow_exception(source_failure ? source_failure : failure_);
+    if (!result_) throw Cancelled();
+    return std::move(*result_);
   }
 
  private:
-  std::optional<Held> held_;
-  std::exception_ptr failure_;
+  void run(const Delivery& delivery, std::uint64_t begun, ByteSource& bytes) {
+    BlobSpec blob = *delivery.blob;
+    blob.begun = begun;
+    RestOf rest(bytes, begun);
+    try {
+      result_ = Delivered{delivery.target->stage(blob, rest), std::nullopt};
+    } catch (const Error& error) {
+      result_ = Delivered{std::nullopt, error};
+    } catch (const Cancelled&) {
+    } catch (const std::exception& error) {
+      result_ = Delivered{std::nullopt, internal_error(error)};
+    }
+  }
+
+  std::optional<Delivered> result_;
   std::atomic<bool> has_ended_ = false;
   std::jthread thread_;  // the last: it uses the others
 };
 
-}  // namespace
-
-Held transfer(std::span<Source* const> sources, std::size_t& base, ItemTarget& target,
-              const BlobSpec& blob, const RetryPolicy& retries, std::stop_token stop,
-              const TransferListener& listener) {
-  const auto run = [&](std::optional<BegunItem> begun) {
-    BlobSpec rest = blob;
-    rest.begun = begun ? begun->size : 0;
-    Pipe pipe(kDepth, stop);
-    std::stop_source source_leg;
-    const std::stop_callback on_stop(stop, [&] { source_leg.request_stop(); });
-    TargetLeg target_leg(target, rest, pipe, source_leg);
-    std::exception_ptr source_failure;
+// All target legs of one attempt, at one pipe.
+class TargetLegs {
+ public:
+  TargetLegs(const TransferOrder& order, const std::vector<std::uint64_t>& begun, Pipe& pipe,
+             std::stop_source& source_leg)
+      : running_(order.deliveries.size()) {
     try {
-      SourceLeg(sources, base, rest, retries, source_leg.get_token(), listener)
-          .pour(begun ? begun->bytes.get() : nullptr, pipe.in());
-    } catch (const PipeClosed&) {
-      // The target has all it needs, or has failed and says why.
-    } catch (...) {
-      if (!target_leg.has_ended()) {
-        source_failure = std::current_exception();
-        pipe.fail(source_failure);
+      for (std::size_t leg = 0; leg < order.deliveries.size(); ++leg) {
+        legs_.push_back(std::make_unique<TargetLeg>(order.deliveries[leg], begun[leg],
+                                                    pipe.out(leg), [this, leg, &pipe, &source_leg] {
+                                                      pipe.close(leg);
+                                                      // When nobody waits for more, the source leg
+                                                      // need not wait to be asked again.
+                                                      if (--running_ == 0)
+                                                        source_leg.request_stop();
+                                                    }));
       }
-    }
-    return target_leg.result(source_failure);
-  };
-  if (auto begun = target.begun(blob)) {
-    try {
-      return run(std::move(begun));
-    } catch (Error& error) {
-      if (error.kind() != ErrorKind::Corrupt || error.origin() != Origin::Source) throw;
-      error.add_context("together with what was there of it");
-      listener.on_retry(error, std::chrono::milliseconds(0));
+    } catch (...) {
+      pipe.fail(std::current_exception());  // those that have begun would wait for ever
+      throw;
     }
   }
-  return run(std::nullopt);
+
+  /// The source has failed: that is what fails the legs that are still running.
+  void source_failed(const Error& error, Pipe& pipe) {
+    for (const auto& leg : legs_) had_ended_.push_back(leg->has_ended());
+    source_failure_ = error;
+    pipe.fail(std::make_exception_ptr(error));
+  }
+
+  std::vector<Delivered> results() {
+    std::vector<Delivered> results;
+    for (std::size_t leg = 0; leg < legs_.size(); ++leg) {
+      results.push_back(legs_[leg]->result());
+      if (source_failure_ && !had_ended_[leg] && results.back().failure) {
+        results.back().failure = source_failure_;
+      }
+    }
+    return results;
+  }
+
+ private:
+  std::atomic<std::size_t> running_;
+  std::vector<bool> had_ended_;
+  std::optional<Error> source_failure_;
+  std::vector<std::unique_ptr<TargetLeg>> legs_;  // the last: their threads use the others
+};
+
+// What the transfer begins with.
+struct Head {
+  HeadStart give;
+  std::vector<std::uint64_t> begun;  ///< so much of it each delivery's target has
+  std::shared_ptr<const BegunItem> item;
+};
+
+Head no_head(const TransferOrder& order) {
+  return {nullptr, std::vector<std::uint64_t>(order.deliveries.size(), 0), nullptr};
+}
+
+void copy_first(std::uint64_t size, ByteSource& from, ByteSink& to) {
+  std::vector<std::byte> buffer(Pipe::kChunkSize);
+  while (size > 0) {
+    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(size, buffer.size()));
+    const auto count = from.read(MutableBytes(buffer).first(most));
+    if (count == 0) return;
+    to.write(Bytes(buffer).first(count));
+    size -= count;
+  }
+}
+
+// What is wrong with a target is for its own leg to tell.
+std::optional<BegunItem> begun_of(const Delivery& delivery) {
+  try {
+    return delivery.target->begun(*delivery.blob);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+// One target's beginning vouches for nobody else's: the others are given those bytes anew.
+Head head_of(const TransferOrder& order) {
+  Head head = no_head(order);
+  if (order.head_start) {
+    head.give = order.head_start;
+    return head;
+  }
+  for (std::size_t at = 0; at < order.deliveries.size(); ++at) {
+    auto begun = begun_of(order.deliveries[at]);
+    if (!begun || (head.item && head.item->size >= begun->size)) continue;
+    head = no_head(order);
+    head.begun[at] = begun->size;
+    head.item = std::make_shared<const BegunItem>(std::move(*begun));
+  }
+  if (head.item) {
+    head.give = [item = head.item](ByteSink& sink) { copy_first(item->size, *item->bytes, sink); };
+  }
+  return head;
+}
+
+TransferResult attempt(const TransferOrder& order, const Head& head, std::size_t& place,
+                       const TransferRules& rules, const TransferListener& listener) {
+  Pipe pipe(rules.depth, order.deliveries.size(), rules.stop);
+  std::stop_source source_leg;
+  const std::stop_callback on_stop(rules.stop, [&] { source_leg.request_stop(); });
+  TargetLegs target_legs(order, head.begun, pipe, source_leg);
+  SourceLeg source(order, place, rules, source_leg.get_token(), listener);
+  try {
+    source.pour(head.give, pipe.in());
+  } catch (const PipeClosed&) {
+    // Every target has all it needs, or has failed and says why.
+  } catch (const Cancelled&) {
+    // The run's stop ends the targets, too.
+  } catch (const Error& error) {
+    target_legs.source_failed(error, pipe);
+  } catch (const std::exception& error) {
+    target_legs.source_failed(internal_error(error), pipe);
+  }
+  auto delivered = target_legs.results();
+  return {std::move(delivered), source.fetched()};
+}
+
+}  // namespace
+
+TransferResult transfer(const TransferOrder& order, std::size_t& place, const TransferRules& rules,
+                        const TransferListener& listener) {
+  TransferResult result;
+  {
+    const Head head = head_of(order);
+    result = attempt(order, head, place, rules, listener);
+    if (!head.give) return result;
+  }
+  std::vector<Delivery> again;
+  std::vector<std::size_t> at;
+  for (std::size_t index = 0; index < result.delivered.size(); ++index) {
+    const auto& failure = result.delivered[index].failure;
+    if (failure && has_wrong_bytes(*failure)) {
+      again.push_back(order.deliveries[index]);
+      at.push_back(index);
+    }
+  }
+  if (again.empty()) return result;
+  Error doubt = *result.delivered[at.front()].failure;
+  doubt.add_context("together with what was there of it");
+  listener.on_retry(doubt, std::chrono::milliseconds(0));
+  const TransferOrder rest{order.places, again, nullptr};
+  auto second = attempt(rest, no_head(rest), place, rules, listener);
+  for (std::size_t index = 0; index < at.size(); ++index) {
+    result.delivered[at[index]] = std::move(second.delivered[index]);
+  }
+  result.fetched += second.fetched;
+  return result;
 }
 
 }  // namespace streamsync

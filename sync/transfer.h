@@ -1,35 +1,79 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <stop_token>
+#include <vector>
 
+#include "base/error.h"
 #include "base/http/retry.h"
+#include "base/relative_path.h"
 #include "streams/source.h"
 #include "streams/target.h"
 
 namespace streamsync {
 
+/// Where the bytes of an item can be had.
+struct ItemPlace {
+  Source* source;
+  RelativePath path;
+};
+
+/// One item that is to come to one target.
+struct Delivery {
+  ItemTarget* target;
+  const BlobSpec* blob;
+};
+
+/// What became of a delivery: the item as held, or why there is none.
+struct Delivered {
+  std::optional<Held> held;
+  std::optional<Error> failure;
+};
+
+/// Pushes what there is of the bytes without asking a source.
+using HeadStart = std::function<void(ByteSink&)>;
+
+/// What is to be copied: one content, to one or several targets.
+struct TransferOrder {
+  std::span<const ItemPlace> places;  ///< asked in this order
+  std::span<const Delivery> deliveries;
+  HeadStart head_start;  ///< may be empty
+};
+
+struct TransferRules {
+  std::size_t depth;  ///< chunks of the pipe
+  RetryPolicy retries;
+  std::stop_token stop;
+};
+
 /// What is told of a transfer, in the thread that called for it.
 struct TransferListener {
-  std::function<void(std::uint64_t bytes)> on_bytes;  ///< so many the target has been given
+  std::function<void(std::uint64_t bytes)> on_bytes;  ///< so many the targets have been given
   RetryListener on_retry;                             ///< not empty
 };
 
-/// Copies one item: a source leg in the calling thread, a target leg in a thread of its own, and a
-/// bounded pipe between them (docs/adr/0002). Bytes flow once, hashed on the way; the target sees
-/// the last of them only when size and digest match.
+struct TransferResult {
+  std::vector<Delivered> delivered;  ///< in the order of the deliveries
+  std::uint64_t fetched = 0;         ///< bytes that a source gave
+};
+
+/// Copies one content: a source leg in the calling thread, a target leg for each delivery in a
+/// thread of its own, and one bounded pipe between them (docs/adr/0002, 0013). Bytes flow once, at
+/// the pace of the slowest target, hashed on the way; a target sees the last of them only when size
+/// and digest match. A target that fails drops out, the others go on.
 ///
-/// The source leg goes on where it was cut: of the same source as long as `retries` allows, each
-/// MiB that came being a new beginning, then of the next of `sources`, to which `base` moves on;
-/// and behind what the target has from an earlier attempt, unless that turns out to be wrong.
-/// Throws what failed first, a source or the target. `Error{Corrupt, Source}`: the bytes were
-/// wrong, the last of them from `base`.
-Held transfer(std::span<Source* const> sources, std::size_t& base, ItemTarget& target,
-              const BlobSpec& blob, const RetryPolicy& retries, std::stop_token stop,
-              const TransferListener& listener);
+/// The source leg begins with the head start, or else with the most that a target has from an
+/// earlier attempt, unless that turns out to be wrong. It goes on where it was cut: at the same
+/// place as long as `retries` allows, each MiB that came being a new beginning, then at the next
+/// one, to which `place` moves on.
+///
+/// `Error{Corrupt, Source}` in a delivery: the bytes were wrong, the last of them from `place`.
+/// Throws `Cancelled` when asked to end.
+TransferResult transfer(const TransferOrder& order, std::size_t& place, const TransferRules& rules,
+                        const TransferListener& listener);
 
 }  // namespace streamsync

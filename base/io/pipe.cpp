@@ -13,11 +13,12 @@ using Chunk = std::vector<std::byte>;
 
 }  // namespace
 
-/// What both ends share. Chunks wander: unused, filled by the writer, queued, read, unused again.
-/// There are never more than `depth` of them, which is the bound on memory.
+/// What all ends share. Chunks wander: unused, filled by the writer, queued until the last reader
+/// is through with them, unused again. There are never more than `depth` of them, which is the
+/// bound on memory.
 struct Pipe::State {
-  State(std::size_t depth_, std::stop_token stop_)
-      : depth(std::max<std::size_t>(depth_, 1)), stop(std::move(stop_)) {}
+  State(std::size_t depth_, std::size_t readers_, std::stop_token stop_)
+      : depth(std::max<std::size_t>(depth_, 1)), stop(std::move(stop_)), readers(readers_) {}
 
   void throw_if_stopped() const {
     if (stop.stop_requested()) throw Cancelled();
@@ -29,15 +30,41 @@ struct Pipe::State {
     if (!changed.wait(lock, stop, condition)) throw Cancelled();
   }
 
+  bool nobody_reads() const {
+    return std::all_of(readers.begin(), readers.end(),
+                       [](const Reader& reader) { return reader.closed; });
+  }
+
+  /// Makes the chunks unused that every open reader has behind it.
+  void recycle() {
+    while (!queued.empty() &&
+           std::all_of(readers.begin(), readers.end(), [this](const Reader& reader) {
+             return reader.closed || reader.at > passed;
+           })) {
+      unused.push_back(std::move(queued.front()));
+      unused.back().clear();
+      queued.pop_front();
+      ++passed;
+    }
+    changed.notify_all();
+  }
+
+  struct Reader {
+    std::uint64_t at = 0;  ///< number of the chunk it reads, or waits for
+    bool closed = false;
+  };
+
   const std::size_t depth;
   const std::stop_token stop;
   std::mutex mutex;
   std::condition_variable_any changed;
+  // What a reader reads stays where it is: a deque moves no element when its ends change.
   std::deque<Chunk> queued;
+  std::uint64_t passed = 0;  ///< so many chunks have left `queued`
+  std::vector<Reader> readers;
   std::vector<Chunk> unused;
   std::size_t made = 0;
   bool finished = false;
-  bool closed = false;
   std::exception_ptr failure;
 };
 
@@ -70,7 +97,7 @@ class Pipe::In final : public ByteSink {
 
   void throw_if_closed() {
     const std::lock_guard lock(state_.mutex);
-    if (state_.closed) throw PipeClosed();
+    if (state_.nobody_reads()) throw PipeClosed();
     state_.throw_if_stopped();
   }
 
@@ -83,9 +110,9 @@ class Pipe::In final : public ByteSink {
   Chunk take_unused() {
     std::unique_lock lock(state_.mutex);
     state_.wait(lock, [this] {
-      return state_.closed || !state_.unused.empty() || state_.made < state_.depth;
+      return state_.nobody_reads() || !state_.unused.empty() || state_.made < state_.depth;
     });
-    if (state_.closed) throw PipeClosed();
+    if (state_.nobody_reads()) throw PipeClosed();
     if (state_.unused.empty()) return make_chunk();
     Chunk chunk = std::move(state_.unused.back());
     state_.unused.pop_back();
@@ -105,12 +132,12 @@ class Pipe::In final : public ByteSink {
 
 class Pipe::Out final : public ByteSource {
  public:
-  explicit Out(State& state) : state_(state) {}
+  Out(State& state, std::size_t reader) : state_(state), reader_(reader) {}
 
   std::size_t read(MutableBytes buffer) override {
     if (!prepare()) return 0;
-    const std::size_t count = std::min(buffer.size(), current_.size() - position_);
-    std::memcpy(buffer.data(), current_.data() + position_, count);
+    const std::size_t count = std::min(buffer.size(), current_->size() - position_);
+    std::memcpy(buffer.data(), current_->data() + position_, count);
     position_ += count;
     return count;
   }
@@ -121,19 +148,17 @@ class Pipe::Out final : public ByteSource {
     std::unique_lock lock(state_.mutex);
     // Also while bytes are left: what a failed writer sent is not worth passing on.
     throw_if_failed();
-    if (position_ < current_.size()) {
+    if (current_ != nullptr && position_ < current_->size()) {
       state_.throw_if_stopped();
       return true;
     }
     give_back();
     state_.wait(lock, [this] {
-      return state_.failure != nullptr || state_.finished || !state_.queued.empty();
+      return state_.failure != nullptr || state_.finished || waiting() != nullptr;
     });
     throw_if_failed();
-    if (state_.queued.empty()) return false;
-    current_ = std::move(state_.queued.front());
-    state_.queued.pop_front();
-    return true;
+    current_ = waiting();
+    return current_ != nullptr;
   }
 
   void throw_if_failed() const {
@@ -141,40 +166,47 @@ class Pipe::Out final : public ByteSource {
   }
 
   void give_back() {
-    if (current_.capacity() == 0) return;
-    current_.clear();
+    if (current_ == nullptr) return;
+    current_ = nullptr;
     position_ = 0;
-    state_.unused.push_back(std::exchange(current_, {}));
-    state_.changed.notify_all();
+    ++state_.readers[reader_].at;
+    state_.recycle();
+  }
+
+  /// The chunk that comes next, if it is there.
+  const Chunk* waiting() const {
+    const auto index = static_cast<std::size_t>(state_.readers[reader_].at - state_.passed);
+    return index < state_.queued.size() ? &state_.queued[index] : nullptr;
   }
 
   State& state_;
-  Chunk current_;
+  std::size_t reader_;
+  const Chunk* current_ = nullptr;
   std::size_t position_ = 0;
 };
 
-Pipe::Pipe(std::size_t depth, std::stop_token stop)
-    : state_(std::make_unique<State>(depth, std::move(stop))),
-      in_(std::make_unique<In>(*state_)),
-      out_(std::make_unique<Out>(*state_)) {}
+Pipe::Pipe(std::size_t depth, std::size_t readers, std::stop_token stop)
+    : state_(std::make_unique<State>(depth, readers, std::move(stop))),
+      in_(std::make_unique<In>(*state_)) {
+  for (std::size_t reader = 0; reader < readers; ++reader) outs_.emplace_back(*state_, reader);
+}
 
 Pipe::~Pipe() = default;
 
 ByteSink& Pipe::in() noexcept { return *in_; }
 
-ByteSource& Pipe::out() noexcept { return *out_; }
+ByteSource& Pipe::out(std::size_t reader) noexcept { return outs_[reader]; }
 
 void Pipe::fail(std::exception_ptr cause) noexcept {
   const std::lock_guard lock(state_->mutex);
   if (state_->failure == nullptr) state_->failure = std::move(cause);
-  state_->queued.clear();
   state_->changed.notify_all();
 }
 
-void Pipe::close() noexcept {
+void Pipe::close(std::size_t reader) noexcept {
   const std::lock_guard lock(state_->mutex);
-  state_->closed = true;
-  state_->changed.notify_all();
+  state_->readers[reader].closed = true;
+  state_->recycle();
 }
 
 }  // namespace streamsync

@@ -13,8 +13,9 @@
 
 namespace streamsync {
 
-/// The bounded pipe between the source leg and the target leg of one transfer
-/// (design: docs/adr/0002). One thread writes `in()`, one other thread reads `out()`.
+/// The bounded pipe between the source leg and the target legs of one transfer
+/// (design: docs/adr/0002). One thread writes `in()`, one other thread reads each `out(reader)`:
+/// every reader gets all bytes, at the pace of the slowest.
 ///
 /// The last chunk is withheld until `in().finish()`, which the writer calls only when size and
 /// digest have matched. So a target that was promised a Content-Length never sees a complete body
@@ -26,19 +27,20 @@ class Pipe {
  public:
   static constexpr std::size_t kChunkSize = 256 * 1024;
 
-  Pipe(std::size_t depth, std::stop_token stop);
+  Pipe(std::size_t depth, std::size_t readers, std::stop_token stop);
   ~Pipe();
   Pipe(const Pipe&) = delete;
   Pipe& operator=(const Pipe&) = delete;
 
   ByteSink& in() noexcept;
-  ByteSource& out() noexcept;
+  ByteSource& out(std::size_t reader) noexcept;
 
-  /// The writer failed: `out().read` throws this after what is buffered was dropped.
+  /// The writer failed: `read` throws this, whatever is buffered.
   void fail(std::exception_ptr cause) noexcept;
 
-  /// The reader wants no more: `in().write` throws `PipeClosed` from now on.
-  void close() noexcept;
+  /// The reader wants no more, and nobody waits for it any longer. When it was the last one,
+  /// `in().write` throws `PipeClosed` from now on. Called by its thread.
+  void close(std::size_t reader) noexcept;
 
  private:
   class In;
@@ -46,13 +48,13 @@ class Pipe {
   struct State;
   std::unique_ptr<State> state_;
   std::unique_ptr<In> in_;
-  std::unique_ptr<Out> out_;
+  std::vector<Out> outs_;
 };
 
-/// What a writer gets when its reader has gone; the reader's own error is the one to report.
+/// What a writer gets when its readers have gone; their own errors are the ones to report.
 class PipeClosed : public std::exception {
  public:
-  const char* what() const noexcept override { return "the reading side has closed"; }
+  const char* what() const noexcept override { return "all readers have closed"; }
 };
 
 }  // namespace streamsync

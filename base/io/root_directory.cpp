@@ -172,18 +172,14 @@ class FileSource final : public ByteSource {
   std::uint64_t offset_ = 0;
 };
 
-/// A file under its temporary name until it is whole.
-// Begins behind `begin` bytes that are there already.
-class PartialFile final : public ByteSink {
+/// The temporary name of a file, and what goes there behind `begin` bytes that are there already.
+class Part : public PartialFile {
  public:
-  enum class Unfinished { IsRemoved, Stays };
-
-  PartialFile(FileDescriptor directory, std::string leaf, std::string shown, unsigned mode,
-              Unfinished unfinished, std::uint64_t begin)
+  Part(FileDescriptor directory, std::string leaf, std::string shown, unsigned mode,
+       std::uint64_t begin)
       : directory_(std::move(directory)),
         leaf_(std::move(leaf)),
         shown_(std::move(shown)),
-        unfinished_(unfinished),
         size_(begin) {
     require_replaceable(directory_.get(), leaf_, shown_);
     // Not O_TRUNC: nothing is cut before it is known to be ours. O_NONBLOCK: a planted FIFO must
@@ -199,25 +195,21 @@ class PartialFile final : public ByteSink {
     }
   }
 
-  ~PartialFile() override {
-    if (finished_ || (unfinished_ == Unfinished::Stays && size_ != 0)) return;
-    ::unlinkat(directory_.get(), partial(leaf_).c_str(), 0);
-  }
-
   void write(Bytes bytes) override {
     write_fully(file_.get(), bytes, size_, "writing " + shown_);
     size_ += bytes.size();
   }
 
-  void finish() override {
+  void sync() override {
     if (::fdatasync(file_.get()) != 0) throw local_error(errno, "syncing " + shown_);
-    if (::renameat(directory_.get(), partial(leaf_).c_str(), directory_.get(), leaf_.c_str()) !=
-        0) {
-      throw local_error(errno, "renaming " + partial(shown_));
-    }
-    finished_ = true;
-    if (::fsync(directory_.get()) != 0) throw local_error(errno, "syncing directory of " + shown_);
   }
+
+ protected:
+  int directory() const noexcept { return directory_.get(); }
+  const std::string& leaf() const noexcept { return leaf_; }
+  const std::string& shown() const noexcept { return shown_; }
+  bool is_empty() const noexcept { return size_ == 0; }
+  void unlink() noexcept { ::unlinkat(directory_.get(), partial(leaf_).c_str(), 0); }
 
  private:
   void require_beginning() const {
@@ -231,9 +223,46 @@ class PartialFile final : public ByteSink {
   FileDescriptor directory_;
   std::string leaf_;
   std::string shown_;
-  Unfinished unfinished_;
   FileDescriptor file_;
   std::uint64_t size_;
+};
+
+void rename_part(int directory, const std::string& leaf, const std::string& shown) {
+  if (::renameat(directory, partial(leaf).c_str(), directory, leaf.c_str()) != 0) {
+    throw local_error(errno, "renaming " + partial(shown));
+  }
+}
+
+/// Gets its name when it is whole and on the disk, or is gone.
+class AtomicFile final : public Part {
+ public:
+  using Part::Part;
+  ~AtomicFile() override {
+    if (!finished_) unlink();
+  }
+
+  void finish() override {
+    sync();
+    rename_part(directory(), leaf(), shown());
+    finished_ = true;
+    if (::fsync(directory()) != 0) throw local_error(errno, "syncing directory of " + shown());
+  }
+
+ private:
+  bool finished_ = false;
+};
+
+/// Keeps its temporary name, for somebody who goes on with it or shows it.
+class KeptPart final : public Part {
+ public:
+  using Part::Part;
+  ~KeptPart() override {
+    if (!finished_ && is_empty()) unlink();
+  }
+
+  void finish() override { finished_ = true; }
+
+ private:
   bool finished_ = false;
 };
 
@@ -386,16 +415,39 @@ std::vector<std::string> RootDirectory::names_in(std::string_view name) const {
 
 std::unique_ptr<ByteSink> RootDirectory::create(std::string_view name) const {
   const Place place = place_of(name);
-  return std::make_unique<PartialFile>(directory_for(name), place.leaf, shown(name),
-                                       mode_ & kReadAndWrite, PartialFile::Unfinished::IsRemoved,
-                                       0);
+  return std::make_unique<AtomicFile>(directory_for(name), place.leaf, shown(name),
+                                      mode_ & kReadAndWrite, 0);
 }
 
-std::unique_ptr<ByteSink> RootDirectory::resume(std::string_view name, std::uint64_t begin) const {
+std::unique_ptr<PartialFile> RootDirectory::resume(std::string_view name,
+                                                   std::uint64_t begin) const {
   const Place place = place_of(name);
-  return std::make_unique<PartialFile>(directory_for(name), place.leaf, shown(name),
-                                       mode_ & kReadAndWrite, PartialFile::Unfinished::Stays,
-                                       begin);
+  return std::make_unique<KeptPart>(directory_for(name), place.leaf, shown(name),
+                                    mode_ & kReadAndWrite, begin);
+}
+
+bool RootDirectory::show_part(std::string_view name) const {
+  if (!size_of(part_of(name))) return false;
+  const Place place = place_of(name);
+  const FileDescriptor directory = directory_for(name);
+  require_replaceable(directory.get(), place.leaf, shown(name));
+  rename_part(directory.get(), place.leaf, shown(name));
+  return true;
+}
+
+void RootDirectory::link(std::string_view existing, std::string_view name) const {
+  const Place from = place_of(existing);
+  const Place to = place_of(name);
+  const FileDescriptor from_directory = find_directory(fd_, from.directory);
+  const FileDescriptor to_directory = directory_for(name);
+  if (!from_directory.is_open() || ::linkat(from_directory.get(), from.leaf.c_str(),
+                                            to_directory.get(), to.leaf.c_str(), 0) != 0) {
+    throw local_error(errno, fmt::format("linking {} to {}", shown(name), shown(existing)));
+  }
+}
+
+void RootDirectory::sync() const {
+  if (::syncfs(fd_) != 0) throw local_error(errno, "syncing " + printable(path_.string()));
 }
 
 void RootDirectory::remove_part(std::string_view name) const noexcept {

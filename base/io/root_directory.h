@@ -14,6 +14,13 @@
 
 namespace streamsync {
 
+/// A file that is being written under its temporary name.
+class PartialFile : public ByteSink {
+ public:
+  /// What was written so far is on the disk when this returns.
+  virtual void sync() = 0;
+};
+
 /// A directory below which we read and write, and never outside: no symbolic link below the root
 /// is followed (openat2 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS; threats-and-faults.md T14). Used for
 /// tree targets and for the state directory. Names given as text are ours, not a document's.
@@ -46,13 +53,21 @@ class RootDirectory {
   std::unique_ptr<ByteSink> create(std::string_view name) const;
   void write(std::string_view name, std::string_view content) const;
 
-  /// As `create`, behind the first `begin` bytes of what an earlier one left in `part_of(name)`.
-  /// When it is not finished, a part that has bytes stays for a later one. Throws `Error{Transient,
-  /// Local}` when there are fewer bytes.
-  std::unique_ptr<ByteSink> resume(std::string_view name, std::uint64_t begin) const;
+  /// Writes `part_of(name)` behind its first `begin` bytes, which an earlier one left there. It
+  /// stays, finished or not, if it has a byte. Throws `Error{Transient, Local}` when there are
+  /// fewer bytes.
+  std::unique_ptr<PartialFile> resume(std::string_view name, std::uint64_t begin) const;
+  /// Gives `part_of(name)` its name; nothing is synced. False when there is no such part.
+  bool show_part(std::string_view name) const;
   /// As far as it can be: it is only in the way.
   void remove_part(std::string_view name) const noexcept;
   static std::string part_of(std::string_view name);
+
+  /// Makes `name` a second name of the file `existing`; nothing is synced.
+  void link(std::string_view existing, std::string_view name) const;
+
+  /// All that was written to the file system of this directory is on the disk when this returns.
+  void sync() const;
 
   /// Adds whole lines at the end, in one write, synced. A line that an earlier write left torn is
   /// closed first, so that it spoils no other.

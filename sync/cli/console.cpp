@@ -96,15 +96,9 @@ void Console::log(LogLevel level, std::string_view message) {
   }
 }
 
-void Console::starting(const Plan& plan) {
+void Console::starting(std::uint64_t bytes) {
   started_ = Clock::now();
-  total_ = 0;
-  finished_bytes_ = 0;
-  for (const auto& action : plan.actions) {
-    if (action.kind == ActionKind::Create) {
-      total_ += action.size;
-    }
-  }
+  total_ = bytes;
 }
 
 void Console::progress(const Action& action, std::uint64_t bytes) {
@@ -123,7 +117,7 @@ void Console::retrying(const Action& action, const Error& error, std::chrono::mi
 
 void Console::finished(const Action& action, const ActionResult& result) {
   running_.erase(&action);
-  if (action.kind == ActionKind::Create) {
+  if (brings_bytes(action)) {
     finished_bytes_ += action.size;
   }
   erase();

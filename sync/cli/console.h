@@ -32,7 +32,7 @@ class Console final : public Observer {
   void error(std::string_view message) { log(LogLevel::Error, message); }
 
   void warn(std::string_view message) override { log(LogLevel::Warning, message); }
-  void starting(const Plan& plan) override;
+  void starting(std::uint64_t bytes) override;
   void progress(const Action& action, std::uint64_t bytes) override;
   void retrying(const Action& action, const Error& error, std::chrono::milliseconds wait) override;
   void finished(const Action& action, const ActionResult& result) override;

@@ -20,7 +20,10 @@ class DirectoryItems final : public ItemTargetUnderTest {
     return std::make_unique<DirectoryTarget>(served_ / "other");
   }
 
-  std::string bytes_of(const Held& held) override { return read_file(tree_ / held.placement); }
+  std::string bytes_of(const Held& held) override {
+    const fs::path file = tree_ / held.placement;
+    return read_file(fs::exists(file) ? file.string() : file.string() + ".part");
+  }
 
   std::set<std::string> visible() override {
     std::set<std::string> paths;
@@ -32,7 +35,7 @@ class DirectoryItems final : public ItemTargetUnderTest {
     return paths;
   }
 
-  HeldState state_when_staged() const override { return HeldState::Present; }
+  HeldState state_when_staged() const override { return HeldState::Unrevealed; }
 
   void add_foreign() override {
     for (const char* path : kForeign) {

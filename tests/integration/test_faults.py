@@ -753,7 +753,7 @@ class Missing(FaultCase):
                 self.setUp()
                 server = self.serve(image(status=status))
                 run = self.sync_from(server)
-                self.assertEqual([None], starts(server))
+                self.assertEqual([None, None], starts(server), "it is asked for once more")
                 self.assertFalse(self.part.exists(), "nothing came, so nothing is kept")
                 self.assert_image_failed(run)
 
@@ -768,7 +768,17 @@ class Missing(FaultCase):
     def test_it_goes_away_in_the_middle(self):
         server = self.serve(once(close_after=HALF), image(status=404))
         self.assert_image_failed(self.sync_from(server))
-        self.assertEqual([None, HALF], starts(server))
+        first, rest, again = starts(server)
+        self.assertEqual((None, HALF), (first, rest))
+        self.assertLessEqual(HALF - 512 * 1024, again, "it is asked for the rest once more")
+
+    def test_it_comes_while_the_run_lasts(self):
+        for status in self.STATUSES:
+            with self.subTest(status):
+                self.setUp()
+                server = self.serve(once(status=status))
+                self.assert_done(self.sync_from(server))
+                self.assertEqual([None, None], starts(server))
 
     def test_the_version_before_stays_until_it_comes(self):
         for status in self.STATUSES:
@@ -777,7 +787,7 @@ class Missing(FaultCase):
                 stream = StreamTree(self.work / "own", self.key)
                 self.add(stream, "focal", NEW)
                 stream.write()
-                server = self.serve({"path": f"*{NEWEST}*", "times": 1, "status": status}, root=stream.root)
+                server = self.serve({"path": f"*{NEWEST}*", "times": 2, "status": status}, root=stream.root)
                 self.assertEqual(DONE, self.sync_from(server).status)
                 before = self.published()
                 self.add(stream, "focal", NEWEST)

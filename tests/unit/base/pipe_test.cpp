@@ -58,10 +58,10 @@ TEST_CASE("bytes come out as they went in, however they are cut") {
   const auto depth = GENERATE(as<std::size_t>(), 0, 1, 2, 4);
   CAPTURE(size, piece, depth);
   const std::string text = pattern(size);
-  Pipe pipe(depth, {});
+  Pipe pipe(depth, 1, {});
   std::string received;
   {
-    std::jthread reader([&] { received = read_all(pipe.out(), kPlenty); });
+    std::jthread reader([&] { received = read_all(pipe.out(0), kPlenty); });
     write_in_pieces(pipe.in(), text, piece);
     pipe.in().finish();
   }
@@ -70,12 +70,12 @@ TEST_CASE("bytes come out as they went in, however they are cut") {
 
 TEST_CASE("single bytes on both sides") {
   const std::string text = pattern(kChunk + 3);
-  Pipe pipe(2, {});
+  Pipe pipe(2, 1, {});
   std::string received;
   {
     std::jthread reader([&] {
       std::array<std::byte, 1> one{};
-      while (pipe.out().read(one) != 0) received += as_text(one);
+      while (pipe.out(0).read(one) != 0) received += as_text(one);
     });
     write_in_pieces(pipe.in(), text, 1);
     pipe.in().finish();
@@ -89,13 +89,13 @@ TEST_CASE("the last chunk is withheld until the writer has finished") {
   const std::string text = pattern(size);
   const std::size_t given = (size - 1) / kChunk * kChunk;
   std::stop_source stop;
-  Pipe pipe(4, stop.get_token());
+  Pipe pipe(4, 1, stop.get_token());
   pipe.in().write(as_bytes(text));
-  CHECK((read_exactly(pipe.out(), given) == text.substr(0, given)));
+  CHECK((read_exactly(pipe.out(0), given) == text.substr(0, given)));
 
   SECTION("then it comes") {
     pipe.in().finish();
-    CHECK((read_all(pipe.out(), kPlenty) == text.substr(given)));
+    CHECK((read_all(pipe.out(0), kPlenty) == text.substr(given)));
   }
   SECTION("a read before waits") {
     std::promise<void> answered;
@@ -103,7 +103,7 @@ TEST_CASE("the last chunk is withheld until the writer has finished") {
       if (answer.wait_for(kPatience) == std::future_status::timeout) stop.request_stop();
     });
     std::array<std::byte, 1> one{};
-    CHECK_THROWS_AS(pipe.out().read(one), Cancelled);
+    CHECK_THROWS_AS(pipe.out(0).read(one), Cancelled);
     answered.set_value();
   }
 }
@@ -111,39 +111,39 @@ TEST_CASE("the last chunk is withheld until the writer has finished") {
 TEST_CASE("nothing of the last chunk is seen when the writer fails instead") {
   const auto size = GENERATE(as<std::size_t>(), 1, kChunk, 3 * kChunk);
   const std::string text = pattern(size);
-  Pipe pipe(4, {});
+  Pipe pipe(4, 1, {});
   pipe.in().write(as_bytes(text));
   pipe.fail(std::make_exception_ptr(Error(ErrorKind::Corrupt, Origin::Source, "wrong digest")));
   std::array<std::byte, 1> one{};
-  CHECK_THROWS_WITH(pipe.out().read(one), "wrong digest");
-  CHECK_THROWS_WITH(pipe.out().read(one), "wrong digest");
+  CHECK_THROWS_WITH(pipe.out(0).read(one), "wrong digest");
+  CHECK_THROWS_WITH(pipe.out(0).read(one), "wrong digest");
 }
 
 TEST_CASE("a failure drops what the reader has half read") {
-  Pipe pipe(4, {});
+  Pipe pipe(4, 1, {});
   pipe.in().write(as_bytes(pattern(2 * kChunk)));
   std::array<std::byte, 10> buffer{};
-  REQUIRE(pipe.out().read(buffer) == 10);
+  REQUIRE(pipe.out(0).read(buffer) == 10);
   pipe.fail(std::make_exception_ptr(Cancelled()));
-  CHECK_THROWS_AS(pipe.out().read(buffer), Cancelled);
+  CHECK_THROWS_AS(pipe.out(0).read(buffer), Cancelled);
 }
 
 TEST_CASE("the first failure is the one to report") {
-  Pipe pipe(1, {});
+  Pipe pipe(1, 1, {});
   pipe.fail(std::make_exception_ptr(Error(ErrorKind::Corrupt, Origin::Source, "first")));
   pipe.fail(std::make_exception_ptr(Error(ErrorKind::Transient, Origin::Source, "second")));
   std::array<std::byte, 1> one{};
-  CHECK_THROWS_WITH(pipe.out().read(one), "first");
+  CHECK_THROWS_WITH(pipe.out(0).read(one), "first");
 }
 
 TEST_CASE("a failure wakes a waiting reader") {
-  Pipe pipe(1, {});
+  Pipe pipe(1, 1, {});
   std::string message;
   {
     std::jthread reader([&] {
       std::array<std::byte, 1> one{};
       try {
-        pipe.out().read(one);
+        pipe.out(0).read(one);
       } catch (const Error& error) {
         message = error.what();
       }
@@ -155,14 +155,14 @@ TEST_CASE("a failure wakes a waiting reader") {
 
 TEST_CASE("a reader that closes ends the writer") {
   SECTION("at its next write") {
-    Pipe pipe(4, {});
+    Pipe pipe(4, 1, {});
     pipe.in().write(as_bytes("abc"));
-    pipe.close();
+    pipe.close(0);
     CHECK_THROWS_AS(pipe.in().write(as_bytes("d")), PipeClosed);
   }
   SECTION("while it waits for room") {
     const std::string text = pattern(10 * kChunk);
-    Pipe pipe(2, {});
+    Pipe pipe(2, 1, {});
     bool closed = false;
     {
       std::jthread writer([&] {
@@ -173,23 +173,90 @@ TEST_CASE("a reader that closes ends the writer") {
         }
       });
       std::array<std::byte, 100> buffer{};
-      pipe.out().read(buffer);
-      pipe.close();
+      pipe.out(0).read(buffer);
+      pipe.close(0);
     }
     CHECK(closed);
   }
 }
 
+TEST_CASE("every reader gets all bytes, at the pace of the slowest") {
+  constexpr std::size_t kDepth = 3;
+  constexpr std::size_t kReaders = 3;
+  const std::string text = pattern(20 * kChunk + 77);
+  Pipe pipe(kDepth, kReaders, {});
+  std::array<std::string, kReaders> received;
+  std::atomic<std::size_t> slowest{0};
+  std::size_t most_ahead = 0;
+  {
+    std::vector<std::jthread> readers;
+    for (std::size_t reader = 0; reader < kReaders; ++reader) {
+      readers.emplace_back([&, reader] {
+        std::vector<std::byte> buffer(reader == 0 ? 1000 : 2 * kChunk);
+        while (const std::size_t count = pipe.out(reader).read(buffer)) {
+          received[reader] += as_text(Bytes(buffer).first(count));
+          if (reader == 0) slowest += count;
+        }
+      });
+    }
+    std::size_t written = 0;
+    for (std::string_view rest = text; !rest.empty();) {
+      const std::string_view part = rest.substr(0, kChunk);
+      pipe.in().write(as_bytes(part));
+      rest.remove_prefix(part.size());
+      written += part.size();
+      most_ahead = std::max(most_ahead, written - slowest);
+    }
+    pipe.in().finish();
+  }
+  for (const std::string& each : received) CHECK((each == text));
+  // The chunk that the reader has in hands is counted when its last byte was.
+  CHECK(most_ahead <= (kDepth + 1) * kChunk);
+}
+
+TEST_CASE("a reader that closes stops none of the others") {
+  const std::string text = pattern(10 * kChunk);
+  Pipe pipe(2, 2, {});
+  std::string received;
+  {
+    std::jthread gone([&] {
+      std::array<std::byte, 100> buffer{};
+      pipe.out(0).read(buffer);
+      pipe.close(0);
+    });
+    std::jthread reader([&] { received = read_all(pipe.out(1), kPlenty); });
+    pipe.in().write(as_bytes(text));
+    pipe.in().finish();
+  }
+  CHECK((received == text));
+}
+
+TEST_CASE("the writer ends when the last reader closes") {
+  Pipe pipe(4, 2, {});
+  pipe.close(1);
+  pipe.in().write(as_bytes("abc"));
+  pipe.close(0);
+  CHECK_THROWS_AS(pipe.in().write(as_bytes("d")), PipeClosed);
+}
+
+TEST_CASE("a failure reaches every reader") {
+  Pipe pipe(4, 2, {});
+  pipe.fail(std::make_exception_ptr(Error(ErrorKind::Transient, Origin::Source, "cut")));
+  std::array<std::byte, 1> one{};
+  CHECK_THROWS_WITH(pipe.out(0).read(one), "cut");
+  CHECK_THROWS_WITH(pipe.out(1).read(one), "cut");
+}
+
 TEST_CASE("a stop ends every wait") {
   std::stop_source stop;
-  Pipe pipe(1, stop.get_token());
+  Pipe pipe(1, 1, stop.get_token());
   bool cancelled = false;
   SECTION("of the reader") {
     {
       std::jthread reader([&] {
         std::array<std::byte, 1> one{};
         try {
-          pipe.out().read(one);
+          pipe.out(0).read(one);
         } catch (const Cancelled&) {
           cancelled = true;
         }
@@ -217,7 +284,7 @@ TEST_CASE("a stop ends every wait") {
     pipe.in().finish();
     stop.request_stop();
     std::array<std::byte, 1> one{};
-    CHECK_THROWS_AS(pipe.out().read(one), Cancelled);
+    CHECK_THROWS_AS(pipe.out(0).read(one), Cancelled);
     CHECK_THROWS_AS(pipe.in().write(as_bytes("d")), Cancelled);
   }
 }
@@ -225,7 +292,7 @@ TEST_CASE("a stop ends every wait") {
 TEST_CASE("no more than the agreed chunks are in flight") {
   constexpr std::size_t kDepth = 3;
   std::stop_source stop;
-  Pipe pipe(kDepth, stop.get_token());
+  Pipe pipe(kDepth, 1, stop.get_token());
   std::atomic<std::size_t> written{0};
   const std::string piece = pattern(kChunk);
   std::size_t read = 0;
@@ -239,7 +306,7 @@ TEST_CASE("no more than the agreed chunks are in flight") {
       pipe.in().finish();
     });
     std::vector<std::byte> buffer(kChunk);
-    while (const std::size_t count = pipe.out().read(buffer)) {
+    while (const std::size_t count = pipe.out(0).read(buffer)) {
       // What this read gave is still in its chunk, which only the next read frees.
       most_ahead = std::max(most_ahead, written - std::min(read, written.load()));
       read += count;
@@ -255,7 +322,7 @@ TEST_CASE("random pieces on both sides keep order and count") {
   for (std::size_t round = 0; round < 5; ++round) {
     const auto write_seed = random();
     const auto read_seed = random();
-    Pipe pipe(1 + round % 3, {});
+    Pipe pipe(1 + round % 3, 1, {});
     std::string received;
     {
       std::jthread reader([&] {
@@ -263,7 +330,7 @@ TEST_CASE("random pieces on both sides keep order and count") {
         std::vector<std::byte> buffer(2 * kChunk);
         while (true) {
           const std::size_t wanted = 1 + sizes() % buffer.size();
-          const std::size_t count = pipe.out().read(MutableBytes(buffer).first(wanted));
+          const std::size_t count = pipe.out(0).read(MutableBytes(buffer).first(wanted));
           if (count == 0) return;
           received += as_text(Bytes(buffer).first(count));
         }

@@ -186,10 +186,34 @@ TEST_CASE("a partial file is gone on with, and stays when that ends too early") 
     rest->write(as_bytes("xyz"));
     rest->finish();
   }
+  CHECK_FALSE(root.size_of("a/file"));
+  CHECK(root.show_part("a/file"));
   CHECK(root.read("a/file") == "0123xyz");
   CHECK_FALSE(root.size_of(RootDirectory::part_of("a/file")));
+  CHECK_FALSE(root.show_part("a/file"));
   const Error error = failure_of([&] { root.resume("a/file", 1); });
   CHECK(error.kind() == ErrorKind::Transient);
+}
+
+TEST_CASE("a part without a byte stays only when it is finished") {
+  const TemporaryDirectory place;
+  const RootDirectory root(place.path());
+  root.resume("file", 0);
+  CHECK_FALSE(root.size_of(RootDirectory::part_of("file")));
+  root.resume("file", 0)->finish();
+  CHECK(root.size_of(RootDirectory::part_of("file")) == 0U);
+}
+
+TEST_CASE("a file can have a second name") {
+  const TemporaryDirectory place;
+  const RootDirectory root(place.path());
+  root.write("a/file", "content");
+  root.link("a/file", "b/c/file");
+  CHECK(root.read("b/c/file") == "content");
+  CHECK(fs::hard_link_count(place / "a/file") == 2);
+  CHECK_THROWS_AS(root.link("a/file", "b/c/file"), Error);
+  CHECK_THROWS_AS(root.link("a/nothing", "d"), Error);
+  CHECK_THROWS_AS(root.link("a/file", "../d"), Error);
 }
 
 TEST_CASE("no symbolic link below the root is followed") {

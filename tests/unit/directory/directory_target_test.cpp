@@ -23,7 +23,10 @@ BlobSpec blob(const std::string& version, const std::string& path, const std::st
 Held put(DirectoryTarget& target, const BlobSpec& spec, const std::string& content) {
   target.announce({spec});
   TextSource bytes(content);
-  return target.stage(spec, bytes);
+  Held held = target.stage(spec, bytes);
+  target.settle({&held, 1});
+  target.reveal(held);
+  return held;
 }
 
 class FailingSource final : public ByteSource {
@@ -114,6 +117,60 @@ TEST_CASE("a link in the tree is not followed") {
   TextSource bytes("aaa");
   CHECK_THROWS_AS(target.stage(spec, bytes), Error);
   CHECK(std::filesystem::is_empty(victim.path()));
+}
+
+TEST_CASE("bytes that are there under another path are linked, when they still are right") {
+  const TemporaryDirectory root;
+  DirectoryTarget target(root.path());
+  const Held present = put(target, blob("1", "x/a.img", "aaa"), "aaa");
+  const auto second = blob("2", "y/b.img", "aaa");
+  target.announce({second});
+  SECTION("right") {
+    const auto linked = target.link(present, second);
+    REQUIRE(linked);
+    target.settle({&*linked, 1});
+    target.reveal(*linked);
+    CHECK(read_file(root / "y/b.img") == "aaa");
+    CHECK(std::filesystem::equivalent(root / "x/a.img", root / "y/b.img"));
+    target.remove(present);
+    CHECK(read_file(root / "y/b.img") == "aaa");
+  }
+  SECTION("damaged") {
+    std::ofstream(root / "x/a.img") << "aab";
+    CHECK_FALSE(target.link(present, second));
+    CHECK_FALSE(std::filesystem::exists(root / "y/b.img"));
+  }
+  SECTION("gone") {
+    std::filesystem::remove(root / "x/a.img");
+    CHECK_FALSE(target.link(present, second));
+  }
+  SECTION("in place of a wrong file") {
+    std::filesystem::create_directories(root.path() / "y");
+    std::ofstream(root / "y/b.img") << "something else";
+    CHECK(target.link(present, second));
+    CHECK(read_file(root / "y/b.img") == "aaa");
+  }
+}
+
+TEST_CASE("what was staged and not settled is hashed by the next run") {
+  const TemporaryDirectory root;
+  const auto spec = blob("1", "x/a.img", "aaa");
+  {
+    DirectoryTarget killed(root.path());
+    killed.announce({spec});
+    TextSource bytes("aaa");
+    killed.stage(spec, bytes);
+  }
+  DirectoryTarget target(root.path());
+  const auto held = target.inventory();
+  REQUIRE(held.size() == 1);
+  CHECK(held[0].state == HeldState::Unrevealed);
+  SECTION("right") { CHECK(target.verify_unrevealed(held[0], spec)); }
+  SECTION("lost in a power failure") {
+    std::ofstream(root / "x/a.img.part") << std::string(3, '\0');
+    CHECK_FALSE(target.verify_unrevealed(held[0], spec));
+    CHECK_FALSE(std::filesystem::exists(root / "x/a.img.part"));
+  }
 }
 
 TEST_CASE("planning makes nothing") {

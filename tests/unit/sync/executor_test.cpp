@@ -14,7 +14,7 @@ namespace {
 
 using Files = std::map<std::string, std::string>;
 
-// A mirror in memory. Thread-safe as the port asks: it is only read.
+// A mirror in memory.
 class MemorySource final : public Source {
  public:
   explicit MemorySource(Files files) : files_(std::move(files)) {}
@@ -23,8 +23,11 @@ class MemorySource final : public Source {
     throw Error(ErrorKind::NotFound, Origin::Source, "no documents here");
   }
   void stream(const RelativePath& path, ItemProgress& progress, ByteSink& sink) override {
+    const std::lock_guard lock(mutex_);
+    ++asked;
     const auto file = files_.find(path.str());
     if (file == files_.end()) {
+      files_.merge(comes_later);
       throw Error(ErrorKind::NotFound, Origin::Source, path.str() + ": 404");
     }
     const auto rest = std::string_view(file->second).substr(progress.offset);
@@ -33,7 +36,11 @@ class MemorySource final : public Source {
   }
   std::string describe(const RelativePath& path) const override { return path.str(); }
 
+  std::size_t asked = 0;
+  Files comes_later;  // after the first request that finds nothing
+
  private:
+  std::mutex mutex_;
   Files files_;
 };
 
@@ -41,7 +48,7 @@ class MemoryTarget final : public ItemTarget {
  public:
   std::vector<Held> inventory() override { return {}; }
   std::string name_of(const Item& item) const override { return item.path->str(); }
-  void announce(const std::vector<BlobSpec>& coming) override { announced = coming.size(); }
+  void announce(const std::vector<BlobSpec>&) override {}
   Held stage(const BlobSpec& blob, ByteSource& bytes) override {
     const auto path = blob.item.path->str();
     if (refused.contains(path)) {
@@ -52,7 +59,21 @@ class MemoryTarget final : public ItemTarget {
     staged[path] = std::move(content);
     return {blob.item, path, path, HeldState::Unrevealed, blob.content.size};
   }
+  std::optional<Held> link(const Held& held, const BlobSpec& blob) override {
+    const auto path = blob.item.path->str();
+    if (!can_link || staged[held.placement].empty()) return std::nullopt;
+    linked.insert(path);
+    return Held{blob.item, path, path, HeldState::Unrevealed, held.size};
+  }
+  void copy_out(const Held& held, ByteSink& to) override {
+    const std::lock_guard lock(mutex_);
+    to.write(as_bytes(staged.at(held.placement)));
+  }
   bool verify_unrevealed(const Held&, const BlobSpec&) override { return adoptable; }
+  void settle(std::span<const Held> held) override {
+    if (settling_fails) throw Error(ErrorKind::Denied, Origin::Local, "the disk is broken");
+    batches.push_back(held.size());
+  }
   void reveal(const Held& held) override { revealed.insert(held.placement); }
   void remove(const Held& held) override {
     if (refused.contains(held.placement)) {
@@ -61,9 +82,11 @@ class MemoryTarget final : public ItemTarget {
     removed.insert(held.placement);
   }
 
-  std::size_t announced = 0;
   bool adoptable = true;
-  std::set<std::string> refused, revealed, removed;
+  bool can_link = false;
+  bool settling_fails = false;
+  std::set<std::string> refused, revealed, removed, linked;
+  std::vector<std::size_t> batches;
   Files staged;
 
  private:
@@ -73,7 +96,7 @@ class MemoryTarget final : public ItemTarget {
 class Recorder final : public Observer {
  public:
   void warn(std::string_view) override {}
-  void starting(const Plan&) override {}
+  void starting(std::uint64_t) override {}
   void progress(const Action&, std::uint64_t) override {}
   void retrying(const Action&, const Error&, std::chrono::milliseconds) override {}
   void finished(const Action& action, const ActionResult&) override {
@@ -85,35 +108,53 @@ class Recorder final : public Observer {
 Action action(ActionKind kind, const std::string& product, const std::string& version,
               const std::string& name, const std::string& content) {
   const auto path = product + "/" + version + "/" + name;
-  const Item item{{"source", product, version, name}, {}, RelativePath::parse(path)};
+  const auto digest = digest_of(DigestAlgorithm::Sha256, content);
+  const Item item{{"source", product, version, name},
+                  {{"size", std::to_string(content.size())}, {"sha256", digest.hex()}},
+                  RelativePath::parse(path)};
   Action result;
   result.kind = kind;
   result.key = item.key;
   result.name = path;
   result.size = content.size();
-  result.blob =
-      BlobSpec{item, {content.size(), digest_of(DigestAlgorithm::Sha256, content), std::nullopt}};
-  result.held = Held{item, path, path, HeldState::Unrevealed, content.size()};
+  result.blob = BlobSpec{item, {content.size(), digest, std::nullopt}};
+  result.held =
+      Held{item, path, path, kind == ActionKind::Keep ? HeldState::Present : HeldState::Unrevealed,
+           content.size()};
   return result;
 }
 
 struct Scene {
   MemoryTarget target;
   Recorder observer;
-  std::vector<std::unique_ptr<Source>> sources;
+  std::vector<std::unique_ptr<MemorySource>> sources;
   std::stop_source stop;
   std::size_t jobs = 4;
+  unsigned attempts = 1;
+  std::vector<Assignment> assignments;
 
   explicit Scene(Files files) { add_base(std::move(files)); }
   void add_base(Files files) {
     sources.push_back(std::make_unique<MemorySource>(std::move(files)));
   }
-  Executor executor() {
+  Assignment assignment(MemoryTarget& to, Plan plan) {
     ItemSources bases;
     for (const auto& source : sources) {
       bases.push_back(source.get());
     }
-    return {target, {bases}, jobs, RetryPolicy{.attempts = 1}, stop.get_token(), observer};
+    return {&to, std::move(plan), {bases}};
+  }
+  Executor executor() {
+    return {assignments, jobs, RetryPolicy{.attempts = attempts, .max_wait = {}}, stop.get_token(),
+            observer};
+  }
+  std::vector<ActionResult> copy(const Plan& plan) {
+    assignments.clear();
+    assignments.push_back(assignment(target, plan));
+    return executor().copy().front();
+  }
+  void remove(std::vector<ActionResult>& results) {
+    executor().remove(assignments.front(), results);
   }
 };
 
@@ -125,10 +166,9 @@ TEST_CASE("items are copied, revealed and told in plan order") {
   plan.actions = {action(ActionKind::Create, "p", "1", "a", "aaa"),
                   action(ActionKind::Create, "q", "1", "b", "bbbbbb"),
                   action(ActionKind::Create, "r", "1", "c", "c")};
-  const auto results = scene.executor().copy(plan);
+  const auto results = scene.copy(plan);
   CHECK(scene.target.staged == Files{{"p/1/a", "aaa"}, {"q/1/b", "bbbbbb"}, {"r/1/c", "c"}});
   CHECK(scene.target.revealed == std::set<std::string>{"p/1/a", "q/1/b", "r/1/c"});
-  CHECK(scene.target.announced == 3);
   CHECK(scene.observer.lines ==
         std::vector<std::string>{"create p/1/a", "create q/1/b", "create r/1/c"});
   CHECK(std::all_of(results.begin(), results.end(), [](const ActionResult& result) {
@@ -144,13 +184,12 @@ TEST_CASE("a version is shown as a whole or not at all, and its predecessor stay
                   action(ActionKind::Create, "q", "2", "a", "qqq"),
                   action(ActionKind::Remove, "p", "1", "a", "old"),
                   action(ActionKind::Remove, "q", "1", "a", "old")};
-  auto executor = scene.executor();
-  auto results = executor.copy(plan);
+  auto results = scene.copy(plan);
   CHECK(scene.target.revealed == std::set<std::string>{"q/2/a"});
   CHECK(results[0].status == ActionStatus::Failed);
   CHECK(results[1].error->kind() == ErrorKind::NotFound);
   CHECK(results[3].status == ActionStatus::Withheld);
-  executor.remove(plan, results);
+  scene.remove(results);
   CHECK(scene.target.removed == std::set<std::string>{"q/1/a"});
 }
 
@@ -158,14 +197,14 @@ TEST_CASE("bytes that do not match never reach the end at the target") {
   Scene scene(Files{{"p/1/a", "bad"}});
   Plan plan;
   plan.actions = {action(ActionKind::Create, "p", "1", "a", "aaa")};
-  const auto results = scene.executor().copy(plan);
+  const auto results = scene.copy(plan);
   CHECK(results[0].error->kind() == ErrorKind::Corrupt);
   CHECK(scene.target.staged.empty());
   CHECK(scene.target.revealed.empty());
 
   SECTION("and are asked of the next base") {
     scene.add_base({{"p/1/a", "aaa"}});
-    CHECK(scene.executor().copy(plan)[0].status == ActionStatus::Done);
+    CHECK(scene.copy(plan)[0].status == ActionStatus::Done);
   }
 }
 
@@ -176,7 +215,7 @@ TEST_CASE("a target's failure stops neither the others nor is it asked of anothe
   Plan plan;
   plan.actions = {action(ActionKind::Create, "p", "1", "a", "aaa"),
                   action(ActionKind::Create, "q", "1", "a", "aaa")};
-  const auto results = scene.executor().copy(plan);
+  const auto results = scene.copy(plan);
   CHECK(results[0].error->kind() == ErrorKind::NoRoom);
   CHECK(results[1].status == ActionStatus::Done);
 }
@@ -186,12 +225,12 @@ TEST_CASE("an item that is complete already is shown without a byte, or copied i
   Plan plan;
   plan.actions = {action(ActionKind::Adopt, "p", "1", "a", "aaa")};
   SECTION("right") {
-    CHECK(scene.executor().copy(plan)[0].status == ActionStatus::Done);
+    CHECK(scene.copy(plan)[0].status == ActionStatus::Done);
     CHECK(scene.target.staged.empty());
   }
   SECTION("wrong") {
     scene.target.adoptable = false;
-    CHECK(scene.executor().copy(plan)[0].status == ActionStatus::Done);
+    CHECK(scene.copy(plan)[0].status == ActionStatus::Done);
     CHECK(scene.target.staged.size() == 1);
   }
   CHECK(scene.target.revealed == std::set<std::string>{"p/1/a"});
@@ -203,9 +242,8 @@ TEST_CASE("one refused removal does not stop the others") {
   Plan plan;
   plan.actions = {action(ActionKind::Remove, "p", "1", "a", "old"),
                   action(ActionKind::Remove, "q", "1", "a", "old")};
-  auto executor = scene.executor();
-  auto results = executor.copy(plan);
-  executor.remove(plan, results);
+  auto results = scene.copy(plan);
+  scene.remove(results);
   CHECK(results[0].status == ActionStatus::Failed);
   CHECK(scene.target.removed == std::set<std::string>{"q/1/a"});
 }
@@ -215,8 +253,109 @@ TEST_CASE("a stopped run ends with Cancelled and reveals nothing more") {
   scene.stop.request_stop();
   Plan plan;
   plan.actions = {action(ActionKind::Create, "p", "1", "a", "aaa")};
-  CHECK_THROWS_AS(scene.executor().copy(plan), Cancelled);
+  CHECK_THROWS_AS(scene.copy(plan), Cancelled);
   CHECK(scene.target.revealed.empty());
+}
+
+TEST_CASE("what several targets want is fetched once") {
+  Scene scene(Files{{"p/1/a", "aaa"}, {"q/1/b", "bbb"}});
+  MemoryTarget other;
+  Plan both, one;
+  both.actions = {action(ActionKind::Create, "p", "1", "a", "aaa"),
+                  action(ActionKind::Create, "q", "1", "b", "bbb")};
+  one.actions = {action(ActionKind::Create, "p", "1", "a", "aaa")};
+  scene.assignments = {scene.assignment(scene.target, both), scene.assignment(other, one)};
+  const auto results = scene.executor().copy();
+  CHECK(scene.sources.front()->asked == 2);
+  CHECK(scene.target.revealed == std::set<std::string>{"p/1/a", "q/1/b"});
+  CHECK(other.revealed == std::set<std::string>{"p/1/a"});
+  CHECK(results[0][0].fetched + results[1][0].fetched == 3);
+  CHECK(scene.observer.lines ==
+        std::vector<std::string>{"create p/1/a", "create q/1/b", "create p/1/a"});
+}
+
+TEST_CASE("a target that fails in a common transfer fails alone") {
+  Scene scene(Files{{"p/1/a", "aaa"}});
+  MemoryTarget other;
+  other.refused = {"p/1/a"};
+  Plan plan;
+  plan.actions = {action(ActionKind::Create, "p", "1", "a", "aaa")};
+  scene.assignments = {scene.assignment(scene.target, plan), scene.assignment(other, plan)};
+  const auto results = scene.executor().copy();
+  CHECK(results[0][0].status == ActionStatus::Done);
+  CHECK(results[1][0].status == ActionStatus::Failed);
+}
+
+TEST_CASE("the same bytes under another name are not fetched again") {
+  Scene scene(Files{{"p/2/a", "aaa"}});
+  Plan plan;
+  plan.actions = {action(ActionKind::Create, "q", "2", "b", "aaa")};
+  SECTION("two items of one target") {
+    plan.actions.push_back(action(ActionKind::Create, "p", "2", "a", "aaa"));
+    scene.sources.clear();
+    scene.add_base({{"p/2/a", "aaa"}, {"q/2/b", "aaa"}});
+    scene.copy(plan);
+    CHECK(scene.sources.front()->asked == 1);
+    CHECK(scene.target.staged.size() == 2);
+  }
+  SECTION("copied from what is there") {
+    plan.actions.push_back(action(ActionKind::Keep, "p", "1", "a", "aaa"));
+    scene.target.staged["p/1/a"] = "aaa";
+    const auto results = scene.copy(plan);
+    CHECK(results[0].status == ActionStatus::Done);
+    CHECK(results[0].fetched == 0);
+    CHECK(scene.target.staged["q/2/b"] == "aaa");
+    CHECK(scene.sources.front()->asked == 0);
+  }
+  SECTION("copied from another target") {
+    MemoryTarget other;
+    other.staged["p/1/a"] = "aaa";
+    Plan there;
+    there.actions = {action(ActionKind::Keep, "p", "1", "a", "aaa")};
+    scene.assignments = {scene.assignment(other, there), scene.assignment(scene.target, plan)};
+    CHECK(scene.executor().copy()[1][0].status == ActionStatus::Done);
+    CHECK(scene.sources.front()->asked == 0);
+  }
+  SECTION("linked") {
+    plan.actions.push_back(action(ActionKind::Keep, "p", "1", "a", "aaa"));
+    scene.target.staged["p/1/a"] = "aaa";
+    scene.target.can_link = true;
+    CHECK(scene.copy(plan)[0].status == ActionStatus::Done);
+    CHECK(scene.target.linked == std::set<std::string>{"q/2/b"});
+    CHECK(scene.target.revealed == std::set<std::string>{"q/2/b"});
+  }
+  SECTION("fetched when what is there has been damaged") {
+    plan.actions[0] = action(ActionKind::Create, "p", "2", "a", "aaa");
+    plan.actions.push_back(action(ActionKind::Keep, "p", "1", "a", "aaa"));
+    scene.target.staged["p/1/a"] = "aab";
+    CHECK(scene.copy(plan)[0].status == ActionStatus::Done);
+    CHECK(scene.target.staged["p/2/a"] == "aaa");
+    CHECK(scene.sources.front()->asked == 1);
+  }
+}
+
+TEST_CASE("what can't be settled is not shown") {
+  Scene scene(Files{{"p/1/a", "aaa"}});
+  scene.target.settling_fails = true;
+  Plan plan;
+  plan.actions = {action(ActionKind::Create, "p", "1", "a", "aaa")};
+  CHECK(scene.copy(plan)[0].status == ActionStatus::Failed);
+  CHECK(scene.target.revealed.empty());
+}
+
+TEST_CASE("what a source does not have yet is asked for once more at the end") {
+  Scene scene(Files{{"p/1/a", "aaa"}});
+  scene.attempts = 2;
+  Plan plan;
+  plan.actions = {action(ActionKind::Create, "q", "1", "late", "late"),
+                  action(ActionKind::Create, "p", "1", "a", "aaa")};
+  SECTION("and may have come") {
+    scene.sources.front()->comes_later = {{"q/1/late", "late"}};
+    CHECK(scene.copy(plan)[0].status == ActionStatus::Done);
+  }
+  SECTION("or not") { CHECK(scene.copy(plan)[0].error->kind() == ErrorKind::NotFound); }
+  CHECK(scene.target.revealed.contains("p/1/a"));
+  CHECK(scene.observer.lines.front() == "create q/1/late");
 }
 
 }  // namespace streamsync

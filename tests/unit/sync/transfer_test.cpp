@@ -58,6 +58,7 @@ class GrowingTarget final : public ItemTarget {
     given = rest.size();
     return {blob.item, "item", "item", HeldState::Unrevealed, blob.content.size};
   }
+  void copy_out(const Held&, ByteSink&) override {}
   bool verify_unrevealed(const Held&, const BlobSpec&) override { return false; }
   void reveal(const Held&) override {}
   void remove(const Held&) override {}
@@ -80,11 +81,24 @@ struct Stage {
 
   std::size_t base = 0;
 
-  void run(std::vector<Source*> sources, const BlobSpec& blob) {
+  std::uint64_t fetched = 0;
+  RetryPolicy policy = kAtOnce;
+
+  void run(const std::vector<Source*>& sources, const BlobSpec& blob) {
+    const auto delivered = run(sources, {{&target, &blob}}, nullptr);
+    if (delivered.front().failure) throw Error(*delivered.front().failure);
+  }
+
+  std::vector<Delivered> run(const std::vector<Source*>& sources,
+                             const std::vector<Delivery>& deliveries, const HeadStart& head) {
+    std::vector<ItemPlace> places;
+    for (auto* source : sources) places.push_back({source, RelativePath::parse("item")});
     base = 0;
-    transfer(sources, base, target, blob, kAtOnce, {},
-             {[&](std::uint64_t bytes) { told.push_back(bytes); },
-              [&](const Error&, std::chrono::milliseconds) { ++retries; }});
+    auto result = transfer({places, deliveries, head}, base, {4, policy, {}},
+                           {[&](std::uint64_t bytes) { told.push_back(bytes); },
+                            [&](const Error&, std::chrono::milliseconds) { ++retries; }});
+    fetched = result.fetched;
+    return std::move(result.delivered);
   }
 };
 
@@ -104,11 +118,8 @@ Error failure_of(Action action) {
 TEST_CASE("a link that breaks is taken up where it broke") {
   BreakingSource source("0123456789", {4, 0, 5});
   Stage stage;
-  RetryPolicy patient = kAtOnce;
-  patient.attempts = 4;
-  std::vector<Source*> sources{&source};
-  transfer(sources, stage.base, stage.target, blob_of("0123456789"), patient, {},
-           {[](std::uint64_t) {}, [](const Error&, std::chrono::milliseconds) {}});
+  stage.policy.attempts = 4;
+  stage.run({&source}, blob_of("0123456789"));
   CHECK(source.asked_from == std::vector<std::uint64_t>{0, 4, 4, 9});
   CHECK(stage.target.staged == "0123456789");
 }
@@ -197,13 +208,8 @@ TEST_CASE("a body that ends too early is asked for the rest, as long as somethin
     unsigned asked = 0;
   } source;
   Stage stage;
-  RetryPolicy patient = kAtOnce;
-  patient.attempts = 9;
-  std::vector<Source*> sources{&source};
-  const Error error = failure_of([&] {
-    transfer(sources, stage.base, stage.target, blob_of("xxxxxxxxxx"), patient, {},
-             {[](std::uint64_t) {}, [](const Error&, std::chrono::milliseconds) {}});
-  });
+  stage.policy.attempts = 9;
+  const Error error = failure_of([&] { stage.run({&source}, blob_of("xxxxxxxxxx")); });
   CHECK(error.kind() == ErrorKind::Corrupt);
   CHECK(source.asked == 4);
 }
@@ -222,13 +228,96 @@ TEST_CASE("a target that fails is not waited with") {
   } source;
   Stage stage;
   stage.target.is_full = true;
-  const RetryPolicy patient{9, std::chrono::hours(1), std::chrono::hours(10)};
-  std::vector<Source*> sources{&source};
-  const Error error = failure_of([&] {
-    transfer(sources, stage.base, stage.target, blob_of("0123456789"), patient, {},
-             {[](std::uint64_t) {}, [](const Error&, std::chrono::milliseconds) {}});
-  });
+  stage.policy = {9, std::chrono::hours(1), std::chrono::hours(10)};
+  const Error error = failure_of([&] { stage.run({&source}, blob_of("0123456789")); });
   CHECK(error.kind() == ErrorKind::NoRoom);
+}
+
+TEST_CASE("several targets are given what was fetched once") {
+  const std::string content(3'000'000, 'x');
+  BreakingSource source(content, {1'000'000});
+  GrowingTarget other;
+  const auto blob = blob_of(content);
+  Stage stage;
+  const auto delivered = stage.run({&source}, {{&stage.target, &blob}, {&other, &blob}}, nullptr);
+  CHECK((delivered.at(0).held && delivered.at(1).held));
+  CHECK((stage.target.staged == content));
+  CHECK((other.staged == content));
+  CHECK(source.asked_from == std::vector<std::uint64_t>{0, 1'000'000});
+  CHECK(stage.fetched == content.size());
+}
+
+TEST_CASE("a target that fails drops out, the others go on") {
+  const std::string content(3'000'000, 'x');
+  BreakingSource source(content, {});
+  GrowingTarget full;
+  full.is_full = true;
+  const auto blob = blob_of(content);
+  Stage stage;
+  const auto delivered = stage.run({&source}, {{&full, &blob}, {&stage.target, &blob}}, nullptr);
+  CHECK(delivered.at(0).failure->kind() == ErrorKind::NoRoom);
+  CHECK(delivered.at(1).held);
+  CHECK((stage.target.staged == content));
+}
+
+TEST_CASE("what fails at the source fails for those that still waited for it") {
+  BreakingSource source("0123456789", {4, 0, 0});
+  GrowingTarget full;
+  full.is_full = true;
+  const auto blob = blob_of("0123456789");
+  Stage stage;
+  const auto delivered = stage.run({&source}, {{&full, &blob}, {&stage.target, &blob}}, nullptr);
+  CHECK(delivered.at(0).failure);
+  CHECK(delivered.at(1).failure->kind() == ErrorKind::Transient);
+}
+
+TEST_CASE("the longest beginning is gone on with, and given to the others") {
+  BreakingSource source("0123456789", {});
+  GrowingTarget one, other;
+  one.content = "01";
+  other.content = "0123456";
+  const auto blob = blob_of("0123456789");
+  Stage stage;
+  const auto delivered = stage.run({&source}, {{&one, &blob}, {&other, &blob}}, nullptr);
+  CHECK((delivered.at(0).held && delivered.at(1).held));
+  CHECK(source.asked_from == std::vector<std::uint64_t>{7});
+  CHECK(one.given == 10);
+  CHECK(other.given == 3);
+  CHECK(other.staged == "0123456789");
+  CHECK(stage.fetched == 3);
+}
+
+TEST_CASE("a head start spares the download") {
+  const auto blob = blob_of("0123456789");
+  BreakingSource source("0123456789", {});
+  Stage stage;
+  std::string head = "0123456789";
+  std::vector<std::uint64_t> asked;
+  bool breaks = false;
+  SECTION("all of it") {}
+  SECTION("as much as there is") {
+    head = "0123";
+    asked = {4};
+  }
+  SECTION("as far as it can be read") {
+    head = "0123";
+    asked = {4};
+    breaks = true;
+  }
+  SECTION("and is forgotten when it was wrong") {
+    head = "012345678x";
+    asked = {0};
+  }
+  SECTION("and is forgotten when it is too long") {
+    head = "01234567890";
+    asked = {0};
+  }
+  stage.run({&source}, {{&stage.target, &blob}}, [&](ByteSink& to) {
+    to.write(as_bytes(head));
+    if (breaks) throw Error(ErrorKind::NotFound, Origin::Target, "it is gone");
+  });
+  CHECK(source.asked_from == asked);
+  CHECK(stage.target.staged == "0123456789");
 }
 
 }  // namespace streamsync

@@ -1,0 +1,189 @@
+#include "sync/content_copy.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace streamsync {
+namespace {
+
+bool has_wrong_bytes(const Error& error) {
+  return error.kind() == ErrorKind::Corrupt && error.origin() == Origin::Source;
+}
+
+Error as_error(const std::exception& failure) {
+  const auto* error = dynamic_cast<const Error*>(&failure);
+  return error != nullptr ? *error : Error(ErrorKind::Protocol, Origin::Local, failure.what());
+}
+
+}  // namespace
+
+ContentCopy::ContentCopy(std::vector<WantedItem> wanted, std::vector<PresentItem> present,
+                         const TransferRules& rules, JobEvents& events)
+    : wanted_(std::move(wanted)), present_(std::move(present)), rules_(rules), events_(events) {}
+
+void ContentCopy::run() {
+  began_ = Clock::now();
+  for (auto& wanted : std::exchange(wanted_, {})) {
+    if (!is_there(wanted)) wanted_.push_back(wanted);
+  }
+  while (!wanted_.empty()) {
+    begin_round();
+    bring();
+  }
+}
+
+bool ContentCopy::is_there(const WantedItem& wanted) {
+  try {
+    return is_adopted(wanted) || is_linked(wanted);
+  } catch (const Cancelled&) {
+    throw;
+  } catch (const std::exception& error) {
+    failed(wanted, as_error(error));
+    return true;
+  }
+}
+
+bool ContentCopy::is_adopted(const WantedItem& wanted) {
+  const auto& action = *wanted.action;
+  if (action.kind != ActionKind::Adopt ||
+      !wanted.target->verify_unrevealed(*action.held, *action.blob)) {
+    return false;
+  }
+  staged(wanted, *action.held);
+  return true;
+}
+
+bool ContentCopy::is_linked(const WantedItem& wanted) {
+  for (const auto& [target, held] : present_) {
+    if (target != wanted.target || held.state != HeldState::Present) continue;
+    try {
+      if (auto linked = target->link(held, *wanted.action->blob)) {
+        staged(wanted, std::move(*linked));
+        return true;
+      }
+    } catch (const Error& error) {
+      events_.post(Retry{wanted.id, error, std::chrono::milliseconds(0)});
+    }
+  }
+  return false;
+}
+
+// Of two items of one target the second is copied from the first.
+void ContentCopy::begin_round() {
+  began_ = Clock::now();
+  std::set<const ItemTarget*> targets;
+  std::vector<WantedItem> later;
+  for (auto& wanted : wanted_) {
+    (targets.insert(wanted.target).second ? round_ : later).push_back(wanted);
+  }
+  wanted_ = std::move(later);
+}
+
+// Bytes that do not match are asked for once more, then at the next place; a target's failure is no
+// reason to ask elsewhere.
+void ContentCopy::bring() {
+  constexpr unsigned kAsksOfAPlace = 2;
+  const auto places = this->places();
+  std::size_t place = 0;
+  for (unsigned asks = 1; !round_.empty(); ++asks) {
+    const auto asked_first = place;
+    try {
+      copy_from(places, place);
+    } catch (const Cancelled&) {
+      throw;
+    } catch (const std::exception& failure) {
+      const Error error = as_error(failure);
+      if (place != asked_first) asks = 1;
+      const bool another_ask = asks < kAsksOfAPlace;
+      if (!has_wrong_bytes(error) || (!another_ask && place + 1 == places.size())) {
+        for (const auto& wanted : std::exchange(round_, {})) failed(wanted, error);
+        return;
+      }
+      if (!another_ask) {
+        ++place;
+        asks = 0;
+      }
+      tell_retry(error, std::chrono::milliseconds(0));
+    }
+  }
+}
+
+// `place` moves on when one can't be asked.
+void ContentCopy::copy_from(const std::vector<ItemPlace>& places, std::size_t& place) {
+  const RetryListener on_retry = [this](const Error& error, std::chrono::milliseconds wait) {
+    tell_retry(error, wait);
+  };
+  // What a source fails in has been retried where it stood.
+  retrying(rules_.retries, rules_.stop, on_retry, [&] { copy_once(places, place); });
+}
+
+void ContentCopy::copy_once(const std::vector<ItemPlace>& places, std::size_t& place) {
+  std::vector<Delivery> deliveries;
+  for (const auto& wanted : round_) deliveries.push_back({wanted.target, &*wanted.action->blob});
+  const TransferListener listener{
+      [this](std::uint64_t bytes) {
+        for (const auto& wanted : round_) events_.post(Progress{wanted.id, bytes});
+      },
+      [this](const Error& error, std::chrono::milliseconds wait) { tell_retry(error, wait); }};
+  auto result = transfer({places, deliveries, head_start()}, place, rules_, listener);
+  fetched_ += result.fetched;
+  tell(std::move(result.delivered));
+}
+
+// All bases of each item, those of the first item first.
+std::vector<ItemPlace> ContentCopy::places() const {
+  std::vector<ItemPlace> places;
+  std::set<std::pair<const Source*, std::string>> known;
+  for (const auto& wanted : round_) {
+    const auto& path = *wanted.action->blob->item.path;
+    for (auto* source : *wanted.sources) {
+      if (known.emplace(source, path.str()).second) places.push_back({source, path});
+    }
+  }
+  return places;
+}
+
+// Each is tried once.
+HeadStart ContentCopy::head_start() {
+  if (present_.empty()) return nullptr;
+  auto present = std::move(present_.back());
+  present_.pop_back();
+  return
+      [present = std::move(present)](ByteSink& to) { present.target->copy_out(present.held, to); };
+}
+
+// Throws what those failed in that are to be brought again.
+void ContentCopy::tell(std::vector<Delivered> delivered) {
+  std::optional<Error> reason;
+  std::vector<WantedItem> again;
+  for (std::size_t at = 0; at < delivered.size(); ++at) {
+    auto& [held, failure] = delivered[at];
+    if (held) {
+      staged(round_[at], std::move(*held));
+    } else if (is_retryable(*failure) || has_wrong_bytes(*failure)) {
+      again.push_back(round_[at]);
+      if (!reason) reason = std::move(failure);
+    } else {
+      failed(round_[at], *failure);
+    }
+  }
+  round_ = std::move(again);
+  if (reason) throw Error(*reason);
+}
+
+void ContentCopy::tell_retry(const Error& error, std::chrono::milliseconds wait) {
+  events_.post(Retry{round_.front().id, error, wait});
+}
+
+void ContentCopy::staged(const WantedItem& wanted, Held held) {
+  present_.push_back({wanted.target, held});
+  events_.post(
+      Staged{wanted.id, std::move(held), std::exchange(fetched_, 0), Clock::now() - began_});
+}
+
+void ContentCopy::failed(const WantedItem& wanted, const Error& error) {
+  events_.post(Failed{wanted.id, error, std::exchange(fetched_, 0), Clock::now() - began_});
+}
+
+}  // namespace streamsync

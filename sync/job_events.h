@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "streams/target.h"
+
+namespace streamsync {
+
+/// An action of one of the plans that are carried out together.
+struct ActionId {
+  std::size_t assignment;
+  std::size_t action;
+  auto operator<=>(const ActionId&) const = default;
+};
+
+/// What the job threads have to tell the thread that owns the run.
+struct Progress {
+  ActionId id;
+  std::uint64_t bytes;
+};
+struct Retry {
+  ActionId id;
+  Error error;
+  std::chrono::milliseconds wait;
+};
+struct Staged {
+  ActionId id;
+  Held held;
+  std::uint64_t fetched;
+  std::chrono::duration<double> seconds;
+};
+struct Failed {
+  ActionId id;
+  Error error;
+  std::uint64_t fetched;
+  std::chrono::duration<double> seconds;
+};
+struct JobEnded {};
+using JobEvent = std::variant<Progress, Retry, Staged, Failed, JobEnded>;
+
+/// From many threads to one.
+class JobEvents {
+ public:
+  void post(JobEvent event) {
+    {
+      const std::lock_guard lock(mutex_);
+      events_.push_back(std::move(event));
+    }
+    arrived_.notify_one();
+  }
+
+  /// All there are; waits for the first.
+  std::deque<JobEvent> take() {
+    std::unique_lock lock(mutex_);
+    arrived_.wait(lock, [this] { return !events_.empty(); });
+    return std::exchange(events_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<JobEvent> events_;
+};
+
+}  // namespace streamsync

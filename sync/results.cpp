@@ -1,0 +1,148 @@
+#include "sync/results.h"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <utility>
+
+namespace streamsync {
+namespace {
+
+auto version_of(const ItemKey& key) { return std::tuple(key.content_id, key.product, key.version); }
+
+}  // namespace
+
+Results::Results(const Plan& plan, ItemTarget& target, Observer& observer)
+    : plan_(plan), target_(target), observer_(observer), results_(plan.actions.size()) {
+  for (std::size_t index = 0; index < plan.actions.size(); ++index) settle_without_bytes(index);
+}
+
+void Results::settle_without_bytes(std::size_t index) {
+  const auto& action = plan_.actions[index];
+  auto& version = versions_[version_of(action.key)];
+  if (brings_bytes(action)) {
+    version.members.push_back(index);
+    ++version.missing;
+  } else if (action.kind == ActionKind::Skip) {
+    fail(index, *action.error);
+    version.failed = true;
+  } else if (action.kind == ActionKind::Keep) {
+    results_[index].status = ActionStatus::Done;
+  }
+}
+
+void Results::staged(const Staged& event) {
+  auto& result = results_[event.id.action];
+  result.held = event.held;
+  result.fetched = event.fetched;
+  result.seconds = event.seconds;
+  item_ended(event.id.action);
+}
+
+void Results::failed(const Failed& event) {
+  auto& result = results_[event.id.action];
+  result.fetched = event.fetched;
+  result.seconds = event.seconds;
+  Error error = event.error;
+  error.add_context(plan_.actions[event.id.action].name);
+  fail(event.id.action, error);
+  versions_.at(version_of(plan_.actions[event.id.action].key)).failed = true;
+  item_ended(event.id.action);
+}
+
+void Results::fail(std::size_t index, const Error& error) {
+  results_[index].status = ActionStatus::Failed;
+  results_[index].error = error;
+}
+
+void Results::item_ended(std::size_t index) {
+  auto& version = versions_.at(version_of(plan_.actions[index].key));
+  if (--version.missing != 0) return;
+  if (version.failed) {
+    hold_back(version);
+  } else {
+    staged_.insert(staged_.end(), version.members.begin(), version.members.end());
+  }
+}
+
+void Results::hold_back(const VersionProgress& version) {
+  for (const auto member : version.members) {
+    if (results_[member].status == ActionStatus::Failed) continue;
+    fail(member, Error(ErrorKind::Conflict, Origin::Target,
+                       fmt::format("{}: held back, because another item of its version failed",
+                                   plan_.actions[member].name)));
+  }
+}
+
+void Results::reveal_versions() {
+  const auto staged = std::exchange(staged_, {});
+  if (staged.empty()) return;
+  std::vector<Held> held;
+  for (const auto index : staged) held.push_back(*results_[index].held);
+  try {
+    target_.settle(held);
+  } catch (const Error& error) {
+    for (const auto index : staged) fail(index, error);
+    return;
+  }
+  for (const auto index : staged) reveal(index);
+}
+
+void Results::reveal(std::size_t index) {
+  auto& result = results_[index];
+  try {
+    target_.reveal(*result.held);
+    result.held->state = HeldState::Present;
+    result.status = ActionStatus::Done;
+  } catch (const Error& error) {
+    fail(index, error);
+  }
+}
+
+void Results::remove_begun() {
+  for (std::size_t index = 0; index < plan_.actions.size(); ++index) {
+    const auto& action = plan_.actions[index];
+    if (action.kind != ActionKind::Remove || action.held->state != HeldState::Incomplete) continue;
+    try {
+      target_.remove(*action.held);
+      results_[index].status = ActionStatus::Done;
+    } catch (const Error& error) {
+      fail(index, error);
+    }
+  }
+}
+
+bool Results::tell() {
+  while (told_ < results_.size() && plan_.actions[told_].kind != ActionKind::Remove &&
+         results_[told_].status != ActionStatus::Planned) {
+    observer_.finished(plan_.actions[told_], results_[told_]);
+    ++told_;
+  }
+  return told_ == results_.size() || plan_.actions[told_].kind == ActionKind::Remove;
+}
+
+// A version without its successor stays (`cli.md` §4.2).
+std::vector<ActionResult> Results::take() && {
+  std::set<std::pair<std::string, std::string>> failed_products;
+  for (std::size_t index = 0; index < results_.size(); ++index) {
+    if (results_[index].status == ActionStatus::Failed) {
+      const auto& key = plan_.actions[index].key;
+      failed_products.emplace(key.content_id, key.product);
+    }
+  }
+  for (std::size_t index = 0; index < results_.size(); ++index) {
+    const auto& action = plan_.actions[index];
+    if (action.kind == ActionKind::Remove && results_[index].status == ActionStatus::Planned &&
+        failed_products.contains({action.key.content_id, action.key.product})) {
+      withhold(results_[index], "its successor failed");
+    }
+  }
+  return std::move(results_);
+}
+
+void withhold(ActionResult& result, std::string reason) {
+  result.status = ActionStatus::Withheld;
+  result.withheld_because = std::move(reason);
+}
+
+}  // namespace streamsync

@@ -1,0 +1,151 @@
+"""Bytes that several places want are fetched once, and bytes that are somewhere already not at all."""
+
+import json
+import unittest
+
+from tree_case import ITEM_SIZE, NEW, NEWEST, OLD, TreeCase, entry
+
+DONE, REFUSED = 0, 3
+
+
+def write_the_same(path, size, _seed):
+    path.write_bytes(b"the same bytes in every version ".ljust(size, b"."))
+
+
+class FanOutCase(TreeCase):
+    def setUp(self):
+        super().setUp()
+        self.second = self.work / "second"
+        self.both = [str(self.target), str(self.second)]
+
+    def report(self):
+        return json.loads((self.program.state / "last-run.json").read_bytes())
+
+    def totals(self):
+        totals = self.report()["totals"]
+        return tuple(totals[f"bytes_{what}"] for what in ("read", "sent", "avoided"))
+
+    def items_asked_for(self, server):
+        return [path for path in server.take_requests() if path.path.endswith(".img")]
+
+
+class SeveralTargets(FanOutCase):
+    def test_an_item_is_fetched_once_for_all(self):
+        with self.served() as server:
+            run = self.sync(entry(server.url), images=self.both)
+            self.assertEqual(DONE, run.status, run.err)
+            self.assertEqual(2, len(self.items_asked_for(server)))
+        first, second = self.files(), self.files(self.second)
+        self.assertEqual(first, second)
+        self.assertEqual({self.path("bionic", NEW), self.path("focal", NEW)}, self.images())
+        self.assertEqual((2 * ITEM_SIZE, 4 * ITEM_SIZE, 2 * ITEM_SIZE), self.totals())
+        created = [line.split(": ")[1] for line in run.out.splitlines()]
+        self.assertEqual(created[:2], created[2:], "both targets tell, in the order of the plan")
+
+    def test_a_target_that_fails_does_not_stop_the_other(self):
+        victim = self.work / "victim"
+        victim.mkdir()
+        self.second.mkdir()
+        (self.second / "server").symlink_to(victim)
+        with self.served() as server:
+            run = self.sync(entry(server.url), images=self.both)
+        self.assertEqual(REFUSED, run.status, run.err)
+        self.assertEqual(2, self.report()["totals"]["failed"])
+        self.assertEqual({self.path("bionic", NEW), self.path("focal", NEW)}, self.images())
+        self.assertTrue((self.target / "streams/v1/index.sjson").exists())
+        self.assertFalse((self.second / "streams").exists())
+        self.assertEqual([], list(victim.iterdir()))
+
+    def test_a_target_that_comes_later_is_filled_from_the_other(self):
+        with self.served() as server:
+            self.sync(entry(server.url))
+            server.take_requests()
+            run = self.sync(entry(server.url), images=self.both)
+            self.assertEqual(DONE, run.status, run.err)
+            self.assertEqual([], self.items_asked_for(server))
+        self.assertEqual(self.files(), self.files(self.second))
+        self.assertEqual((0, 2 * ITEM_SIZE, 2 * ITEM_SIZE), self.totals())
+
+    def test_what_was_damaged_where_it_is_taken_from_is_fetched(self):
+        with self.served() as server:
+            self.sync(entry(server.url))
+            image = self.target / self.path("focal", NEW)
+            content = image.read_bytes()
+            image.write_bytes(content[:-1] + b"?")
+            server.take_requests()
+            run = self.sync(entry(server.url), images=self.both)
+            self.assertEqual(DONE, run.status, run.err)
+            self.assertEqual(1, len(self.items_asked_for(server)))
+        self.assertEqual(content, (self.second / self.path("focal", NEW)).read_bytes())
+
+
+class SameBytes(FanOutCase):
+    """Of one tree, under several names."""
+
+    def add(self, tree, release, serial, **options):
+        return tree.add_version(
+            release, "amd64", serial, {"disk1.img": ITEM_SIZE}, writer=write_the_same, **options
+        )
+
+    def test_two_products_of_one_run_are_fetched_once(self):
+        with self.served() as server:
+            run = self.sync(entry(server.url))
+            self.assertEqual(DONE, run.status, run.err)
+            self.assertEqual(1, len(self.items_asked_for(server)))
+        self.assertEqual({self.path("bionic", NEW), self.path("focal", NEW)}, self.images())
+        self.assertEqual((ITEM_SIZE, 2 * ITEM_SIZE, ITEM_SIZE), self.totals())
+
+    def test_a_new_version_is_linked(self):
+        with self.served() as server:
+            self.sync(entry(server.url))
+            before = (self.target / self.path("focal", NEW)).stat()
+            self.add(self.stream, "focal", NEWEST)
+            self.stream.write()
+            server.take_requests()
+            run = self.sync(entry(server.url))
+            self.assertEqual(DONE, run.status, run.err)
+            self.assertEqual([], self.items_asked_for(server))
+        self.assertEqual({self.path("bionic", NEW), self.path("focal", NEWEST)}, self.images())
+        after = (self.target / self.path("focal", NEWEST)).stat()
+        self.assertIn(after.st_ino, {before.st_ino, (self.target / self.path("bionic", NEW)).stat().st_ino})
+        self.assertEqual((0, ITEM_SIZE, ITEM_SIZE), self.totals())
+
+    def test_another_entry_takes_it_from_the_first(self):
+        with self.served() as server:
+            own = [entry(server.url, name=name, item_filters=[f"release={name}"]) for name in ("bionic", "focal")]
+            run = self.sync(*own)
+            self.assertEqual(DONE, run.status, run.err)
+            self.assertEqual(1, len(self.items_asked_for(server)))
+        for name in ("bionic", "focal"):
+            self.assertTrue((self.target / name / self.path(name, NEW)).exists())
+
+    def test_a_damaged_file_is_not_linked(self):
+        with self.served() as server:
+            self.sync(entry(server.url))
+            for release in ("bionic", "focal"):
+                image = self.target / self.path(release, NEW)
+                content = image.read_bytes()
+                image.write_bytes(content[:-1] + b"?")
+            self.add(self.stream, "focal", NEWEST)
+            self.stream.write()
+            server.take_requests()
+            run = self.sync(entry(server.url))
+            self.assertEqual(DONE, run.status, run.err)
+            self.assertEqual(1, len(self.items_asked_for(server)))
+        self.assertEqual(content, (self.target / self.path("focal", NEWEST)).read_bytes())
+
+    def test_no_version_is_lost_with_another(self):
+        """A second name of a file outlives the first."""
+        with self.served() as server:
+            for serial, left in ((NEWEST, NEWEST), (OLD, NEWEST)):
+                self.add(self.stream, "focal", serial)
+                self.stream.write()
+                run = self.sync(entry(server.url))
+                self.assertEqual(DONE, run.status, run.err)
+                self.assertEqual({self.path("bionic", NEW), self.path("focal", left)}, self.images())
+                for path in self.images():
+                    self.assertEqual(ITEM_SIZE, len((self.target / path).read_bytes()))
+
+
+if __name__ == "__main__":
+    unittest.main()
