@@ -58,10 +58,10 @@ Selection select(const TrustedText& text, std::string_view where, const FilterSe
   return selection;
 }
 
-TagLookup lookup(const Tags& item, const Tags& top) {
+TagLookup lookup(const PackedTags& item, const Tags& top) {
   return [&item, &top](std::string_view key) {
     const auto own = item.find(key);
-    return own != item.end() ? std::string_view(own->second) : tag(top, key);
+    return own ? *own : tag(top, key);
   };
 }
 

@@ -36,6 +36,6 @@ Selection select(const TrustedText& text, std::string_view where, const FilterSe
                  std::optional<std::size_t> max);
 
 /// Looks up what filters see of an item: its own flattened tags, then the top level's.
-TagLookup lookup(const Tags& item, const Tags& top);
+TagLookup lookup(const PackedTags& item, const Tags& top);
 
 }  // namespace streamsync

@@ -196,9 +196,9 @@ Held GlanceTarget::Impl::accept(const std::optional<Image>& image, const BlobSpe
 
 /// What consumers are told of an image beside its item's tags (`upstream-gss.md` §4.7).
 Held GlanceTarget::Impl::held(const Image& image, Item item, HeldState state) const {
-  item.tags["owner_id"] = image.owner;
+  item.tags.set("owner_id", image.owner);
   const auto virt = format_of_ftype(tag(item.tags, "ftype")).virt;
-  if (policy.hypervisor_mapping && !virt.empty()) item.tags["virt"] = virt;
+  if (policy.hypervisor_mapping && !virt.empty()) item.tags.set("virt", virt);
   return {std::move(item), image.id, image.name, state, image.size};
 }
 

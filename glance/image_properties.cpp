@@ -160,10 +160,9 @@ void append_field(std::string& text, std::string_view field) {
 
 std::string image_name(const Item& item, const ImagePolicy& policy) {
   auto stem = item.tags.find("pubname");
-  if (stem == item.tags.end()) stem = item.tags.find("name");
+  if (!stem) stem = item.tags.find("name");
   // "None" is what upstream's Python makes of an item without either tag.
-  const std::string wanted =
-      policy.name_prefix + (stem == item.tags.end() ? std::string("None") : stem->second);
+  const std::string wanted = policy.name_prefix + std::string(stem.value_or("None"));
 
   const std::string suffix = without_four_bytes(printable(item.key.item));
   std::string name = without_four_bytes(printable(wanted));
@@ -208,19 +207,19 @@ Tags image_properties(const Item& item, const ImagePolicy& policy) {
   // Glance takes no null, so what is absent in the stream is left out.
   const auto add = [&](const char* property, std::string_view tag_name, auto&& translate) {
     const auto found = item.tags.find(tag_name);
-    if (found != item.tags.end()) properties.emplace(property, translate(found->second));
+    if (found) properties.emplace(property, translate(*found));
   };
   add("os_distro", "os", without_four_bytes);
   add("os_version", "version", without_four_bytes);
   add("architecture", "arch",
-      [](const std::string& arch) { return without_four_bytes(openstack_architecture(arch)); });
+      [](std::string_view arch) { return without_four_bytes(openstack_architecture(arch)); });
 
   if (policy.hypervisor_mapping) {
     std::string type = format_of_ftype(tag(item.tags, "ftype")).hypervisor_type;
     if (!type.empty()) properties.emplace("hypervisor_type", std::move(type));
   }
 
-  Tags metadata = item.tags;
+  Tags metadata = item.tags.unpacked();
   for (const auto name : kNotInMetadata) {
     const auto found = metadata.find(name);
     if (found != metadata.end()) metadata.erase(found);
@@ -256,10 +255,11 @@ std::optional<Item> item_of(const Image& image) {
     return std::nullopt;
   }
   auto metadata = read_metadata(tag(image.properties, kMetadata));
-  item.tags = metadata ? std::move(*metadata) : tags_from_properties(image.properties);
-  item.tags.insert_or_assign("product_name", item.key.product);
-  item.tags.insert_or_assign("version_name", item.key.version);
-  item.tags.insert_or_assign("item_name", item.key.item);
+  Tags tags = metadata ? std::move(*metadata) : tags_from_properties(image.properties);
+  tags.insert_or_assign("product_name", item.key.product);
+  tags.insert_or_assign("version_name", item.key.version);
+  tags.insert_or_assign("item_name", item.key.item);
+  item.tags = tags;
   return item;
 }
 

@@ -20,22 +20,21 @@ constexpr std::uint64_t kMaxSize = std::uint64_t{1} << 53;
 
 std::uint64_t size_of(const Item& item) {
   const auto size = item.tags.find("size");
-  if (size == item.tags.end()) refuse(item, "the tag size is missing");
-  const auto bytes = parse_decimal(size->second);
+  if (!size) refuse(item, "the tag size is missing");
+  const auto bytes = parse_decimal(*size);
   if (!bytes || *bytes > kMaxSize) {
-    refuse(item,
-           fmt::format("the tag size is \"{}\", not a number of bytes", printable(size->second)));
+    refuse(item, fmt::format("the tag size is \"{}\", not a number of bytes", printable(*size)));
   }
   return *bytes;
 }
 
 std::optional<Digest> digest_of(const Item& item, DigestAlgorithm algorithm) {
   const auto hex = item.tags.find(to_string(algorithm));
-  if (hex == item.tags.end()) return std::nullopt;
-  auto digest = Digest::parse(algorithm, hex->second);
+  if (!hex) return std::nullopt;
+  auto digest = Digest::parse(algorithm, *hex);
   if (!digest) {
     refuse(item, fmt::format("the tag {} is \"{}\", not a digest of that kind",
-                             to_string(algorithm), printable(hex->second)));
+                             to_string(algorithm), printable(*hex)));
   }
   return digest;
 }

@@ -8,7 +8,7 @@
 
 #include "base/crypto/digest.h"
 #include "base/relative_path.h"
-#include "streams/tags.h"
+#include "streams/packed_tags.h"
 
 namespace streamsync {
 
@@ -27,7 +27,7 @@ struct ItemKey {
 /// item_name, without the top level (`upstream-gss.md` §1.5). Aliases are expanded.
 struct Item {
   ItemKey key;
-  Tags tags;
+  PackedTags tags;
   std::optional<RelativePath> path;  ///< image-ids items have none
 };
 

@@ -17,8 +17,8 @@ void write_item(Writer& json, const Item& item) {
   json.StartObject();
   for (const auto& [key, value] : item.tags) {
     if (key != "product_name" && key != "version_name" && key != "item_name") {
-      json.Key(key);
-      json.String(value);
+      json.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
+      json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
     }
   }
   json.EndObject();

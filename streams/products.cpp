@@ -114,9 +114,10 @@ class VersionReader {
     version.items.reserve(raw.items().size());
     for (const RawVersion::Item& raw_item : raw.items()) {
       const InheritingItem item(parents, raw_item, aliases());
-      Item& built = version.items.emplace_back(Item{item.key(head()), inherited, std::nullopt});
-      item.tags().put_over(built.tags);
-      const std::string_view path = tag(built.tags, "path");
+      Tags tags = inherited;
+      item.tags().put_over(tags);
+      Item& built = version.items.emplace_back(Item{item.key(head()), tags, std::nullopt});
+      const std::string_view path = tag(tags, "path");
       if (!path.empty()) built.path = RelativePath::parse(path);
     }
     return version;

@@ -72,7 +72,7 @@ Time not_before(const std::optional<std::string>& published, Time updated) {
 // §4.7).
 PublishedImage published_image(const Held& held, const ImageIdsStream& stream) {
   PublishedImage image{held.item.key.product, held.item.key.version, held.item.key.item,
-                       held.item.tags};
+                       held.item.tags.unpacked()};
   for (const char* address : {"path", "product_name", "version_name", "item_name"}) {
     image.tags.erase(address);
   }

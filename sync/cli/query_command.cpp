@@ -17,7 +17,7 @@ namespace {
 Tags flat_tags(const Item& item, const ProductsHead& head, const MirrorEntry& entry) {
   Tags tags = head.tags;
   for (const auto& [key, value] : item.tags) {
-    tags[key] = value;
+    tags.insert_or_assign(std::string(key), std::string(value));
   }
   if (item.path) {
     tags["item_url"] = entry.bases.front().join(*item.path).redacted();
@@ -137,7 +137,7 @@ ExitStatus query_command(const Options& options, Console& console, const Interru
                        .cache = cache};
   if (options.index_filter) {
     reader.index_filter = [filter = Filter::parse(*options.index_filter)](const Tags& tags) {
-      return filter.matches(lookup(tags, {}));
+      return filter.matches([&](std::string_view key) { return tag(tags, key); });
     };
   }
   const Catalog catalog = reader.read(source.bases(), entry.path);

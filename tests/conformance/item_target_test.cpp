@@ -159,7 +159,7 @@ TEST_CASE("the inventory tells of an item what was put there") {
   const auto target = store->open();
   BlobSpec blob =
       ubuntu_blob("tiny", GENERATE(Signed::Md5AndSha256, Signed::Sha256, Signed::Sha512));
-  blob.item.tags["label"] = "release \"1\" \\ {region} <b>\u00fc\u20ac</b>";
+  blob.item.tags.set("label", "release \"1\" \\ {region} <b>\u00fc\u20ac</b>");
   put(*target, blob, "tiny");
 
   const Held held = only(target->inventory(), blob.item.key);
@@ -495,9 +495,10 @@ TEST_CASE("a removed item is gone, its neighbours stay") {
     neighbour = ubuntu_blob("another", Signed::Md5AndSha256, "20210721");
   }
   SECTION("of its version") {
-    neighbour.item.key.item = neighbour.item.tags["item_name"] = "manifest";
+    neighbour.item.key.item = "manifest";
+    neighbour.item.tags.set("item_name", "manifest");
     neighbour.item.path = neighbour.item.path->with_file_name("manifest");
-    neighbour.item.tags["path"] = neighbour.item.path->str();
+    neighbour.item.tags.set("path", neighbour.item.path->str());
   }
   target->announce({blob, neighbour});
   const Held held = stage(*target, blob, "tiny");

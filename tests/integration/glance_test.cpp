@@ -46,7 +46,7 @@ using testing::variables_of;
 
 /// What publication is told of the item's image (`upstream-gss.md` §4.7).
 Tags tags_told(const BlobSpec& blob, ImageScope& scope) {
-  Tags tags = blob.item.tags;
+  Tags tags = blob.item.tags.unpacked();
   tags.erase("path");
   tags["owner_id"] = scope.session.project_id();
   return tags;

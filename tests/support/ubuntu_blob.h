@@ -40,7 +40,7 @@ inline BlobSpec ubuntu_blob(std::string_view bytes, Signed digests = Signed::Md5
                {"version", "18.04"},
                {"version_name", item.key.version}};
   const auto sign = [&](DigestAlgorithm algorithm) {
-    item.tags.emplace(to_string(algorithm), digest_of(algorithm, bytes).hex());
+    item.tags.set(to_string(algorithm), digest_of(algorithm, bytes).hex());
   };
   if (digests == Signed::Md5AndSha256) sign(DigestAlgorithm::Md5);
   sign(digests == Signed::Sha512 ? DigestAlgorithm::Sha512 : DigestAlgorithm::Sha256);

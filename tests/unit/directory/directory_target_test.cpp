@@ -84,7 +84,7 @@ TEST_CASE("the record of upstream's tool is read as it is") {
   const auto inventory = target.inventory();
   REQUIRE(inventory.size() == 1);
   CHECK(inventory[0].state == HeldState::Present);
-  CHECK(inventory[0].item.tags.at("arch") == "amd64");
+  CHECK(tag(inventory[0].item.tags, "arch") == "amd64");
 }
 
 TEST_CASE("two items that share a path are one file") {

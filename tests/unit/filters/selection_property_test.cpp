@@ -239,7 +239,7 @@ std::vector<Version> all_versions(const Document& document) {
         if (tag(tags, "path") == "a/../b") throw Refused();
         if (!tag(tags, "path").empty()) path = RelativePath::parse(tag(tags, "path"));
         flat.items.push_back(
-            {{"cid", product_name, version_name, item_name}, std::move(tags), std::move(path)});
+            {{"cid", product_name, version_name, item_name}, tags, std::move(path)});
       }
     }
   }

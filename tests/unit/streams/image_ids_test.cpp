@@ -248,7 +248,7 @@ TEST_CASE("A rendered stream reads back as what was published") {
   read_products(trusted(render_products(kStream, images, kUpdated)), "rendered",
                 [&](const ProductsHead&, const Version& version) {
                   for (const Item& item : version.items) {
-                    Tags tags = item.tags;
+                    Tags tags = item.tags.unpacked();
                     for (const auto* name : {"product_name", "version_name", "item_name"}) {
                       tags.erase(name);
                     }

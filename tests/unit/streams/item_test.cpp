@@ -12,7 +12,7 @@ const std::string kMd5(32, 'a');
 const std::string kSha256(64, 'b');
 const std::string kSha512(128, 'c');
 
-Item item_with(Tags tags) { return {{"cid", "p", "20240101", "disk1.img"}, std::move(tags), {}}; }
+Item item_with(const Tags& tags) { return {{"cid", "p", "20240101", "disk1.img"}, tags, {}}; }
 
 }  // namespace
 

@@ -153,7 +153,7 @@ TEST_CASE("Aliases are expanded at every level and override, wherever they stand
   REQUIRE(tag(all.head.tags, "license") == "L");
   REQUIRE(all.head.updated == "U");
   REQUIRE(all.versions.size() == 2);
-  const Tags& item = all.versions[0].items[0].tags;
+  const PackedTags& item = all.versions[0].items[0].tags;
   REQUIRE(tag(item, "region") == "one");
   REQUIRE(tag(item, "endpoint") == "e1");
   REQUIRE(tag(item, "n") == "7");
@@ -349,7 +349,7 @@ TEST_CASE("An item can be asked for any tag before it is built") {
   const Collected all = read_wanted(text, {ask, std::nullopt});
   for (const auto& [key, value] : seen) {
     CAPTURE(key);
-    const Tags& tags = all.versions[0].items[0].tags;
+    const PackedTags& tags = all.versions[0].items[0].tags;
     REQUIRE(value.has_value() == tags.contains(key));
     REQUIRE(value.value_or("") == tag(tags, key));
   }

@@ -235,7 +235,7 @@ TEST_CASE("a file that two items share goes with the last of them") {
   auto old_item = item("p", "1");
   auto new_item = item("p", "2");
   new_item.path = old_item.path;
-  new_item.tags["sha256"] = old_item.tags["sha256"];
+  new_item.tags.set("sha256", tag(old_item.tags, "sha256"));
   PlanInput input;
   input.entries = {entry({new_item})};
   input.inventory = {held(old_item, HeldState::Present, old_item.path->str())};
@@ -281,7 +281,7 @@ TEST_CASE("a tree follows a source that has replaced an item, and its old file g
     CHECK(told(plan(input)) == Lines{"create p/1/disk1.img", "remove p/1/disk1.img"});
   }
   SECTION("with other content at the same path") {
-    new_item.tags["sha256"] = sha256_of("other");
+    new_item.tags.set("sha256", sha256_of("other"));
     input.entries = {entry({new_item})};
     CHECK(told(plan(input)) == Lines{"create p/1/disk1.img"});
   }
