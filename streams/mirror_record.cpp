@@ -1,24 +1,65 @@
 #include "streams/mirror_record.h"
 
 #include <rapidjson/prettywriter.h>
-#include <rapidjson/stringbuffer.h>
 
+#include <array>
+#include <cstddef>
 #include <map>
+#include <utility>
 
 namespace streamsync {
 namespace {
 
-using Writer = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
-using Items = std::map<std::string, const Item*>;
-using Versions = std::map<std::string, Items>;
-using Products = std::map<std::string, Versions>;
+using Items = std::map<std::string_view, const Item*>;
+using Versions = std::map<std::string_view, Items>;
+using Products = std::map<std::string_view, Versions>;
+
+// A sink as RapidJSON writes to it. A record grows with the tree, so it is never held as a whole.
+class SinkStream {
+ public:
+  using Ch = char;
+
+  explicit SinkStream(ByteSink& sink) : sink_(sink) {}
+
+  void Put(char c) {
+    if (filled_ == block_.size()) Flush();
+    block_[filled_++] = c;
+  }
+  void Flush() {
+    sink_.write(as_bytes({block_.data(), filled_}));
+    filled_ = 0;
+  }
+
+ private:
+  ByteSink& sink_;
+  std::array<char, 64 * 1024> block_;
+  std::size_t filled_ = 0;
+};
+
+class TextSink final : public ByteSink {
+ public:
+  void write(Bytes bytes) override { text += as_text(bytes); }
+  void finish() override {}
+
+  std::string text;
+};
+
+using Writer = rapidjson::PrettyWriter<SinkStream>;
+
+void write_key(Writer& json, std::string_view key) {
+  json.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
+}
+
+void write_string(Writer& json, std::string_view text) {
+  json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+}
 
 void write_item(Writer& json, const Item& item) {
   json.StartObject();
   for (const auto& [key, value] : item.tags) {
     if (key != "product_name" && key != "version_name" && key != "item_name") {
-      json.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
-      json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+      write_key(json, key);
+      write_string(json, value);
     }
   }
   json.EndObject();
@@ -26,12 +67,12 @@ void write_item(Writer& json, const Item& item) {
 
 void write_versions(Writer& json, const Versions& versions) {
   for (const auto& [version, items] : versions) {
-    json.Key(version);
+    write_key(json, version);
     json.StartObject();
     json.Key("items");
     json.StartObject();
     for (const auto& [name, item] : items) {
-      json.Key(name);
+      write_key(json, name);
       write_item(json, *item);
     }
     json.EndObject();
@@ -41,23 +82,23 @@ void write_versions(Writer& json, const Versions& versions) {
 
 }  // namespace
 
-std::string render_record(std::string_view content_id, const std::vector<Item>& items) {
+void write_record(std::string_view content_id, const std::vector<Item>& items, ByteSink& to) {
   Products products;
   for (const auto& item : items) {
     products[item.key.product][item.key.version][item.key.item] = &item;
   }
-  rapidjson::StringBuffer buffer;
-  Writer json(buffer);
+  SinkStream stream(to);
+  Writer json(stream);
   json.SetIndent(' ', 1);
   json.StartObject();
   json.Key("content_id");
-  json.String(content_id.data(), static_cast<rapidjson::SizeType>(content_id.size()));
+  write_string(json, content_id);
   json.Key("format");
   json.String("products:1.0");
   json.Key("products");
   json.StartObject();
   for (const auto& [product, versions] : products) {
-    json.Key(product);
+    write_key(json, product);
     json.StartObject();
     json.Key("versions");
     json.StartObject();
@@ -67,7 +108,14 @@ std::string render_record(std::string_view content_id, const std::vector<Item>& 
   }
   json.EndObject();
   json.EndObject();
-  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+  stream.Put('\n');
+  stream.Flush();
+}
+
+std::string render_record(std::string_view content_id, const std::vector<Item>& items) {
+  TextSink sink;
+  write_record(content_id, items, sink);
+  return std::move(sink.text);
 }
 
 }  // namespace streamsync

@@ -87,7 +87,8 @@ class Items {
   void check_record(const std::string& content_id) const {
     std::vector<Item> items;
     for (const auto& [key, item] : items_) items.push_back(item);
-    Spool record = spool_of(render_record(content_id, items));
+    Spool record;
+    write_record(content_id, items, record);
     std::size_t count = 0;
     const auto check = [&](const ProductsHead&, const Version& version) {
       for (const Item& item : version.items) check_kept(item);

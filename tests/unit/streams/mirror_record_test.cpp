@@ -1,0 +1,84 @@
+#include "streams/mirror_record.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include "streams/products.h"
+
+using namespace streamsync;
+
+namespace {
+
+Item item(const std::string& product, const std::string& version, const std::string& name) {
+  return {
+      {"cid", product, version, name},
+      {{"path", name}, {"product_name", product}, {"version_name", version}, {"item_name", name}},
+      RelativePath::parse(name)};
+}
+
+}  // namespace
+
+TEST_CASE("A record has upstream's layout, sorted") {
+  CHECK(render_record("cid", {item("q", "1", "a"), item("p", "2", "b"), item("p", "2", "a")}) ==
+        R"({
+ "content_id": "cid",
+ "format": "products:1.0",
+ "products": {
+  "p": {
+   "versions": {
+    "2": {
+     "items": {
+      "a": {
+       "path": "a"
+      },
+      "b": {
+       "path": "b"
+      }
+     }
+    }
+   }
+  },
+  "q": {
+   "versions": {
+    "1": {
+     "items": {
+      "a": {
+       "path": "a"
+      }
+     }
+    }
+   }
+  }
+ }
+}
+)");
+}
+
+TEST_CASE("A record of any size is written whole and reads back") {
+  const auto count = GENERATE(0, 1, 1000);
+  std::vector<Item> items;
+  for (int i = 0; i != count; ++i) {
+    items.push_back(item("p", std::to_string(i), "name"));
+    items.back().tags.set("odd \"key\"\n", std::string(300, 'x') + "\x01\u20ac");
+  }
+  Spool record;
+  write_record("cid", items, record);
+
+  std::vector<Item> read;
+  read_products(accept_unverified(std::move(record), "record"), "record",
+                [&](const ProductsHead&, Version version) {
+                  std::move(version.items.begin(), version.items.end(), std::back_inserter(read));
+                });
+  std::sort(items.begin(), items.end(),
+            [](const Item& one, const Item& other) { return one.key < other.key; });
+  REQUIRE(read.size() == items.size());
+  for (std::size_t i = 0; i != items.size(); ++i) {
+    CHECK(read[i].key == items[i].key);
+    CHECK(read[i].tags == items[i].tags);
+    CHECK(read[i].path == items[i].path);
+  }
+}
