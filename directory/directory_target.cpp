@@ -182,7 +182,7 @@ void DirectoryTarget::announce(const std::vector<BlobSpec>& coming) {
     }
   }
   for (const auto& [content_id, items] : records) {
-    writable().write(record_name(content_id), render_record(content_id, items));
+    record(content_id, items);
   }
 }
 
@@ -319,7 +319,13 @@ void DirectoryTarget::forget(const Item& gone) {
       left.push_back(std::move(item));
     }
   }
-  writable().write(record_name(content_id), render_record(content_id, left));
+  record(content_id, left);
+}
+
+void DirectoryTarget::record(const std::string& content_id, const std::vector<Item>& items) {
+  const auto file = writable().create(record_name(content_id));
+  write_record(content_id, items, *file);
+  file->finish();
 }
 
 std::string DirectoryTarget::describe() const { return path_.string(); }

@@ -52,6 +52,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   bool has_bytes(const std::string& file, const ItemContent& promised);
   void discard(const std::string& path);
   void forget(const Item& gone);
+  void record(const std::string& content_id, const std::vector<Item>& items);
 
   std::filesystem::path path_;
   std::optional<RootDirectory> root_;  ///< none until the directory is there or something comes

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <map>
-#include <utility>
 
 namespace streamsync {
 namespace {
@@ -34,14 +33,6 @@ class SinkStream {
   ByteSink& sink_;
   std::array<char, 64 * 1024> block_;
   std::size_t filled_ = 0;
-};
-
-class TextSink final : public ByteSink {
- public:
-  void write(Bytes bytes) override { text += as_text(bytes); }
-  void finish() override {}
-
-  std::string text;
 };
 
 using Writer = rapidjson::PrettyWriter<SinkStream>;
@@ -110,12 +101,6 @@ void write_record(std::string_view content_id, const std::vector<Item>& items, B
   json.EndObject();
   stream.Put('\n');
   stream.Flush();
-}
-
-std::string render_record(std::string_view content_id, const std::vector<Item>& items) {
-  TextSink sink;
-  write_record(content_id, items, sink);
-  return std::move(sink.text);
 }
 
 }  // namespace streamsync

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,8 +12,5 @@ namespace streamsync {
 /// `.data/<content_id>` of a mirror (`upstream-gss.md` §3.1). Tags stand on the items. `to` is not
 /// finished.
 void write_record(std::string_view content_id, const std::vector<Item>& items, ByteSink& to);
-
-/// The same as text.
-std::string render_record(std::string_view content_id, const std::vector<Item>& items);
 
 }  // namespace streamsync

@@ -23,7 +23,9 @@ Item item(const std::string& product, const std::string& version, const std::str
 }  // namespace
 
 TEST_CASE("A record has upstream's layout, sorted") {
-  CHECK(render_record("cid", {item("q", "1", "a"), item("p", "2", "b"), item("p", "2", "a")}) ==
+  Spool record;
+  write_record("cid", {item("q", "1", "a"), item("p", "2", "b"), item("p", "2", "a")}, record);
+  CHECK(read_all(*record.reader(), 1000) ==
         R"({
  "content_id": "cid",
  "format": "products:1.0",
