@@ -53,9 +53,19 @@ bool is_engine_failure(gpgme_error_t code) {
          reason == GPG_ERR_ENFILE || reason == GPG_ERR_EAGAIN;
 }
 
+/// Without this no other call works.
+void require_library() {
+  static const bool is_ready = [] {
+    // All we want is gpg, which is found on PATH; else GPGME starts five programs to see what
+    // there is of the rest of GnuPG. Before all other calls.
+    gpgme_set_global_flag("disable-gpgconf", "1");
+    return gpgme_check_version(nullptr) != nullptr;
+  }();
+  if (!is_ready) throw engine_failure(gpgme_error(GPG_ERR_NOT_INITIALIZED));
+}
+
 Context make_context(const std::filesystem::path& home) {
-  // Initialises the library, without which no other call works; may be repeated.
-  gpgme_check_version(nullptr);
+  require_library();
   gpgme_ctx_t raw = nullptr;
   require_engine(gpgme_new(&raw));
   Context context(raw);
@@ -90,13 +100,12 @@ void add_signing_keys(const _gpgme_key& key, std::vector<SigningKey>& out) {
   }
 }
 
-std::vector<SigningKey> list_keys(const std::filesystem::path& home) {
-  const Context context = make_context(home);
+std::vector<SigningKey> list_keys(gpgme_ctx_t context) {
   std::vector<SigningKey> keys;
-  require_engine(gpgme_op_keylist_start(context.get(), nullptr, 0));
+  require_engine(gpgme_op_keylist_start(context, nullptr, 0));
   for (;;) {
     gpgme_key_t raw = nullptr;
-    const gpgme_error_t code = gpgme_op_keylist_next(context.get(), &raw);
+    const gpgme_error_t code = gpgme_op_keylist_next(context, &raw);
     if (gpgme_err_code(code) == GPG_ERR_EOF) return keys;
     require_engine(code);
     const Key key(raw);
@@ -194,15 +203,16 @@ bool is_full(int fd) {
 /// What is read from and written to a gpg process during one operation of a GPGME context (GPGME
 /// manual, "Using External Event Loops"). GPGME's own loop fills a small pipe at every chance, and
 /// gpg, which hashes slower than we write, pays for waking us at every 8 KiB it reads: an eighth of
-/// the time that a large document takes (tests/bench/read). Must outlive the context.
+/// the time that a large document takes (tests/bench/read).
 class GpgConversation {
  public:
-  GpgConversation() = default;
+  /// Before the operation is started.
+  explicit GpgConversation(gpgme_ctx_t context);
+  /// What has not ended is given up.
+  ~GpgConversation();
   GpgConversation(const GpgConversation&) = delete;
   GpgConversation& operator=(const GpgConversation&) = delete;
 
-  /// Before the context's operation is started.
-  void attach_to(gpgme_ctx_t context);
   /// Waits for the end of the operation. Throws `Error{…, Local}` when waiting itself fails.
   gpgme_error_t wait();
 
@@ -223,15 +233,21 @@ class GpgConversation {
   void serve(int fd);
   const Channel* find(int fd) const;
 
+  gpgme_ctx_t context_;
   std::list<Channel> channels_;
   bool is_resting_ = false;  ///< lets gpg read before more is written
   bool is_done_ = false;
   gpgme_error_t result_ = 0;
 };
 
-void GpgConversation::attach_to(gpgme_ctx_t context) {
+GpgConversation::GpgConversation(gpgme_ctx_t context) : context_(context) {
   gpgme_io_cbs callbacks{add, this, remove, take_event, this};
-  gpgme_set_io_cbs(context, &callbacks);
+  gpgme_set_io_cbs(context_, &callbacks);
+}
+
+GpgConversation::~GpgConversation() {
+  if (!is_done_) gpgme_cancel(context_);
+  gpgme_set_io_cbs(context_, nullptr);
 }
 
 gpgme_error_t GpgConversation::wait() {
@@ -296,35 +312,41 @@ const GpgConversation::Channel* GpgConversation::find(int fd) const {
 
 }  // namespace
 
-std::vector<SigningKey> import_keys(const std::filesystem::path& home,
-                                    const std::filesystem::path& file) {
+struct Gnupg::Session {
+  explicit Session(const std::filesystem::path& home) : context(make_context(home)) {}
+
+  Context context;
+};
+
+Gnupg::Gnupg(const std::filesystem::path& home) : session_(std::make_unique<Session>(home)) {}
+
+Gnupg::~Gnupg() = default;
+
+std::vector<SigningKey> Gnupg::import_keys(const std::filesystem::path& file) {
   // Read here, not by gpg: some characters of a path mean something to it (T5).
   const FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!opened.is_open()) throw unusable_keyring(file, std::generic_category().message(errno));
-  const Context context = make_context(home);
   gpgme_data_t raw = nullptr;
   require_engine(gpgme_data_new_from_fd(&raw, opened.get()));
   const Data keys(raw);
-  const gpgme_error_t code = gpgme_op_import(context.get(), keys.get());
+  const gpgme_ctx_t context = session_->context.get();
+  const gpgme_error_t code = gpgme_op_import(context, keys.get());
   if (is_engine_failure(code)) throw engine_failure(code);
   if (gpgme_err_code(code) != GPG_ERR_NO_ERROR) throw unusable_keyring(file, gpgme_strerror(code));
-  auto imported = list_keys(home);
+  auto imported = list_keys(context);
   if (imported.empty()) throw unusable_keyring(file, "it holds no public key");
   return imported;
 }
 
-std::vector<Signature> examine_signatures(const std::filesystem::path& home, ByteSource& text,
-                                          ByteSource& signature) {
+std::vector<Signature> Gnupg::examine_signatures(ByteSource& text, ByteSource& signature) {
   Feed text_feed{text};
   Feed signature_feed{signature};
   gpgme_data_cbs callbacks{give, nullptr, nullptr, nullptr};
   const Data signature_data = make_data(callbacks, signature_feed);
   const Data text_data = make_data(callbacks, text_feed);
-  GpgConversation conversation;
-  const Context context = make_context(home);
-  conversation.attach_to(context.get());
-  require_engine(
-      gpgme_op_verify_start(context.get(), signature_data.get(), text_data.get(), nullptr));
+  const gpgme_ctx_t context = session_->context.get();
+  GpgConversation conversation(context);
+  require_engine(gpgme_op_verify_start(context, signature_data.get(), text_data.get(), nullptr));
   const gpgme_error_t code = conversation.wait();
   for (const auto& failure : {text_feed.failure, signature_feed.failure}) {
     if (failure != nullptr) std::rethrow_exception(failure);
@@ -334,7 +356,7 @@ std::vector<Signature> examine_signatures(const std::filesystem::path& home, Byt
     throw Error(ErrorKind::Untrusted, Origin::Source,
                 fmt::format("GnuPG can't verify it: {}", gpgme_strerror(code)));
   }
-  return signatures_of(context.get());
+  return signatures_of(context);
 }
 
 }  // namespace streamsync

@@ -64,11 +64,12 @@ std::unique_ptr<ByteSource> verbatim_text(const Spool& document, const Clearsign
 
 struct Keyring::Home {
   GnupgHome directory;
+  Gnupg gpg{directory.path()};
   std::vector<SigningKey> keys;
 };
 
 Keyring::Keyring(const std::filesystem::path& file) : home_(std::make_unique<Home>()) {
-  home_->keys = import_keys(home_->directory.path(), file);
+  home_->keys = home_->gpg.import_keys(file);
 }
 
 Keyring::~Keyring() = default;
@@ -120,7 +121,7 @@ void Keyring::vouch_for_framed(TrustedText& text, const SignaturePolicy& policy)
 
 Signers Keyring::signers_of(ByteSource& text, ByteSource& signature,
                             const SignaturePolicy& policy) const {
-  const auto signatures = examine_signatures(home_->directory.path(), text, signature);
+  const auto signatures = home_->gpg.examine_signatures(text, signature);
   return judge_signatures(signatures, home_->keys, policy, now());
 }
 
