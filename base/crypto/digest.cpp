@@ -67,9 +67,13 @@ std::optional<DigestAlgorithm> parse_digest_algorithm(std::string_view name) noe
 }
 
 std::optional<Digest> Digest::parse(DigestAlgorithm algorithm, std::string_view hex) {
-  std::string lower = to_lower_ascii(hex);
-  if (lower.size() != hex_length(algorithm)) return std::nullopt;
-  if (lower.find_first_not_of("0123456789abcdef") != std::string::npos) return std::nullopt;
+  if (hex.size() != hex_length(algorithm)) return std::nullopt;
+  std::string lower(hex);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
+    const bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    if (!is_hex) return std::nullopt;
+  }
   return Digest(algorithm, std::move(lower));
 }
 
