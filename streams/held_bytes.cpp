@@ -10,12 +10,6 @@ namespace streamsync {
 HeldBytes::HeldBytes(std::uint64_t limit, std::string_view what, std::string_view where)
     : limit_(limit), what_(what), where_(where) {}
 
-std::uint64_t HeldBytes::of(const Tags& tags) noexcept {
-  std::uint64_t bytes = kObject;
-  for (const auto& [key, value] : tags) bytes += of(key, value);
-  return bytes;
-}
-
 void HeldBytes::add(std::uint64_t bytes) {
   bytes_ += bytes;
   if (bytes_ > limit_) {

@@ -21,11 +21,17 @@ class HeldBytes {
   static std::uint64_t of(std::string_view key, std::string_view value) noexcept {
     return kTag + key.size() + value.size();
   }
-  static std::uint64_t of(const Tags& tags) noexcept;
+  template <typename AnyTags>
+  static std::uint64_t of(const AnyTags& tags) noexcept {
+    std::uint64_t bytes = kObject;
+    for (const auto& [key, value] : tags) bytes += of(key, value);
+    return bytes;
+  }
 
   /// Throws `Error{Malformed, Source}` past the limit.
   void add(std::uint64_t bytes);
   void add(const Tags& tags) { add(of(tags)); }
+  void add(const FlatTags& tags) { add(of(tags)); }
   bool has_room_for(std::uint64_t bytes) const noexcept { return bytes <= limit_ - bytes_; }
   void clear() noexcept { bytes_ = 0; }
 

@@ -1,9 +1,16 @@
 #include "streams/layer.h"
 
 #include <algorithm>
-#include <string>
+#include <iterator>
 
 namespace streamsync {
+namespace {
+
+bool by_key(const FlatTags::value_type& one, const FlatTags::value_type& other) {
+  return one.first < other.first;
+}
+
+}  // namespace
 
 Layer::Layer(TagView name, std::span<const TagView> own, const Aliases& aliases)
     : name_(name), own_(own), aliases_(aliases.named_by(own)) {}
@@ -20,20 +27,28 @@ std::optional<std::string_view> Layer::find(std::string_view key) const {
   return tag->value;
 }
 
-void Layer::put_over(Tags& tags) const {
-  const auto put = [&tags](std::string_view key, std::string_view value) {
-    const auto place = tags.lower_bound(key);
-    if (place != tags.end() && place->first == key) {
-      place->second = value;
-    } else {
-      tags.emplace_hint(place, key, value);
-    }
-  };
-  for (const TagView& tag : own_) put(tag.key, tag.value);
-  for (const Alias* alias : aliases_) {
-    for (const auto& [key, value] : alias->tags) put(key, value);
+FlatTags Layer::over(const FlatTags& inherited) const {
+  const FlatTags nearer = flat();
+  FlatTags all;
+  all.reserve(inherited.size() + nearer.size());
+  // Of two equal ones the first range's.
+  std::set_union(nearer.begin(), nearer.end(), inherited.begin(), inherited.end(),
+                 std::back_inserter(all), by_key);
+  return all;
+}
+
+FlatTags Layer::flat() const {
+  FlatTags tags;
+  tags.reserve(1 + own_.size());
+  tags.emplace_back(name_.key, name_.value);
+  for (auto alias = aliases_.rbegin(); alias != aliases_.rend(); ++alias) {
+    tags.insert(tags.end(), (*alias)->tags.begin(), (*alias)->tags.end());
   }
-  put(name_.key, name_.value);
+  for (const TagView& tag : own_) tags.emplace_back(tag.key, tag.value);
+  std::stable_sort(tags.begin(), tags.end(), by_key);
+  const auto same_key = [](const auto& one, const auto& other) { return one.first == other.first; };
+  tags.erase(std::unique(tags.begin(), tags.end(), same_key), tags.end());
+  return tags;
 }
 
 std::uint64_t Layer::held_at_most() const {

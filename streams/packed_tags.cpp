@@ -1,6 +1,7 @@
 #include "streams/packed_tags.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 
@@ -8,39 +9,41 @@ namespace streamsync {
 namespace {
 
 // No document is as large as 4 GiB.
-using Size = std::uint32_t;
+struct Sizes {
+  std::uint32_t key;
+  std::uint32_t value;
+};
 
-constexpr std::size_t kSizes = 2 * sizeof(Size);
-
-void append_size(std::string& block, std::string_view text) {
-  const auto size = static_cast<Size>(text.size());
-  char bytes[sizeof size];
-  std::memcpy(bytes, &size, sizeof size);
-  block.append(bytes, sizeof size);
+Sizes read_sizes(const char* at) {
+  Sizes sizes{};
+  std::memcpy(&sizes, at, sizeof sizes);
+  return sizes;
 }
 
-Size read_size(const char* at) {
-  Size size = 0;
-  std::memcpy(&size, at, sizeof size);
-  return size;
+void append(std::string& block, std::string_view key, std::string_view value) {
+  const Sizes sizes{static_cast<std::uint32_t>(key.size()),
+                    static_cast<std::uint32_t>(value.size())};
+  std::array<char, sizeof sizes> bytes;
+  std::memcpy(bytes.data(), &sizes, sizeof sizes);
+  block.append(bytes.data(), bytes.size()).append(key).append(value);
 }
 
-std::string packed(const Tags& tags) {
+template <typename AnyTags>
+std::string packed(const AnyTags& tags) {
   std::size_t size = 0;
-  for (const auto& [key, value] : tags) size += kSizes + key.size() + value.size();
+  for (const auto& [key, value] : tags) size += sizeof(Sizes) + key.size() + value.size();
   std::string block;
   block.reserve(size);
-  for (const auto& [key, value] : tags) {
-    append_size(block, key);
-    append_size(block, value);
-    block.append(key).append(value);
-  }
+  for (const auto& [key, value] : tags) append(block, key, value);
   return block;
 }
 
 }  // namespace
 
 PackedTags::PackedTags(const Tags& tags)
+    : block_(std::make_shared<const std::string>(packed(tags))) {}
+
+PackedTags::PackedTags(const FlatTags& tags)
     : block_(std::make_shared<const std::string>(packed(tags))) {}
 
 std::optional<std::string_view> PackedTags::find(std::string_view key) const {
@@ -73,13 +76,14 @@ void PackedTags::erase(std::string_view key) {
 }
 
 PackedTags::Iterator::value_type PackedTags::Iterator::operator*() const {
-  const char* key = at_ + kSizes;
-  const char* value = key + read_size(at_);
-  return {{key, read_size(at_)}, {value, read_size(at_ + sizeof(Size))}};
+  const Sizes sizes = read_sizes(at_);
+  const char* key = at_ + sizeof sizes;
+  return {{key, sizes.key}, {key + sizes.key, sizes.value}};
 }
 
 PackedTags::Iterator& PackedTags::Iterator::operator++() {
-  at_ += kSizes + read_size(at_) + read_size(at_ + sizeof(Size));
+  const Sizes sizes = read_sizes(at_);
+  at_ += sizeof sizes + sizes.key + sizes.value;
   return *this;
 }
 

@@ -22,6 +22,7 @@ class PackedTags {
 
   PackedTags() = default;
   PackedTags(const Tags& tags);
+  explicit PackedTags(const FlatTags& tags);
   PackedTags(std::initializer_list<Tags::value_type> tags) : PackedTags(Tags(tags)) {}
 
   /// Good as long as one of the copies lives.

@@ -32,10 +32,8 @@ struct Parents {
         version(its_version),
         version_tags({"version_name", version.name()}, version.tags(), aliases) {}
 
-  Tags flat_tags() const {
-    Tags tags = product.tags;
-    version_tags.put_over(tags);
-    return tags;
+  FlatTags flat_tags() const {
+    return version_tags.over({product.tags.begin(), product.tags.end()});
   }
 
   const Product& product;
@@ -109,15 +107,14 @@ class VersionReader {
 
   Version built(const Product& product, const RawVersion& raw) const {
     const Parents parents(product, raw, aliases());
-    const Tags inherited = parents.flat_tags();
+    const FlatTags inherited = parents.flat_tags();
     Version version{std::string(product.name), std::string(raw.name()), {}};
     version.items.reserve(raw.items().size());
     for (const RawVersion::Item& raw_item : raw.items()) {
       const InheritingItem item(parents, raw_item, aliases());
-      Tags tags = inherited;
-      item.tags().put_over(tags);
-      Item& built = version.items.emplace_back(Item{item.key(head()), tags, std::nullopt});
-      const std::string_view path = tag(tags, "path");
+      Item& built = version.items.emplace_back(
+          Item{item.key(head()), PackedTags(item.tags().over(inherited)), std::nullopt});
+      const std::string_view path = tag(built.tags, "path");
       if (!path.empty()) built.path = RelativePath::parse(path);
     }
     return version;
@@ -163,7 +160,7 @@ class VersionReader {
   void check(const Product& product, const RawVersion& version) {
     const Parents parents(product, version, aliases());
     std::uint64_t flat_at_most = 0;
-    std::optional<Tags> inherited;
+    std::optional<FlatTags> inherited;
     std::size_t flattened = 0;
     for (std::size_t i = 0; i != version.items().size(); ++i) {
       const InheritingItem item(parents, version.items()[i], aliases());
@@ -174,16 +171,12 @@ class VersionReader {
       if (!held_.has_room_for(flat_at_most)) {
         if (!inherited) inherited = parents.flat_tags();
         for (; flattened <= i; ++flattened) {
-          hold_flat(*inherited, InheritingItem(parents, version.items()[flattened], aliases()));
+          const InheritingItem held(parents, version.items()[flattened], aliases());
+          held_.add(held.tags().over(*inherited));
         }
       }
       check_path(item);
     }
-  }
-
-  void hold_flat(Tags tags, const InheritingItem& item) {
-    item.tags().put_over(tags);
-    held_.add(tags);
   }
 
   void check_path(const InheritingItem& item) const {

@@ -4,6 +4,8 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace streamsync {
 
@@ -11,6 +13,9 @@ namespace streamsync {
 /// what filters, Glance properties and upstream's metadata see (`upstream-gss.md` §1.5). Null,
 /// lists and objects are not tags.
 using Tags = std::map<std::string, std::string, std::less<>>;
+
+/// The same in the same order, each key once, while their texts lie elsewhere.
+using FlatTags = std::vector<std::pair<std::string_view, std::string_view>>;
 
 /// The value of `key`, empty when there is none: what filters do with a missing tag.
 std::string_view tag(const Tags& tags, std::string_view key) noexcept;
