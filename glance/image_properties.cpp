@@ -233,12 +233,12 @@ Tags image_properties(const Item& item, const ImagePolicy& policy) {
 }
 
 void require_address_that_fits(const ItemKey& key) {
-  for (const auto* part : {&key.content_id, &key.product, &key.version, &key.item}) {
-    if (std::any_of(part->begin(), part->end(), is_of_four_bytes)) {
+  for (const std::string_view part : {key.content_id, key.product, key.version, key.item}) {
+    if (std::any_of(part.begin(), part.end(), is_of_four_bytes)) {
       throw Error(ErrorKind::Malformed, Origin::Source,
                   fmt::format("{}: Glance takes no characters of four bytes, as '{}' has, and "
                               "without them it would be another item",
-                              printable(key.str()), printable(*part)));
+                              printable(key.str()), printable(part)));
     }
   }
 }

@@ -42,7 +42,8 @@ std::optional<Digest> digest_of(const Item& item, DigestAlgorithm algorithm) {
 }  // namespace
 
 std::string ItemKey::str() const {
-  return printable(fmt::format("{} {} {} {}", content_id, product, version, item));
+  return printable(
+      fmt::format("{} {} {} {}", content_id.str(), product.str(), version.str(), item.str()));
 }
 
 ItemContent content_of(const Item& item) {

@@ -9,15 +9,16 @@
 #include "base/crypto/digest.h"
 #include "base/relative_path.h"
 #include "streams/packed_tags.h"
+#include "streams/shared_text.h"
 
 namespace streamsync {
 
 /// The address of an item (`upstream-gss.md` §1.3). `content_id` is that of the source document.
 struct ItemKey {
-  std::string content_id;
-  std::string product;
-  std::string version;
-  std::string item;
+  SharedText content_id;
+  SharedText product;
+  SharedText version;
+  SharedText item;
   auto operator<=>(const ItemKey&) const = default;
   /// "content_id product version item" for messages.
   std::string str() const;

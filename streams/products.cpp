@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint64_t kMaxVersion = 16 * 1024 * 1024;
 
 struct Product {
-  std::string_view name;
+  SharedText name;
   Tags tags;  // and product_name
   std::uint64_t held;
 };
@@ -59,8 +59,8 @@ class InheritingItem final : public ItemView {
     return inherited->second;
   }
 
-  ItemKey key(const ProductsHead& head) const {
-    return {head.content_id, std::string(product()), std::string(version()), std::string(name_)};
+  ItemKey key(const SharedText& content_id, const SharedText& version) const {
+    return {content_id, parents_.product.name, version, name_};
   }
   const Layer& tags() const { return tags_; }
 
@@ -77,7 +77,8 @@ class VersionReader {
       : where_(where),
         json_(text.reader(), where),
         held_(kMaxVersion, "the items of one of its versions", where),
-        outline_(outline) {}
+        outline_(outline),
+        content_id_(outline.head.content_id) {}
 
   void read() {
     json_.enter_object("the document");
@@ -108,12 +109,13 @@ class VersionReader {
   Version built(const Product& product, const RawVersion& raw) const {
     const Parents parents(product, raw, aliases());
     const FlatTags inherited = parents.flat_tags();
-    Version version{std::string(product.name), std::string(raw.name()), {}};
+    const SharedText name = raw.name();
+    Version version{product.name, name, {}};
     version.items.reserve(raw.items().size());
     for (const RawVersion::Item& raw_item : raw.items()) {
       const InheritingItem item(parents, raw_item, aliases());
       Item& built = version.items.emplace_back(
-          Item{item.key(head()), PackedTags(item.tags().over(inherited)), std::nullopt});
+          Item{item.key(content_id_, name), PackedTags(item.tags().over(inherited)), std::nullopt});
       const std::string_view path = tag(built.tags, "path");
       if (!path.empty()) built.path = RelativePath::parse(path);
     }
@@ -185,7 +187,7 @@ class VersionReader {
     try {
       RelativePath::check(*path);
     } catch (Error& error) {
-      error.add_context(fmt::format("{}: {}", where_, item.key(head()).str()));
+      error.add_context(fmt::format("{}: {}", where_, item.key(content_id_, item.version()).str()));
       throw;
     }
   }
@@ -194,6 +196,7 @@ class VersionReader {
   JsonReader json_;
   HeldBytes held_;
   const Outline& outline_;
+  const SharedText content_id_;
   std::vector<RawVersionPtr> unused_;
 };
 

@@ -25,7 +25,7 @@ Names names_of(const Selection& selection) {
       for (const auto& item : version.items) {
         REQUIRE(item.key.product == product.product);
         REQUIRE(item.key.version == version.version);
-        names.push_back(product.product + "/" + version.version + "/" + item.key.item);
+        names.push_back(product.product + "/" + version.version + "/" + item.key.item.str());
       }
     }
   }

@@ -63,8 +63,8 @@ Plan plan(const PlanInput& input) {
 std::vector<std::string> told(const Plan& plan) {
   std::vector<std::string> lines;
   for (const auto& action : plan.actions) {
-    lines.push_back(std::string(to_string(action.kind)) + " " + action.key.product + "/" +
-                    action.key.version + "/" + action.key.item);
+    lines.push_back(std::string(to_string(action.kind)) + " " + action.key.product.str() + "/" +
+                    action.key.version.str() + "/" + action.key.item.str());
   }
   return lines;
 }
