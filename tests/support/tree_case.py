@@ -7,6 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import invariants
 from stream_tree import SigningKey, StreamTree, item_path, write_random
 from streamsync_program import Program
 from tree_server import TreeServer
@@ -93,18 +94,30 @@ class TreeCase(unittest.TestCase):
 
     def files(self, root=None):
         """Everything below the target, by path."""
-        root = root or self.target
-        return {
-            str(path.relative_to(root)): path.read_bytes()
-            for path in sorted(root.rglob("*"))
-            if path.is_file()
-        }
+        return invariants.tree_files(root or self.target)
 
     def images(self):
         return {path for path in self.files() if path.endswith(".img")}
 
     def path(self, release, serial):
         return item_path(release, "amd64", serial, "disk1.img", "released")
+
+    def assert_holds(self, new, old=None, root=None):
+        """I1 to I3, which hold at any moment: invariants.py."""
+        self.assertEqual([], invariants.violations(root or self.target, self.keyring, new, old))
+
+    def assert_recovers(self, server, new, undisturbed, sync, old=None):
+        """I1 to I6 after a fault: now, and after `sync`, a run without it."""
+        self.assert_holds(new, old)
+        kept = invariants.kept_bytes(self.target, new)
+        server.take_requests()
+        run = sync()
+        self.assertEqual(0, run.status, run.err)
+        self.assert_holds(new)
+        lines = invariants.changes(undisturbed, self.files())
+        lines += invariants.litter(self.target, new) + invariants.unfinished(self.program.state)
+        lines += invariants.refetched(new, kept, server.bytes_sent())
+        self.assertEqual([], lines)
 
     def assert_refused(self, server, run, *words):
         """Exit 3, the last line says why, and nothing but documents was asked for since the last

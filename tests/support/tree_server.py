@@ -70,6 +70,18 @@ class TreeServer:
         self._taken += len(taken)
         return taken
 
+    def bytes_sent(self):
+        """path -> bytes of bodies that were sent for it since the last `take_requests`."""
+        self._read()
+        entries = self._entries()
+        asked = [entry for entry in entries if entry["event"] == "request"][self._taken :]
+        sent = {entry["id"]: entry["bytes"] for entry in entries if entry["event"] == "answer"}
+        total = {}
+        for entry in asked:
+            path = entry["path"].lstrip("/")
+            total[path] = total.get(path, 0) + sent[entry["id"]]
+        return total
+
     def paths(self):
         return [request.path for request in self.requests()]
 
