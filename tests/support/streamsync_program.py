@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import measured
+import syscall_faults
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,12 @@ class Program:
         launched = self._run(measured.launcher(figures, self.command(name, *arguments)), timeout)
         taken = measured.read(figures)
         return Run(taken.status, launched.out, launched.err), taken.peak_bytes
+
+    def run_with_fault(self, fault, name, *arguments, timeout=300):
+        """The same, and the calls by which it changed files, with a fault in one of them."""
+        log = self.work / "calls"
+        launched = self._run(syscall_faults.launcher(log, fault, self.command(name, *arguments)), timeout)
+        return launched, syscall_faults.read(log)
 
     def start(self, name, *arguments, **options):
         """`options` are more of those of Popen."""
