@@ -19,6 +19,10 @@ class Killed(DiskFaultCase):
         self.assertTrue(list(self.target.rglob("*.img.part")))
         self.assert_converges_wherever_it_is_killed()
 
+    def test_in_a_run_that_replaces(self):
+        self.serve_another_generation()
+        self.assert_converges_wherever_it_is_killed()
+
     def assert_converges_wherever_it_is_killed(self):
         calls = self.begin()
         points = spread(len(calls))
