@@ -6,6 +6,7 @@ from disk_fault_case import DONE, DiskFaultCase, spread
 from syscall_faults import NAMINGS, Fault
 
 KILLED = -9
+DETACHED = "streams/v1/index.json"
 
 
 class Killed(DiskFaultCase):
@@ -20,6 +21,11 @@ class Killed(DiskFaultCase):
         self.assert_converges_wherever_it_is_killed()
 
     def test_in_a_run_that_replaces(self):
+        self.serve_another_generation()
+        self.assert_converges_wherever_it_is_killed()
+
+    def test_in_a_run_that_replaces_what_has_detached_signatures(self):
+        self.index = DETACHED
         self.serve_another_generation()
         self.assert_converges_wherever_it_is_killed()
 
