@@ -36,12 +36,12 @@ class Faults(unittest.TestCase):
     def setUp(self):
         self.work = Path(self.enterContext(tempfile.TemporaryDirectory())).resolve()
         self.log = self.work / "log"
+        self.command = [sys.executable, "-S", "-B", "-c", PROGRAM]
 
     def run_with(self, fault):
         """(status, what it said, its calls)"""
-        command = [sys.executable, "-S", "-B", "-c", PROGRAM]
         run = subprocess.run(
-            syscall_faults.launcher(self.log, fault, command), cwd=self.work, stdout=subprocess.PIPE, check=False
+            syscall_faults.launcher(self.log, fault, self.command), cwd=self.work, stdout=subprocess.PIPE, check=False
         )
         return run.returncode, run.stdout.decode().splitlines(), syscall_faults.read(self.log)
 
@@ -54,7 +54,8 @@ class Faults(unittest.TestCase):
 
     def test_killed_before_the_nth_of_all_threads(self):
         status, _, calls = self.run_with(Fault(nth=6))
-        self.assertEqual((-9, self.calls("abc")), (status, calls))
+        *before, last = self.calls("abc")
+        self.assertEqual((-9, [*before, Call(last.name, last.path, struck=True)]), (status, calls))
         self.assertEqual((b"x", b""), ((self.work / "b").read_bytes(), (self.work / "c").read_bytes()))
 
     def test_signalled(self):
@@ -72,6 +73,21 @@ class Faults(unittest.TestCase):
         said = self.run_with(Fault(nth=1, then="EIO", calls=("write",), path="*/c"))[1]
         self.assertEqual(["a", "b", "c 5", "d"], said)
         self.assertEqual(list("abcd"), self.run_with(Fault(nth=1, then="EIO", calls=("fsync",)))[1])
+
+
+    def test_the_names_of_files(self):
+        program = """
+import os
+os.close(os.open("a", os.O_CREAT))
+os.mkdir("d", dir_fd=os.open(".", os.O_RDONLY))
+os.link("a", "d/b")
+os.rename("a", "c")
+os.unlink("c")
+"""
+        self.command = [sys.executable, "-S", "-B", "-c", program]
+        _, _, calls = self.run_with(Fault())
+        names = [str(Path(call.path).relative_to(self.work)) for call in calls]
+        self.assertEqual(["a", "d", "d/b", "a", "c"], names)
 
 
 if __name__ == "__main__":

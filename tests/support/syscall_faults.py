@@ -30,8 +30,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-# Where its arguments tell the file: a descriptor, a directory and a name, or a name.
-BY_DESCRIPTOR, BY_PLACE, BY_NAME = range(3)
+# Where its arguments tell the file: a descriptor; a directory and a name; a name; or the second of two such.
+BY_DESCRIPTOR, BY_PLACE, BY_NAME, BY_NEW_PLACE, BY_NEW_NAME = range(5)
 CALLS = {
     "write": (1, BY_DESCRIPTOR),
     "pwrite64": (18, BY_DESCRIPTOR),
@@ -45,14 +45,14 @@ CALLS = {
     "mkdir": (83, BY_NAME),
     "rmdir": (84, BY_NAME),
     "creat": (85, BY_NAME),
-    "link": (86, BY_NAME),
+    "link": (86, BY_NEW_NAME),
     "unlink": (87, BY_NAME),
-    "symlink": (88, BY_NAME),
+    "symlink": (88, BY_NEW_NAME),
     "openat": (257, BY_PLACE),
     "mkdirat": (258, BY_PLACE),
     "unlinkat": (263, BY_PLACE),
     "renameat": (264, BY_PLACE),
-    "linkat": (265, BY_PLACE),
+    "linkat": (265, BY_NEW_PLACE),
     "sync_file_range": (277, BY_DESCRIPTOR),
     "fallocate": (285, BY_DESCRIPTOR),
     "pwritev": (296, BY_DESCRIPTOR),
@@ -65,16 +65,18 @@ NAMES = {number: name for name, (number, _) in CALLS.items()}
 SYNCS = ("fsync", "fdatasync", "syncfs", "sync_file_range")
 WRITES = ("write", "pwrite64", "writev", "pwritev", "pwritev2", "sendfile", "copy_file_range", "fallocate")
 NAMINGS = ("rename", "renameat", "renameat2", "link", "linkat")
+MAKINGS = ("openat", "creat", "mkdir", "mkdirat", "symlink", "truncate", "ftruncate")
 REMOVALS = ("unlink", "unlinkat", "rmdir")
 SIGNALS = ("KILL", "TERM", "INT")
 
 
 @dataclass(frozen=True)
 class Call:
-    """`path` is the file's name, the present one where it gets another."""
+    """`path` is the file's name, the present one where it gets another one instead; `struck` is what the fault met."""
 
     name: str
     path: str
+    struck: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ WAIT_ALL = 0x40000000
 # user_regs_struct of <sys/user.h>
 REGISTERS = struct.Struct("27Q")
 RAX, ORIG_RAX = 10, 15
-ARGUMENTS = (14, 13, 12, 7, 9, 8)
+ARGUMENTS = (14, 13, 12, 7)
 AT_FDCWD = -100
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -240,11 +242,11 @@ class Tracer:
         call = self.call(tid, registers)
         if call is None:
             return
-        print(json.dumps(asdict(call)), file=self.log, flush=True)
-        if not self.fault.concerns(call):
-            return
-        self.matches += 1
-        if not self.fault.strikes(self.matches):
+        concerned = self.fault.concerns(call)
+        self.matches += concerned
+        struck = concerned and self.fault.strikes(self.matches)
+        print(json.dumps(asdict(Call(call.name, call.path, struck))), file=self.log, flush=True)
+        if not struck:
             return
         if self.fault.then in SIGNALS:
             self.struck_at = self.struck_at or time.monotonic()
@@ -258,13 +260,18 @@ class Tracer:
     @staticmethod
     def call(tid, registers):
         name = NAMES[registers[ORIG_RAX]]
-        first, second = (registers[index] for index in ARGUMENTS[:2])
+        first, second, third, fourth = (registers[index] for index in ARGUMENTS)
         kind = CALLS[name][1]
         if kind == BY_DESCRIPTOR:
             path = descriptor(tid, first)
         else:
-            base = descriptor(tid, first) if kind == BY_PLACE else descriptor(tid, AT_FDCWD)
-            path = os.path.join(base, text_at(tid, second if kind == BY_PLACE else first))
+            base, place = {
+                BY_PLACE: (first, second),
+                BY_NAME: (AT_FDCWD, first),
+                BY_NEW_PLACE: (third, fourth),
+                BY_NEW_NAME: (AT_FDCWD, second),
+            }[kind]
+            path = os.path.join(descriptor(tid, base), text_at(tid, place))
         is_file = path.startswith("/") and not path.startswith(("/dev/", "/proc/", "/memfd:"))
         return Call(name, path) if is_file else None
 
