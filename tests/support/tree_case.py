@@ -52,9 +52,13 @@ class TreeCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.scratch = tempfile.TemporaryDirectory()
-        cls.key = SigningKey(Path(cls.scratch.name, "gnupg"))
+        cls.key = cls.make_key(Path(cls.scratch.name, "gnupg"))
         cls.keyring = Path(cls.scratch.name, "keyring.gpg")
         cls.keyring.write_bytes(cls.key.public_key())
+
+    @classmethod
+    def make_key(cls, home):
+        return SigningKey(home)
 
     @classmethod
     def tearDownClass(cls):
