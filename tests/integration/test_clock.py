@@ -102,8 +102,21 @@ class Trust(ClockCase):
         self.assertEqual(REFUSED, run.status, run.err)
         self.assertIn("max_age", run.last_words())
 
-    def test_a_clock_that_went_back_behind_the_documents_refuses_them(self):
+    def test_a_clock_that_went_back_behind_the_documents_says_so(self):
         self.assert_refused_at(days=-90)
+
+    def test_a_clock_that_went_back_behind_the_keys_says_so(self):
+        """Of a machine without a battery."""
+        self.assert_refused_at(days=-20000)
+
+    def test_a_clock_that_went_back_behind_the_last_run_says_so(self):
+        server = self.serve()
+        self.assertEqual(DONE, self.sync(entry(server.url)).status)
+        self.clock.set(days=-10)
+        run = self.sync(entry(server.url))
+        self.assertEqual(DONE, run.status, run.err)
+        self.assertIn("warning", run.err)
+        self.assertIn("clock", run.err)
 
     def assert_refused_at(self, **ahead):
         server = self.serve()
@@ -114,7 +127,7 @@ class Trust(ClockCase):
         self.clock.set(**ahead)
         run = self.sync(entry(server.url))
         self.assertEqual(REFUSED, run.status, run.err)
-        self.assertIn("future", run.last_words())
+        self.assertIn("clock", run.last_words())
         self.assertEqual([], differences(before, snapshot(self.target, self.program.state)))
 
 
