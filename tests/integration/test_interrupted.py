@@ -1,0 +1,128 @@
+"""SIGINT and SIGTERM at any moment: the end within two seconds, and the next run goes on (cli.md §2)."""
+
+import signal
+import socket
+import time
+import unittest
+from pathlib import Path
+
+import syscall_faults
+from disk_fault_case import DONE, LARGE, DiskFaultCase, spread
+from invariants import changes
+from syscall_faults import Fault
+from tree_case import entry
+from tree_server import TreeServer
+
+STATUSES = {"INT": 130, "TERM": 143}
+SECONDS = 2
+PATIENCE = 10
+
+
+class AtAnyCall(DiskFaultCase):
+    """A run is told to end when it is about to change a file."""
+
+    def assert_ends_wherever_it_is_told(self):
+        points = spread(len(self.begin()))
+        statuses = []
+        for number, point in enumerate(points):
+            told = list(STATUSES)[number % len(STATUSES)]
+            self.restore()
+            run, calls = self.run_with(Fault(point, told))
+            struck = next((call for call in calls if call.struck), None)
+            if struck is None:
+                continue  # threads do not take turns alike each time
+            with self.subTest(f"SIG{told} {point}: {struck.name} {struck.path}"):
+                statuses.append(run.status)
+                self.assertLess(syscall_faults.seconds_to_end(self.program.work / "calls"), SECONDS)
+                if run.status == DONE:
+                    self.assertEqual([], changes(self.undisturbed, self.files()))
+                else:
+                    self.assertEqual(STATUSES[told], run.status, run.err)
+                self.assert_converges()
+        self.assertGreater(len(points), 2 * statuses.count(DONE))
+
+    def test_of_the_first_run(self):
+        self.assert_ends_wherever_it_is_told()
+
+    def test_of_a_run_that_replaces(self):
+        self.serve_another_generation()
+        self.assert_ends_wherever_it_is_told()
+
+
+class WhileItWaits(DiskFaultCase):
+    def setUp(self):
+        super().setUp()
+        self.begin()
+
+    def assert_ends(self, *rules, asked=".img"):
+        """Told when something with `asked` in its path was asked for, of a server of such rules."""
+        for told in STATUSES:
+            with self.subTest(told), TreeServer(self.stream.root, rules=rules) as server:
+                self.assert_ends_when(lambda: server.wait_for(asked), told, server.url)
+
+    def assert_ends_when(self, it_waits, told, url):
+        """Told when `it_waits` has come back."""
+        self.restore()
+        process = self.program.start("sync", "-c", self.configure(entry(url)))
+        try:
+            it_waits()
+            begin = time.monotonic()
+            process.send_signal(signal.Signals[f"SIG{told}"])
+            _, err = process.communicate(timeout=PATIENCE)
+            self.assertLess(time.monotonic() - begin, SECONDS)
+        finally:
+            process.kill()
+        self.assertEqual(STATUSES[told], process.returncode, err.decode())
+        self.assert_converges()
+
+    def test_for_a_document(self):
+        for asked in ("index.sjson", "download.sjson"):
+            for how in ({"delay": 60}, {"stall_after": 100}, {"rate": 1}):
+                with self.subTest(f"{asked} {how}"):
+                    self.assert_ends({"path": f"*{asked}", **how}, asked=asked)
+
+    def test_for_the_body_of_an_item(self):
+        for how in ({"delay": 60}, {"stall_after": 0}, {"stall_after": LARGE // 2}, {"rate": 10_000}):
+            with self.subTest(how):
+                self.assert_ends({"path": "*.img", **how})
+
+    def test_for_another_try(self):
+        busy = {"status": 503, "retry_after": "3600"}
+        self.assert_ends({"path": "*.img", **busy})
+        self.assert_ends({"path": "*.sjson", **busy}, asked=".sjson")
+
+    def test_for_who_does_not_let_it_in(self):
+        deaf = self.enterContext(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            caller = self.enterContext(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(deaf.getsockname())
+        port = deaf.getsockname()[1]
+        before = connecting_to(port)
+
+        def one_more_connects():
+            deadline = time.monotonic() + PATIENCE
+            while connecting_to(port) == before:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+
+        for told in STATUSES:
+            with self.subTest(told):
+                self.assert_ends_when(one_more_connects, told, f"http://127.0.0.1:{port}/")
+
+    def test_for_who_does_not_shake_hands(self):
+        for told in STATUSES:
+            with self.subTest(told), socket.create_server(("127.0.0.1", 0)) as silent:
+                url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
+                self.assert_ends_when(lambda: self.enterContext(silent.accept()[0]).recv(1), told, url)
+
+
+def connecting_to(port):
+    """How many sockets of this machine wait to be let in by a port of loopback."""
+    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()
+    syn_sent = "02"
+    return sum(line.split()[2:4] == [f"0100007F:{port:04X}", syn_sent] for line in lines)
+
+
+if __name__ == "__main__":
+    unittest.main()
