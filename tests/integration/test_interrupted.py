@@ -1,5 +1,7 @@
 """SIGINT and SIGTERM at any moment: the end within two seconds, and the next run goes on (cli.md §2)."""
 
+import contextlib
+import os
 import signal
 import socket
 import time
@@ -9,8 +11,9 @@ from pathlib import Path
 import syscall_faults
 from disk_fault_case import DONE, LARGE, DiskFaultCase, spread
 from invariants import changes
-from syscall_faults import Fault
-from tree_case import entry
+from stream_tree import StreamTree, write_sparse
+from syscall_faults import NAMINGS, Fault
+from tree_case import NEW, entry
 from tree_server import TreeServer
 
 STATUSES = {"INT": 130, "TERM": 143}
@@ -115,6 +118,40 @@ class WhileItWaits(DiskFaultCase):
             with self.subTest(told), socket.create_server(("127.0.0.1", 0)) as silent:
                 url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
                 self.assert_ends_when(lambda: self.enterContext(silent.accept()[0]).recv(1), told, url)
+
+
+class WhileItReads(DiskFaultCase):
+    """What a killed run has brought is looked at again, which takes long when it is large."""
+
+    SIZE = 512 << 20
+
+    def make_stream(self, name):
+        tree = StreamTree(self.work / name, self.key)
+        tree.add_version("focal", "amd64", NEW, {"disk1.img": self.SIZE}, writer=write_sparse)
+        tree.write()
+        return tree
+
+    def test_what_is_there_already(self):
+        self.run_with(Fault(1, "KILL", calls=NAMINGS, path="*.img.part"))
+        (part,) = self.target.rglob("*.img.part")
+        self.assertEqual(self.SIZE, part.stat().st_size)
+        process = self.program.start("sync", "-c", self.config)
+        deadline = time.monotonic() + PATIENCE
+        while not has_open(process, part):
+            self.assertLess(time.monotonic(), deadline)
+        begin = time.monotonic()
+        process.terminate()
+        _, err = process.communicate(timeout=PATIENCE)
+        self.assertLess(time.monotonic() - begin, SECONDS)
+        self.assertEqual(STATUSES["TERM"], process.returncode, err.decode())
+        self.assertTrue(part.exists(), "it got its name after the signal")
+
+
+def has_open(process, file):
+    numbers = Path(f"/proc/{process.pid}/fd")
+    with contextlib.suppress(FileNotFoundError):
+        return any(os.readlink(number) == str(file) for number in numbers.iterdir())
+    return False
 
 
 def connecting_to(port):
