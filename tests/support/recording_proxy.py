@@ -5,9 +5,12 @@
     proxy.requests  # [ProxyRequest("GET", "http://images.example/a", None)]
 
 It takes requests in absolute form and CONNECT, one a connection. Hosts that it is given are at ports of
-127.0.0.1, whatever port is asked for; no name server knows them, so only the proxy leads there.
+127.0.0.1, whatever port is asked for; no name server knows them, so only the proxy leads there. With
+`credentials`, "name:password", it asks for them; the first `busy` requests it sends away. `heard` is all that
+clients have said to it.
 """
 
+import base64
 import contextlib
 import select
 import socket
@@ -18,6 +21,11 @@ from dataclasses import dataclass
 
 BLOCK = 64 * 1024
 PATIENCE = 60
+WHO_ARE_YOU = (
+    b"HTTP/1.1 407 Who are you?\r\nProxy-Authenticate: Basic realm=proxy\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
+LATER = b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -32,9 +40,14 @@ class ProxyRequest:
 
 
 class RecordingProxy:
-    def __init__(self, hosts=None):
+    def __init__(self, hosts=None, credentials=None, busy=0):
         self.hosts = hosts or {}
+        self.busy = busy
+        self.authorization = None
+        if credentials:
+            self.authorization = "Basic " + base64.b64encode(credentials.encode()).decode()
         self.requests = []
+        self.heard = bytearray()
 
     def __enter__(self):
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Connection)
@@ -64,20 +77,27 @@ class _Connection(socketserver.StreamRequestHandler):
         with contextlib.suppress(OSError):
             method, target, version = self._line().split()
             fields = list(iter(self._line, ""))
-            self._record(method, target, fields)
-            if method == "CONNECT":
+            said = self._record(method, target, fields)
+            if self.server.proxy.authorization not in (None, said):
+                self.connection.sendall(WHO_ARE_YOU)
+            elif len(self.server.proxy.requests) <= self.server.proxy.busy:
+                self.connection.sendall(LATER)
+            elif method == "CONNECT":
                 self._tunnel(target)
             else:
                 self._forward(method, target, version, fields)
 
     def _line(self):
-        return self.rfile.readline().decode("latin-1").rstrip("\r\n")
+        line = self.rfile.readline()
+        self.server.proxy.heard += line
+        return line.decode("latin-1").rstrip("\r\n")
 
     def _record(self, method, target, fields):
         name = "proxy-authorization:"
         said = [field[len(name) :].strip() for field in fields if field.lower().startswith(name)]
         request = ProxyRequest(method, target, said[0] if said else None)
         self.server.proxy.requests.append(request)
+        return request.authorization
 
     def _tunnel(self, target):
         host, _, port = target.rpartition(":")
@@ -112,4 +132,6 @@ class _Connection(socketserver.StreamRequestHandler):
                 data = side.recv(BLOCK)
                 if not data:
                     return
+                if side is self.connection:
+                    self.server.proxy.heard += data
                 other[side].sendall(data)
