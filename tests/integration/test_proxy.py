@@ -78,6 +78,15 @@ class Failing(ProxyCase):
                 proxy = self.failing_proxy(**answer)
                 self.assert_fails(proxy, times, self.mirror(proxy=proxy.url))
 
+    def test_the_message_names_it(self):
+        """Else the operator looks at the source, where nothing is wrong."""
+        for scheme, names in (("https", ANSWERS), ("http", ["without credentials"])):
+            for name in names:
+                with self.subTest(f"{scheme} {name}"):
+                    proxy = self.failing_proxy(**ANSWERS[name][0])
+                    run = self.mirror(scheme, proxy=proxy.url)
+                    self.assertIn(urllib.parse.urlsplit(proxy.url).netloc, run.last_words())
+
     def test_what_is_no_http(self):
         for scheme in ("http", "https"):
             for raw in ("SSH-2.0-OpenSSH_9.2\\r\\n", "\\0" * 100, "HTTP/1.1 200 OK\\r\\n" + "a: b\\r\\n" * 100_000):
