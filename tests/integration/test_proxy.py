@@ -228,6 +228,13 @@ class Clouds(ProxyCase):
         self.assertEqual({way}, {(each.method, each.target) for each in proxy.requests})
         self.assert_heard_nothing(proxy)
 
+    def test_without_tls_nothing_that_is_secret(self):
+        cloud = self.cloud()
+        proxy = self.proxy()
+        self.log_in_to(cloud, http_proxy=proxy.url)
+        self.into_the_cloud()
+        self.assert_heard_nothing(proxy)
+
     def test_a_tunnel_that_is_refused_ends_at_the_cloud(self):
         cloud = self.cloud(certificate=Certificates(self.work / "certificates").server)
         for name, (answer, _) in ANSWERS.items():
