@@ -21,6 +21,7 @@ class Figures:
     user_seconds: float
     system_seconds: float
     peak_bytes: int
+    written_bytes: int
 
     @property
     def cpu_seconds(self):
