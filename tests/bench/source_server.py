@@ -1,9 +1,8 @@
-"""A tree over HTTP on loopback by a server that does not hold its readers up.
+"""A tree over HTTP on loopback by nginx, which does not hold its readers up.
 
-    with fast_server(root, work) as server:
+    with Nginx(root, work) as server:
         fetch(server.url + "streams/v1/index.json")
-        server.take_requests()  # ["GET /streams/v1/index.json 200"]
-        server.name             # which one it is
+        server.take_requests()  # [Request("GET", "/streams/v1/index.json", 200, 412)]
 """
 
 import os
@@ -12,10 +11,10 @@ import shutil
 import socket
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import anonymous_http
-from tree_server import TreeServer
 
 PATIENCE = 10
 
@@ -30,7 +29,7 @@ http {{
     sendfile on;
     tcp_nopush on;
     keepalive_requests 1000000000;
-    log_format requests '$request_method $request_uri $status';
+    log_format requests '$request_method $request_uri $status $body_bytes_sent';
     access_log requests requests;
     client_body_temp_path body;
     proxy_temp_path proxy;
@@ -45,38 +44,38 @@ http {{
 """
 
 
-def fast_server(root, work):
-    """nginx where there is one; else the tests' own server, in Python."""
-    return nginx(root, work) if find_nginx() else OwnServer(root)
-
-
-def nginx(root, work):
-    return Nginx(find_nginx(), root, Path(work, "nginx"))
-
-
-def find_nginx():
-    """None where there is none."""
+def find():
+    """None where there is no nginx."""
     # sbin is not everybody's.
     return shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin")
 
 
-def nginx_version():
-    said = subprocess.run([find_nginx(), "-v"], stderr=subprocess.PIPE, check=True, text=True).stderr
+def version():
+    said = subprocess.run([find(), "-v"], stderr=subprocess.PIPE, check=True, text=True).stderr
     return said.strip().rpartition(" ")[2]
 
 
-class OwnServer(TreeServer):
-    name = "tests/support/scripted_server.py"
+@dataclass(frozen=True)
+class Request:
+    """`size` is that of the body that was sent."""
+
+    method: str
+    path: str
+    status: int
+    size: int
+
+    def __str__(self):
+        return f"{self.method} {self.path} {self.status}"
 
 
 class Nginx:
-    def __init__(self, program, root, home):
-        self._program = program
+    """`home` is a directory that is made for it."""
+
+    def __init__(self, root, home):
         self._root = Path(root).resolve()
         self._home = Path(home).resolve()
         self._log = self._home / "requests"
         self._taken = 0
-        self.name = nginx_version()
 
     def __enter__(self):
         self._home.mkdir()
@@ -84,7 +83,7 @@ class Nginx:
         self.url = f"http://127.0.0.1:{port}/"
         configuration = self._home / "nginx.conf"
         configuration.write_text(CONFIGURATION.format(port=port, root=self._root), encoding="utf-8")
-        command = [self._program, "-p", str(self._home), "-c", str(configuration), "-e", "stderr"]
+        command = [find(), "-p", str(self._home), "-c", str(configuration), "-e", "stderr"]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
             self._wait_for_start()
@@ -98,7 +97,7 @@ class Nginx:
         self._process.wait()
 
     def take_requests(self):
-        """Method, path and status of each request since the last time."""
+        """Each request since the last time."""
         # nginx answers first and writes then; behind a request of our own all is written.
         mark = f"/{secrets.token_hex(8)}"
         anonymous_http.get(self.url.removesuffix("/") + mark)
@@ -108,7 +107,7 @@ class Nginx:
             end = next((place for place, line in enumerate(lines) if mark in line), None)
             if end is not None:
                 taken, self._taken = lines[self._taken : end], end + 1
-                return taken
+                return [_request(line) for line in taken]
             time.sleep(0.01)
         raise AssertionError(f"{self._log} does not show our own request")
 
@@ -120,6 +119,11 @@ class Nginx:
                 return
             time.sleep(0.01)
         raise OSError(f"nginx does not serve {self.url}; see what it said above")
+
+
+def _request(line):
+    method, path, status, size = line.split()
+    return Request(method, path, int(status), int(size))
 
 
 def free_port():
