@@ -83,6 +83,21 @@ class Cloud:
         endpoint = self._endpoints[service_type, "public"]["id"]
         self._identity("PATCH", f"/endpoints/{endpoint}", {"endpoint": {"url": url}})
 
+    def create_region(self, name):
+        """A region with the identity and image service of ours, for those who log in from now on."""
+        self._identity("POST", "/regions", {"region": {"id": name}})
+        for service_type in ("identity", "image"):
+            ours = self._endpoints[service_type, "public"]
+            service = self._identity("GET", f"/services?type={service_type}")["services"][0]
+            place = {"service_id": service["id"], "region_id": name, "interface": "public"}
+            self._identity("POST", "/endpoints", {"endpoint": {**place, "url": ours["url"]}})
+
+    def delete_region(self, name):
+        """With its endpoints."""
+        for endpoint in self._identity("GET", f"/endpoints?region_id={name}")["endpoints"]:
+            self._identity("DELETE", f"/endpoints/{endpoint['id']}")
+        self._identity("DELETE", f"/regions/{name}")
+
     def create_user(self, name, password, role):
         """A user with that role in our project. Gives its id."""
         user = self._identity("POST", "/users", {"user": {"name": name, "password": password}})["user"]["id"]

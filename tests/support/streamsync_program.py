@@ -50,6 +50,10 @@ class Program:
             key: str(value) for key, value in {**inherited, **changed}.items() if value is not None
         }
 
+    @property
+    def environment(self):
+        return dict(self._environment)
+
     def command(self, name, *arguments):
         return [self._binary, name, "--state-dir", str(self.state), *map(str, arguments)]
 
