@@ -41,16 +41,25 @@ using VersionKey = std::tuple<std::string, std::string, std::string>;
 
 VersionKey version_of(const ItemKey& key) { return {key.content_id, key.product, key.version}; }
 
-// Versions of which at least a part of a file is there.
-std::set<VersionKey> begun_versions(const RootDirectory& root, const std::vector<Item>& items) {
-  std::set<VersionKey> versions;
-  for (const auto& item : items) {
-    const auto path = item.path ? item.path->str() : "";
-    if (item.path && (root.size_of(path) || root.size_of(RootDirectory::part_of(path)))) {
-      versions.insert(version_of(item.key));
-    }
+// What lies at an item's path, and beside it under its temporary name.
+struct Found {
+  std::optional<std::uint64_t> file, part;
+  bool anything() const { return file || part; }
+};
+
+HeldState state_of(const Found& found, std::uint64_t expected) {
+  if (found.file == expected) return HeldState::Present;
+  return found.part == expected ? HeldState::Unrevealed : HeldState::Incomplete;
+}
+
+// None for an item that can't be held.
+std::optional<std::uint64_t> expected_size(const Item& item) {
+  if (!item.path) return std::nullopt;
+  try {
+    return content_of(item).size;
+  } catch (const Error&) {
+    return std::nullopt;
   }
-  return versions;
 }
 
 bool has_content_of(const Item& item, const BlobSpec& blob) {
@@ -131,33 +140,29 @@ std::vector<Held> DirectoryTarget::inventory() {
     return inventory;
   }
   auto items = recorded();
-  const auto begun = begun_versions(*root_, items);
-  for (auto& item : items) {
-    if (!item.path) {
-      continue;
+  std::vector<Found> found(items.size());
+  std::set<VersionKey> begun;
+  for (std::size_t index = 0; index < items.size(); ++index) {
+    const auto& item = items[index];
+    const auto expected = expected_size(item);
+    if (!expected) continue;
+    found[index].file = root_->size_of(item.path->str());
+    if (found[index].file != expected) {
+      found[index].part = root_->size_of(RootDirectory::part_of(item.path->str()));
     }
+    if (found[index].anything()) begun.insert(version_of(item.key));
+  }
+  for (std::size_t index = 0; index < items.size(); ++index) {
+    auto& item = items[index];
+    const auto expected = expected_size(item);
+    // Of a version of which nothing ever came nothing was begun: it was only announced.
+    if (!expected || !begun.contains(version_of(item.key))) continue;
     const auto path = item.path->str();
-    const auto size = root_->size_of(path);
-    std::uint64_t expected = 0;
-    try {
-      expected = content_of(item).size;
-    } catch (const Error&) {
-      continue;
-    }
-    if (!size && !begun.contains(version_of(item.key))) {
-      continue;  // announced, but nothing of its version ever came
-    }
-    const auto state = state_of(path, expected);
-    const auto held = state == HeldState::Incomplete ? size.value_or(0) : expected;
-    inventory.push_back({std::move(item), path, path, state, held});
+    const auto state = state_of(found[index], *expected);
+    const auto size = state == HeldState::Incomplete ? found[index].file.value_or(0) : *expected;
+    inventory.push_back({std::move(item), path, path, state, size});
   }
   return inventory;
-}
-
-HeldState DirectoryTarget::state_of(const std::string& path, std::uint64_t expected) const {
-  if (root_->size_of(path) == expected) return HeldState::Present;
-  return root_->size_of(RootDirectory::part_of(path)) == expected ? HeldState::Unrevealed
-                                                                  : HeldState::Incomplete;
 }
 
 std::string DirectoryTarget::name_of(const Item& item) const {

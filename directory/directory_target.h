@@ -45,7 +45,6 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   RootDirectory& writable();
   bool was_put(const std::string& path);
   enum class Durability { Synced, Unknown };
-  HeldState state_of(const std::string& path, std::uint64_t expected) const;
   void put(const BlobSpec& blob, ByteSource& bytes);
   static Held staged(const BlobSpec& blob);
   void note_put(const std::string& path, Durability durability);

@@ -493,6 +493,7 @@ struct Run::Impl {
       auto& told = report.destinations[served[index]];
       publish(destinations[served[index]], plan, results[index], told);
       executor.remove(assignments[index], results[index]);
+      told.actions.reserve(plan.actions.size());
       for (std::size_t action = 0; action < plan.actions.size(); ++action) {
         told.actions.push_back(
             {std::move(plan.actions[action]), std::move(results[index][action])});
