@@ -70,6 +70,29 @@ bool has_content_of(const Item& item, const BlobSpec& blob) {
   }
 }
 
+// A large file takes longer to read than a stop may.
+class UntilStopped final : public ByteSource {
+ public:
+  UntilStopped(ByteSource& bytes, const std::stop_token& stop) : bytes_(bytes), stop_(stop) {}
+
+  std::size_t read(MutableBytes buffer) override {
+    if (stop_.stop_requested()) throw Cancelled();
+    return bytes_.read(buffer);
+  }
+
+ private:
+  ByteSource& bytes_;
+  const std::stop_token& stop_;
+};
+
+constexpr std::string_view kPart = ".part";
+
+bool is_part(std::string_view name) { return name.ends_with(kPart); }
+
+std::string_view without_part(std::string_view name) {
+  return name.substr(0, name.size() - kPart.size());
+}
+
 }  // namespace
 
 // The right to write one path.
@@ -100,7 +123,8 @@ bool DirectoryTarget::was_put(const std::string& path) {
   return put_here_.contains(path);
 }
 
-DirectoryTarget::DirectoryTarget(const std::filesystem::path& root) : path_(root) {
+DirectoryTarget::DirectoryTarget(const std::filesystem::path& root, std::stop_token stop)
+    : path_(root), stop_(std::move(stop)) {
   if (std::filesystem::exists(root)) {
     root_.emplace(root);
   }
@@ -117,10 +141,10 @@ std::vector<Item> DirectoryTarget::recorded() const {
   std::vector<Item> items;
   for (const auto& name : root_->names_in(kRecords)) {
     const auto path = fmt::format("{}/{}", kRecords, name);
+    // Upstream's other file has another format, and a part is what a killed run left.
+    if (name == "references.json" || is_part(name)) continue;
     const auto text = root_->read(path);
-    if (!text || name == "references.json") {  // upstream's other file, of another format
-      continue;
-    }
+    if (!text) continue;
     // Our own file, so nobody has signed it.
     const auto record = accept_unverified(spool_of(*text), path);
     try {
@@ -139,6 +163,7 @@ std::vector<Held> DirectoryTarget::inventory() {
   if (!root_) {
     return inventory;
   }
+  stale_records_.clear();
   auto items = recorded();
   std::vector<Found> found(items.size());
   std::set<VersionKey> begun;
@@ -156,7 +181,10 @@ std::vector<Held> DirectoryTarget::inventory() {
     auto& item = items[index];
     const auto expected = expected_size(item);
     // Of a version of which nothing ever came nothing was begun: it was only announced.
-    if (!expected || !begun.contains(version_of(item.key))) continue;
+    if (!expected || !begun.contains(version_of(item.key))) {
+      stale_records_.insert(item.key.content_id.str());
+      continue;
+    }
     const auto path = item.path->str();
     const auto state = state_of(found[index], *expected);
     const auto size = state == HeldState::Incomplete ? found[index].file.value_or(0) : *expected;
@@ -170,7 +198,10 @@ std::string DirectoryTarget::name_of(const Item& item) const {
 }
 
 void DirectoryTarget::announce(const std::vector<BlobSpec>& coming) {
+  remove_parts_of_records();
+  if (coming.empty() && stale_records_.empty()) return;
   std::map<std::string, std::vector<Item>> records;
+  for (const auto& content_id : stale_records_) records[content_id];
   std::map<ItemKey, const BlobSpec*> renewed;
   for (const auto& blob : coming) {
     renewed.emplace(blob.item.key, &blob);
@@ -188,6 +219,13 @@ void DirectoryTarget::announce(const std::vector<BlobSpec>& coming) {
   }
   for (const auto& [content_id, items] : records) {
     record(content_id, items);
+  }
+}
+
+void DirectoryTarget::remove_parts_of_records() {
+  if (!root_) return;
+  for (const auto& name : root_->names_in(kRecords)) {
+    if (is_part(name)) root_->remove_part(fmt::format("{}/{}", kRecords, without_part(name)));
   }
 }
 
@@ -252,8 +290,10 @@ std::optional<Held> DirectoryTarget::link(const Held& held, const BlobSpec& blob
 }
 
 bool DirectoryTarget::has_bytes(const std::string& file, const ItemContent& promised) {
-  return root_->size_of(file) == promised.size &&
-         digest_of(promised.strongest.algorithm(), *root_->open(file)) == promised.strongest;
+  if (root_->size_of(file) != promised.size) return false;
+  const auto opened = root_->open(file);
+  UntilStopped bytes(*opened, stop_);
+  return digest_of(promised.strongest.algorithm(), bytes) == promised.strongest;
 }
 
 void DirectoryTarget::copy_out(const Held& held, ByteSink& to) {
@@ -284,13 +324,20 @@ void DirectoryTarget::settle(std::span<const Held> held) {
     writable().sync();
   } catch (const Error&) {
     // Asked again the kernel may say that all is well (F11).
-    for (const auto& each : held) {
-      writable().remove_part(each.placement);
-      put_here_.erase(each.placement);
+    for (const auto& path : unsynced_) {
+      writable().remove_part(path);
+      put_here_.erase(path);
     }
+    unsynced_.clear();
     throw;
   }
   for (const auto& each : held) unsynced_.erase(each.placement);
+}
+
+void DirectoryTarget::sync_names() {
+  if (names_are_synced_) return;
+  writable().sync();
+  names_are_synced_ = true;
 }
 
 void DirectoryTarget::reveal(const Held& held) {
@@ -302,6 +349,8 @@ void DirectoryTarget::reveal(const Held& held) {
 }
 
 void DirectoryTarget::remove(const Held& held) {
+  // What replaces it must not be lost with it.
+  if (held.state == HeldState::Present) sync_names();
   discard(held.placement);
   forget(held.item);
 }
@@ -345,10 +394,7 @@ DocumentState DirectoryTarget::read(const std::string& path, const Validator&) {
 }
 
 void DirectoryTarget::write(const std::string& path, const Spool& content) {
-  if (!names_are_synced_) {
-    writable().sync();
-    names_are_synced_ = true;
-  }
+  sync_names();
   const auto file = writable().create(path);
   copy(*content.reader(), *file);
   file->finish();

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,8 @@ namespace streamsync {
 /// document is.
 class DirectoryTarget final : public ItemTarget, public MetadataTarget {
  public:
-  explicit DirectoryTarget(const std::filesystem::path& root);
+  /// A stop ends the reading of files by `Cancelled`.
+  explicit DirectoryTarget(const std::filesystem::path& root, std::stop_token stop = {});
 
   std::vector<Held> inventory() override;
   std::string name_of(const Item& item) const override;
@@ -51,9 +53,12 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   bool has_bytes(const std::string& file, const ItemContent& promised);
   void discard(const std::string& path);
   void forget(const Item& gone);
+  void sync_names();
+  void remove_parts_of_records();
   void record(const std::string& content_id, const std::vector<Item>& items);
 
   std::filesystem::path path_;
+  std::stop_token stop_;
   std::optional<RootDirectory> root_;  ///< none until the directory is there or something comes
   // Two items may share a path; the second to come finds the first one's file.
   std::mutex mutex_;
@@ -61,7 +66,9 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   std::set<std::string> under_way_;
   std::set<std::string> put_here_;
   std::set<std::string> unsynced_;  ///< of those, and of what earlier runs staged
-  bool names_are_synced_ = true;    ///< of what was revealed
+  // A killed run may have revealed items and not come to that.
+  bool names_are_synced_ = false;
+  std::set<std::string> stale_records_;  ///< content_ids: what they name is not there
 };
 
 }  // namespace streamsync

@@ -57,8 +57,8 @@ class ItemTarget {
   /// The name the item gets, for people: what `created` lines show.
   virtual std::string name_of(const Item& item) const = 0;
 
-  /// Called once before the first `stage`: the items that this run will put here, so that a target
-  /// that keeps a record of its own can write it first.
+  /// Called once a run, before the first `stage`: the items that it will put here, maybe none, so
+  /// that a target that keeps a record of its own can write it first, or mend it.
   virtual void announce(const std::vector<BlobSpec>& coming) = 0;
 
   /// What an earlier attempt left of the item, not verified, for `stage` to go on with. None: it

@@ -477,7 +477,7 @@ struct Run::Impl {
       if (brings_bytes(action)) coming.push_back(*action.blob);
     }
     try {
-      if (!coming.empty()) destination.items->announce(coming);
+      destination.items->announce(coming);
       return true;
     } catch (const Error& error) {
       told.error = error;

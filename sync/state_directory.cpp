@@ -28,7 +28,8 @@ RootDirectory open_root(const std::filesystem::path& path) {
   try {
     return RootDirectory(path, 0700);
   } catch (const Error& error) {
-    throw Error(ErrorKind::Config, Origin::Local,
+    const auto kind = error.kind() == ErrorKind::NoRoom ? ErrorKind::NoRoom : ErrorKind::Config;
+    throw Error(kind, Origin::Local,
                 fmt::format("state directory: {}; name another with --state-dir", error.what()));
   }
 }

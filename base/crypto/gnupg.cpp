@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/io/file_descriptor.h"
 #include "base/io/local_error.h"
+#include "base/time.h"
 
 namespace streamsync {
 namespace {
@@ -312,9 +313,30 @@ const GpgConversation::Channel* GpgConversation::find(int fd) const {
 
 }  // namespace
 
-struct Gnupg::Session {
-  explicit Session(const std::filesystem::path& home) : context(make_context(home)) {}
+namespace {
 
+/// gpg does not say why it has kept none of the `considered` keys.
+Error why_none_was_taken(const std::filesystem::path& file, const std::filesystem::path& home,
+                         int considered) {
+  constexpr std::uintmax_t kRoomForKeys = 64 * 1024;
+  if (std::filesystem::space(home).available < kRoomForKeys) {
+    return local_error(ENOSPC,
+                       fmt::format("keeping the keys of {} in {}; set TMPDIR to another place",
+                                   file.string(), home.parent_path().string()));
+  }
+  if (considered == 0) return unusable_keyring(file, "it holds no public key");
+  return {ErrorKind::Untrusted, Origin::Local,
+          fmt::format("keyring {}: none of its keys is valid at the time of this machine, {}; is "
+                      "its clock right?",
+                      file.string(), to_rfc3339(now()))};
+}
+
+}  // namespace
+
+struct Gnupg::Session {
+  explicit Session(const std::filesystem::path& where) : home(where), context(make_context(home)) {}
+
+  std::filesystem::path home;
   Context context;
 };
 
@@ -333,8 +355,9 @@ std::vector<SigningKey> Gnupg::import_keys(const std::filesystem::path& file) {
   const gpgme_error_t code = gpgme_op_import(context, keys.get());
   if (is_engine_failure(code)) throw engine_failure(code);
   if (gpgme_err_code(code) != GPG_ERR_NO_ERROR) throw unusable_keyring(file, gpgme_strerror(code));
+  const int considered = gpgme_op_import_result(context)->considered;
   auto imported = list_keys(context);
-  if (imported.empty()) throw unusable_keyring(file, "it holds no public key");
+  if (imported.empty()) throw why_none_was_taken(file, session_->home, considered);
   return imported;
 }
 

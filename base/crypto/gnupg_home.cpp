@@ -8,7 +8,6 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -66,16 +65,20 @@ fs::path make_directory(const fs::path& parent) {
 /// started would outlive us; nothing is fetched from anywhere. No locks: the home has one user, and
 /// gpg removes them so late that they would come between us and the removal of the home.
 void write_configuration(const fs::path& home) {
-  std::ofstream file(home / "gpg.conf");
-  file << "trust-model always\n"
-          "no-auto-check-trustdb\n"
-          "no-auto-key-retrieve\n"
-          "no-autostart\n"
-          "lock-never\n";
-  file.close();
-  if (!file) {
-    throw Error(ErrorKind::NoRoom, Origin::Local,
-                fmt::format("can't write {}/gpg.conf", home.string()));
+  constexpr std::string_view kConfiguration =
+      "trust-model always\n"
+      "no-auto-check-trustdb\n"
+      "no-auto-key-retrieve\n"
+      "no-autostart\n"
+      "lock-never\n";
+  const std::string name = (home / "gpg.conf").string();
+  const FileDescriptor file(
+      ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file.is_open()) throw local_error(errno, "making " + name);
+  // So short a text is written at once or not at all.
+  const auto written = ::write(file.get(), kConfiguration.data(), kConfiguration.size());
+  if (written != static_cast<ssize_t>(kConfiguration.size())) {
+    throw local_error(written < 0 ? errno : ENOSPC, "writing " + name);
   }
 }
 

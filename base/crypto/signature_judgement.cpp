@@ -79,7 +79,8 @@ Objection objection(const Signature& signature, const SigningKey* key,
     return fmt::format("is made with the digest {}, which is too weak", signature.digest);
   }
   if (signature.made > now + kClockSkew) {
-    return fmt::format("is dated in the future, {}", to_rfc3339(signature.made));
+    return fmt::format("is dated in the future, {}; is the clock of this machine right?",
+                       to_rfc3339(signature.made));
   }
   return objection_by_key(key, policy);
 }

@@ -63,8 +63,9 @@ bool is_denied_by_proxy(const CurlFailure& failure) {
 }  // namespace
 
 Error to_error(const CurlFailure& failure, std::string_view doing, Origin origin) {
+  const std::string by = failure.proxy.empty() ? "" : fmt::format(" (proxy {})", failure.proxy);
   const auto error = [&](ErrorKind kind, std::string_view why) {
-    return Error(kind, origin, fmt::format("{}: {}", doing, printable(why)));
+    return Error(kind, origin, fmt::format("{}: {}{}", doing, printable(why), printable(by)));
   };
   if (failure.code == CURLE_PEER_FAILED_VERIFICATION) {
     return error(ErrorKind::Denied, certificate_refused(failure, origin));

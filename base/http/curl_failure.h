@@ -14,6 +14,7 @@ struct CurlFailure {
   long certificate = 0;    ///< X509_V_ERR_… when the certificate was refused
   int proxy_status = 0;    ///< of the answer to CONNECT, 0 without one
   bool is_reused = false;  ///< no connection was made for it
+  std::string proxy{};     ///< host and port, empty: none
 };
 
 /// The `Error` that it means; `doing` is method and redacted URL.

@@ -62,6 +62,25 @@ void set_protocol(CURL* easy, const HttpOptions& options) {
   if (!options.user_agent.empty()) set(easy, CURLOPT_USERAGENT, options.user_agent);
 }
 
+/// Whoever runs the proxy would read passwords and tokens (threats-and-faults.md F9).
+void require_tls_behind_proxy(const Url& url, const HttpOptions& options) {
+  if (options.origin != Origin::Target || url.scheme() == "https") return;
+  throw Error(ErrorKind::Config, Origin::Target,
+              fmt::format("{}: would be reached through a proxy, which would read the credentials; "
+                          "use https for it, or name its host in no_proxy",
+                          url.redacted()));
+}
+
+/// "http://user:password@host:port/" for people.
+std::string address_of(std::string proxy) {
+  proxy.erase(0, proxy.rfind('@') + 1);
+  if (const auto scheme = proxy.find("://"); scheme != std::string::npos) {
+    proxy.erase(0, scheme + 3);
+  }
+  while (proxy.ends_with('/')) proxy.pop_back();
+  return proxy;
+}
+
 /// libcurl is given the decision and no occasion to make another.
 ConnectionRule::Way set_proxy(CURL* easy, const std::string& proxy) {
   set(easy, CURLOPT_PROXY, proxy);
@@ -161,7 +180,10 @@ CurlRequest::CurlRequest(void* easy, const Request& request, const HttpOptions& 
     : easy_(easy), request_(request), headers_(std::make_unique<HeaderLines>(request)) {
   set_limits(easy, options);
   set_protocol(easy, options);
-  way_ = set_proxy(easy, proxy_for(request.url, options.proxy));
+  const std::string proxy = proxy_for(request.url, options.proxy);
+  if (!proxy.empty()) require_tls_behind_proxy(request.url, options);
+  way_ = set_proxy(easy, proxy);
+  proxy_ = address_of(proxy);
   set_tls(easy, options);
   set_address(easy, request.url);
   set(easy, CURLOPT_HTTPHEADER, headers_->get());

@@ -20,6 +20,8 @@ class CurlRequest {
 
   /// Who is going to connect to the server.
   ConnectionRule::Way way() const noexcept { return way_; }
+  /// Host and port of the proxy that it goes through, empty: none.
+  const std::string& proxy() const noexcept { return proxy_; }
   /// Method and body as the request has them. Without this it is a GET.
   void set_method_and_body();
 
@@ -28,6 +30,7 @@ class CurlRequest {
   void* easy_;
   const Request& request_;
   ConnectionRule::Way way_ = ConnectionRule::Way::Direct;
+  std::string proxy_;
   std::unique_ptr<HeaderLines> headers_;
 };
 

@@ -235,15 +235,26 @@ class HttpClient::Call {
     exchange_.rethrow();
     if (is_not_connected(code) && trail_.connections().refused()) throw trail_.refused_address();
     if (code != CURLE_OK && !is_answered(code)) {
-      throw to_error(handle_->failure(code), name_of(trail_.request()), pool_.options().origin);
+      CurlFailure failure = handle_->failure(code);
+      failure.proxy = setup_.proxy();
+      throw to_error(failure, name_of(trail_.request()), pool_.options().origin);
     }
     Response answer = exchange_.take_response();
+    if (answer.status == kProxyAuthenticationRequired) throw proxy_refuses();
     // The text of a refusal ends up in messages and reports (threats-and-faults.md T17).
     if (!answer.ok() && may_echo_a_secret(trail_.request(), answer.body)) answer.body.clear();
     return answer;
   }
 
  private:
+  // It is the proxy that answers so, never the server (RFC 9110 §15.5.8).
+  static constexpr int kProxyAuthenticationRequired = 407;
+  Error proxy_refuses() const {
+    return {ErrorKind::Denied, pool_.options().origin,
+            fmt::format("{}: the proxy {} wants other credentials (status 407)",
+                        name_of(trail_.request()), setup_.proxy())};
+  }
+
   /// Also what our rule for connections makes libcurl say.
   static bool is_not_connected(CURLcode code) noexcept {
     return code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK;

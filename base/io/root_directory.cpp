@@ -112,7 +112,7 @@ FileDescriptor make_step(int directory, const std::string& segment, unsigned mod
   FileDescriptor next = step_into(directory, segment);
   if (next.is_open() || errno != ENOENT) return next;
   if (::mkdirat(directory, segment.c_str(), mode) == 0) {
-    ::fsync(directory);
+    if (::fsync(directory) != 0) return {};
   } else if (errno != EEXIST) {
     return {};
   }

@@ -231,12 +231,13 @@ void require_own_names(const Config& config) {
   }
 }
 
-Destination make_tree(const std::filesystem::path& root, std::size_t entry) {
+Destination make_tree(const std::filesystem::path& root, std::size_t entry,
+                      const std::stop_token& stop) {
   Destination destination;
   destination.target = root.string();
   destination.scope = CatalogScope::Everything;
   destination.entries = {entry};
-  auto tree = std::make_unique<DirectoryTarget>(root);
+  auto tree = std::make_unique<DirectoryTarget>(root, stop);
   destination.publication = std::make_unique<OriginalDocuments>(*tree);
   destination.items = std::move(tree);
   return destination;
@@ -269,7 +270,7 @@ Destinations make_destinations(const Config& config, const Options& options, Doc
     for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
       const bool alone = config.mirrors.size() == 1;
       destinations.all.push_back(
-          make_tree(alone ? root : root / config.mirrors[entry].name, entry));
+          make_tree(alone ? root : root / config.mirrors[entry].name, entry, stop));
     }
   }
   return destinations;

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/io/root_directory.h"
+#include "base/time.h"
 #include "sync/cli/commands.h"
 #include "sync/cli/destinations.h"
 #include "sync/run.h"
@@ -31,6 +32,20 @@ RunRequest request_of(const Options& options, RunMode mode) {
 void warn_of_no_verify(const Options& options, Console& console) {
   if (options.no_verify) {
     console.warn("--no-verify: signatures are not checked in this run");
+  }
+}
+
+// What is fresh is judged by the clock (threats-and-faults.md F14).
+void warn_of_clock(const StateDirectory& state, Console& console) {
+  std::vector<LedgerEntry> ledger;
+  try {
+    ledger = state.ledger();
+  } catch (const Error& error) {
+    console.warn(error.what());
+  }
+  if (!ledger.empty() && now() < ledger.back().accepted_at) {
+    console.warn(fmt::format("the clock of this machine says {}, but documents were accepted on {}",
+                             to_rfc3339(now()), to_rfc3339(ledger.back().accepted_at)));
   }
 }
 
@@ -91,6 +106,7 @@ ExitStatus sync_command(const Options& options, Console& console, const Interrup
   const Config config = effective_config(options);
   StateDirectory state(config.state_dir);
   const auto lock = state.lock();
+  warn_of_clock(state, console);
   RunRequest request = request_of(options, RunMode::Sync);
   request.trust = state.trust();
   request.remember = [&state](const TrustState& trust, const std::vector<LedgerEntry>& news) {

@@ -11,7 +11,7 @@ from streamsync_program import Program
 from tree_case import TreeCase, entry
 from tree_server import TreeServer
 
-DONE, NO_SOURCE, NO_CLOUD = 0, 4, 5
+DONE, USAGE, NO_SOURCE, NO_CLOUD = 0, 2, 4, 5
 ATTEMPTS = 3
 # No name server knows them: only a proxy leads there.
 HOST, OTHER_HOST = "images.example", "other.example"
@@ -209,9 +209,7 @@ class Clouds(ProxyCase):
     def into_the_cloud(self):
         keys = {"images": "glance", "retries": {"attempts": 1}, "timeouts": TIMEOUTS}
         config = self.configure(entry(self.server.url), **keys)
-        run = self.program.run("sync", "-c", config)
-        self.assertEqual(NO_CLOUD, run.status, run.err)
-        return run
+        return self.program.run("sync", "-c", config)
 
     def assert_heard_nothing(self, proxy):
         for secret in (self.PASSWORD, self.TOKEN):
@@ -222,7 +220,7 @@ class Clouds(ProxyCase):
         cloud = self.cloud(certificate=certificates.server)
         proxy = self.proxy()
         self.log_in_to(cloud, https_proxy=proxy.url, OS_CACERT=certificates.ca)
-        self.into_the_cloud()
+        self.assertEqual(NO_CLOUD, self.into_the_cloud().status)
         self.assertEqual(["/v3/auth/tokens"], cloud.paths())
         way = ("CONNECT", urllib.parse.urlsplit(cloud.url).netloc)
         self.assertEqual({way}, {(each.method, each.target) for each in proxy.requests})
@@ -232,7 +230,9 @@ class Clouds(ProxyCase):
         cloud = self.cloud()
         proxy = self.proxy()
         self.log_in_to(cloud, http_proxy=proxy.url)
-        self.into_the_cloud()
+        run = self.into_the_cloud()
+        self.assertEqual(USAGE, run.status, run.err)
+        self.assertIn("no_proxy", run.last_words())
         self.assert_heard_nothing(proxy)
 
     def test_a_tunnel_that_is_refused_ends_at_the_cloud(self):
@@ -241,7 +241,7 @@ class Clouds(ProxyCase):
             with self.subTest(name):
                 proxy = self.failing_proxy(**answer)
                 self.log_in_to(cloud, https_proxy=proxy.url)
-                self.into_the_cloud()
+                self.assertEqual(NO_CLOUD, self.into_the_cloud().status)
                 self.assertEqual([], cloud.requests(), "it was gone round")
 
 
