@@ -140,7 +140,7 @@ class CurlRequest::HeaderLines {
  public:
   explicit HeaderLines(const Request& request) {
     for (const auto& [name, value] : request.headers.all()) add(name, value);
-    if (!request.token.empty()) add("X-Auth-Token", request.token.reveal());
+    if (!request.token.empty()) add(request.token_header, request.token.reveal());
     // 100-continue together with a source that blocks has a history of bugs (curl#18848).
     suppress("Expect");
     // libcurl takes every body for a form.

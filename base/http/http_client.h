@@ -74,7 +74,8 @@ struct Request {
   std::string method = "GET";
   Url url;
   Headers headers{};
-  Secret token{};  ///< sent as X-Auth-Token, never logged
+  Secret token{};  ///< never logged
+  std::string token_header{"X-Auth-Token"};
   std::string body{};
   Secret secret_body{};  ///< sent in place of `body`, never logged
   Redirects redirects = Redirects::Refuse;
