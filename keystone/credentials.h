@@ -1,13 +1,13 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
 #include "base/crypto/secret.h"
+#include "base/environment.h"
 #include "base/http/http_client.h"
 #include "base/http/url.h"
 
@@ -48,9 +48,6 @@ struct Credentials {
   std::optional<std::string> ca_pem{};  ///< a CA that stands in the file of credentials itself
   TlsVerification tls = TlsVerification::Required;
 };
-
-/// getenv, replaceable in tests.
-using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
 /// A clouds.yaml entry: OS_CLIENT_CONFIG_FILE, ./clouds.yaml, ~/.config/openstack, /etc/openstack,
 /// the first found, with secure.yaml of the same search merged over it (openstacksdk's rules).

@@ -10,6 +10,8 @@
 namespace streamsync {
 namespace {
 
+constexpr const char* kSecretsOfS3[] = {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
+
 /// Empty where there is no such variable.
 Secret take_variable(const std::string& name) {
   char* value = std::getenv(name.c_str());
@@ -25,10 +27,11 @@ Secret take_variable(const std::string& name) {
 
 Environment take_process_environment() {
   std::map<std::string, Secret> secrets;
-  for (const std::string_view key : kSecretSettings) {
-    std::string name = variable_of(key);
+  const auto take = [&secrets](const std::string& name) {
     if (Secret secret = take_variable(name); !secret.empty()) secrets.emplace(name, secret);
-  }
+  };
+  for (const std::string_view key : kSecretSettings) take(variable_of(key));
+  for (const char* name : kSecretsOfS3) take(name);
   return [secrets = std::move(secrets)](const std::string& name) -> std::optional<std::string> {
     if (const auto found = secrets.find(name); found != secrets.end()) {
       return std::string(found->second.reveal());

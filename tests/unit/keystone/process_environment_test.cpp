@@ -11,8 +11,9 @@ namespace {
 
 TEST_CASE("secrets leave the environment of the process") {
   testing::start_process();
-  const std::string name = GENERATE(as<std::string>{}, "OS_PASSWORD", "OS_TOKEN", "OS_AUTH_TOKEN",
-                                    "OS_APPLICATION_CREDENTIAL_SECRET");
+  const std::string name =
+      GENERATE(as<std::string>{}, "OS_PASSWORD", "OS_TOKEN", "OS_AUTH_TOKEN",
+               "OS_APPLICATION_CREDENTIAL_SECRET", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN");
   CAPTURE(name);
   // Without a copy, as the kernel hands variables over.
   std::string entry = name + "=hunter2";
