@@ -15,12 +15,17 @@ MAY_INCLUDE = {
     "filters": ["streams", "base"],
     "glance": ["streams", "keystone", "base"],
     "swift": ["streams", "keystone", "base"],
+    "objects": ["streams", "base"],
+    "s3": ["objects", "streams", "base"],
     "directory": ["streams", "base"],
     "sync": ["filters", "streams", "base"],
-    "sync/cli": ["sync", "base", "streams", "filters", "keystone", "glance", "swift", "directory"],
-    "tests/support": ["base", "streams", "keystone", "glance", "swift"],
+    "sync/cli": [
+        "sync", "base", "streams", "filters", "keystone", "glance", "swift", "objects", "s3", "directory",
+    ],  # fmt: skip
+    "tests/support": ["base", "streams", "keystone", "glance", "swift", "objects", "s3"],
     "tests": [
-        "base", "streams", "filters", "keystone", "glance", "swift", "directory", "sync", "sync/cli",
+        "base", "streams", "filters", "keystone", "glance", "swift", "objects", "s3", "directory", "sync",
+        "sync/cli",
         "tests/support",
     ],  # fmt: skip
 }

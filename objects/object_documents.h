@@ -1,0 +1,33 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "objects/object_store.h"
+#include "streams/target.h"
+
+namespace streamsync {
+
+/// Metadata documents as objects below a prefix (`upstream-gss.md` §4.7-4.8). A document is written
+/// only while it is what was last read of it, where the store can tell, and read back.
+class ObjectDocuments final : public MetadataTarget {
+ public:
+  ObjectDocuments(std::unique_ptr<ObjectStore> store, std::string prefix);
+
+  std::string describe() const override;
+  DocumentState read(const std::string& path, const Validator& known) override;
+  void write(const std::string& path, const Spool& content) override;
+
+ private:
+  DocumentState fetch(const std::string& name, const Validator& known);
+  void put(const std::string& name, const Spool& content);
+  void check_published(const std::string& name, const Spool& content);
+  bool holds(const std::string& name, const Spool& content);
+
+  std::unique_ptr<ObjectStore> store_;
+  std::string prefix_;
+  std::map<std::string, WriteCondition> seen_;
+};
+
+}  // namespace streamsync
