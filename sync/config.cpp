@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "filters/item_filter.h"
+#include "sync/object_place.h"
 #include "sync/yaml_map.h"
 
 namespace streamsync {
@@ -340,6 +341,14 @@ void read_images(YamlMap& map, Config& config) {
   }
 }
 
+void check_target(YamlMap& map, const std::string& key, const std::string& target) {
+  try {
+    ObjectPlace::parse(target);
+  } catch (const Error& error) {
+    map.fail(key, error.what());
+  }
+}
+
 void read_targets(YamlMap& map, Config& config) {
   config.images = map.texts("images").value_or(config.images);
   for (const auto& target : config.images) {
@@ -350,9 +359,7 @@ void read_targets(YamlMap& map, Config& config) {
   config.use_swift = map.boolean("use_swift").value_or(true);
   config.publish = map.texts("publish");
   for (const auto& target : config.publish.value_or(std::vector<std::string>{})) {
-    if (target.starts_with("s3:")) {
-      map.fail("publish", fmt::format("{}: metadata can go to swift: or to a directory", target));
-    }
+    check_target(map, "publish", target);
   }
 }
 

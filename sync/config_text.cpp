@@ -150,7 +150,7 @@ content_id_template: auto.sync  # {region} is replaced; marks which images are o
 
 # Where metadata for Juju goes.
 use_swift: true                 # swift:simplestreams/data
-# publish: [swift:simplestreams/data]
+# publish: [swift:simplestreams/data]   # or s3:BUCKET/PREFIX, or a directory
 cloud_name: my-openstack
 # publish_endpoint: https://keystone.example.org:5000/v3   # if users' auth URL is another
 

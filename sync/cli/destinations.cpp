@@ -10,7 +10,10 @@
 #include "base/text.h"
 #include "directory/directory_target.h"
 #include "glance/glance_target.h"
+#include "objects/object_documents.h"
+#include "s3/s3_store.h"
 #include "swift/swift_target.h"
+#include "sync/object_place.h"
 
 namespace streamsync {
 namespace {
@@ -90,24 +93,6 @@ std::string fill_in(std::string text, const std::string& region) {
   return text;
 }
 
-struct SwiftPlace {
-  std::string container, prefix;
-};
-
-SwiftPlace parse_swift_place(std::string_view text) {
-  text.remove_prefix(std::string_view("swift:").size());
-  const auto slash = text.find('/');
-  SwiftPlace place{std::string(text.substr(0, slash)),
-                   slash == std::string_view::npos ? "" : std::string(text.substr(slash + 1))};
-  while (place.prefix.ends_with('/')) {
-    place.prefix.pop_back();
-  }
-  if (place.container.empty()) {
-    refuse("publish: swift: needs a container, as in swift:simplestreams/data");
-  }
-  return place;
-}
-
 std::vector<std::string> publish_targets(const Config& config) {
   if (config.publish) {
     return *config.publish;
@@ -116,10 +101,30 @@ std::vector<std::string> publish_targets(const Config& config) {
                           : std::vector<std::string>{};
 }
 
+HttpOptions target_http(const Config& config) {
+  HttpOptions http;
+  http.timeouts = config.timeouts;
+  http.user_agent = "streamsync";
+  http.origin = Origin::Target;
+  return http;
+}
+
+bool is_in_s3(const std::string& target) {
+  const auto place = ObjectPlace::parse(target);
+  return place && place->service == ObjectService::S3;
+}
+
+bool uses_s3(const Config& config) {
+  const auto published = config.to_glance() ? publish_targets(config) : std::vector<std::string>{};
+  return std::any_of(published.begin(), published.end(), is_in_s3);
+}
+
 class CloudDestinations {
  public:
-  CloudDestinations(const Config& config, KeystoneSession& session, DocumentCache& cache)
-      : config_(config), session_(session), cache_(cache) {}
+  /// `s3` is none where nothing is published to S3.
+  CloudDestinations(const Config& config, KeystoneSession& session, S3Client* s3,
+                    DocumentCache& cache)
+      : config_(config), session_(session), s3_(s3), cache_(cache) {}
 
   std::vector<Destination> make() {
     std::vector<Destination> destinations;
@@ -178,19 +183,9 @@ class CloudDestinations {
   void add_publication(Destination& destination, const std::string& content_id) {
     std::vector<std::unique_ptr<MetadataTarget>> stores;
     for (const auto& target : publish_targets(config_)) {
-      if (!target.starts_with("swift:")) {
-        stores.push_back(std::make_unique<DirectoryTarget>(
-            target.starts_with("dir:") ? target.substr(4) : target));
-        require_own_store(target, content_id);
-        continue;
-      }
       // Without an object store images are still synced (threats-and-faults.md F16).
       try {
-        const auto endpoint = session_.endpoint(kObjectStore, destination.region);
-        require_own_store(endpoint.str() + target, content_id);
-        auto place = parse_swift_place(target);
-        stores.push_back(std::make_unique<SwiftTarget>(
-            session_, endpoint, std::move(place.container), std::move(place.prefix)));
+        stores.push_back(make_store(target, destination.region, content_id));
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::NotFound) {
           throw;
@@ -205,6 +200,25 @@ class CloudDestinations {
         std::move(stores), cache_);
   }
 
+  std::unique_ptr<MetadataTarget> make_store(const std::string& target, const std::string& region,
+                                             const std::string& content_id) {
+    auto place = ObjectPlace::parse(target);
+    if (!place) {
+      require_own_store(target, content_id);
+      return std::make_unique<DirectoryTarget>(target.starts_with("dir:") ? target.substr(4)
+                                                                          : target);
+    }
+    if (place->service == ObjectService::S3) {
+      require_own_store(target, content_id);
+      return std::make_unique<ObjectDocuments>(
+          std::make_unique<S3Store>(*s3_, std::move(place->container)), std::move(place->prefix));
+    }
+    const auto endpoint = session_.endpoint(kObjectStore, region);
+    require_own_store(endpoint.str() + target, content_id);
+    return std::make_unique<SwiftTarget>(session_, endpoint, std::move(place->container),
+                                         std::move(place->prefix));
+  }
+
   // One published tree per region (`cli.md` §4.7).
   void require_own_store(const std::string& store, const std::string& content_id) {
     if (!stores_.insert(store + "\n" + content_id).second) {
@@ -214,6 +228,7 @@ class CloudDestinations {
 
   const Config& config_;
   KeystoneSession& session_;
+  S3Client* s3_;
   DocumentCache& cache_;
   std::set<std::string> stores_;
 };
@@ -248,17 +263,19 @@ Destination make_tree(const std::filesystem::path& root, std::size_t entry,
 Destinations make_destinations(const Config& config, const Options& options, DocumentCache& cache,
                                std::stop_token stop) {
   Destinations destinations;
+  if (uses_s3(config)) {
+    destinations.s3 = std::make_unique<S3Client>(s3_account_from(options.environment),
+                                                 target_http(config), config.retries, stop);
+  }
   if (config.to_glance()) {
     auto credentials = find_credentials(config, options);
-    HttpOptions http;
-    http.timeouts = config.timeouts;
+    HttpOptions http = target_http(config);
     http.tls = credentials.tls;
     http.ca_file = credentials.ca_file;
-    http.user_agent = "streamsync";
-    http.origin = Origin::Target;
     destinations.session =
         std::make_unique<KeystoneSession>(std::move(credentials), http, config.retries, stop);
-    destinations.all = CloudDestinations(config, *destinations.session, cache).make();
+    destinations.all =
+        CloudDestinations(config, *destinations.session, destinations.s3.get(), cache).make();
     for (auto& destination : destinations.all) {
       for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
         destination.entries.push_back(entry);

@@ -7,15 +7,17 @@
 #include <vector>
 
 #include "keystone/keystone_session.h"
+#include "s3/s3_client.h"
 #include "sync/cli/options.h"
 #include "sync/run.h"
 
 namespace streamsync {
 
 /// The destinations that a configuration names; the one place that knows concrete targets. The
-/// session must outlive them.
+/// session and the client must outlive them.
 struct Destinations {
   std::unique_ptr<KeystoneSession> session;
+  std::unique_ptr<S3Client> s3;
   std::vector<Destination> all;
 };
 

@@ -147,6 +147,9 @@ TEST_CASE("mistakes name file, line and what to do") {
   CHECK(failure("timeouts: {connect: 3}").find("not a duration") != std::string::npos);
   CHECK(failure("max_delete: 101%").find("max_delete") != std::string::npos);
   CHECK(failure("- a list").find("a mapping") != std::string::npos);
+  CHECK(failure("publish: ['s3:/data']") ==
+        "gss.yaml:1: publish: s3:/data needs a bucket, as in s3:simplestreams/data");
+  CHECK(failure("publish: ['swift:']").find("needs a container") != std::string::npos);
 }
 
 TEST_CASE("what this version can't do is refused, not ignored") {

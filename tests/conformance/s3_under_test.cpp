@@ -1,0 +1,43 @@
+#include <list>
+#include <stdexcept>
+#include <stop_token>
+
+#include "tests/conformance/metadata_target_under_test.h"
+#include "tests/support/public_bucket.h"
+
+namespace streamsync {
+namespace {
+
+using testing::PublicBucket;
+
+class S3Documents final : public MetadataTargetUnderTest {
+ public:
+  std::unique_ptr<MetadataTarget> open() override { return open_at("data"); }
+  std::unique_ptr<MetadataTarget> open_other_place() override { return open_at("data2"); }
+
+  Validators validators() const override { return Validators::Given; }
+
+  std::optional<std::string> consumed(const std::string& path) const override {
+    Response response = bucket_.read_anonymously("data/" + path);
+    if (response.ok()) return std::move(response.body);
+    if (response.status != 404) throw std::runtime_error("for a consumer: " + response.body);
+    return std::nullopt;
+  }
+
+ private:
+  std::unique_ptr<MetadataTarget> open_at(const std::string& prefix) {
+    clients_.emplace_back(PublicBucket::account(), HttpOptions{}, RetryPolicy{}, std::stop_token{});
+    return std::make_unique<ObjectDocuments>(PublicBucket::store(clients_.back()), prefix);
+  }
+
+  PublicBucket bucket_;
+  std::list<S3Client> clients_;  // stay where they are
+};
+
+}  // namespace
+
+std::unique_ptr<MetadataTargetUnderTest> metadata_target_under_test() {
+  return std::make_unique<S3Documents>();
+}
+
+}  // namespace streamsync

@@ -1,0 +1,114 @@
+#!/usr/bin/python3
+"""RADOS Gateway by its S3 API: published there, read there by everybody without a signature.
+
+$STREAMSYNC is the binary. The cloud is one of its own; without Ceph's packages these tests are skipped.
+"""
+
+import re
+import shutil
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+import anonymous_http  # noqa: E402
+import juju_lookup  # noqa: E402
+from cloud_log import CloudLog  # noqa: E402
+from cloud_setup import new_cloud  # noqa: E402
+from sync_scene import NEW, NEWEST, Scene, Source, created, removed  # noqa: E402
+
+DONE, USAGE, TARGET = 0, 2, 5
+CLOUD = {}
+
+
+def setUpModule():
+    if not shutil.which("radosgw", path="/usr/sbin:/usr/bin"):
+        raise unittest.SkipTest("radosgw is not installed (tests/cloud/install --with rgw)")
+    CLOUD["folder"] = unittest.enterModuleContext(new_cloud("keystone,glance,rgw"))
+
+
+def account():
+    """AWS_* of a user of the gateway's own: its buckets have no tenant, so that everybody can read them."""
+    said = (CLOUD["folder"] / "s3rc-rgw").read_text("utf-8")
+    return dict(re.findall(r"^export (AWS_\w+)=(.*)$", said, re.M))
+
+
+class BucketScene(Scene):
+    """Published to a bucket instead of a container."""
+
+    def __init__(self, work, source, bucket):
+        super().__init__(work, source)
+        self.bucket = bucket
+        self.write_config(publish=[f"s3:{bucket}/data"])
+        self.use_environment(**account())
+
+    @property
+    def root(self):
+        return f"{account()['AWS_ENDPOINT_URL']}/{self.bucket}/data/"
+
+
+class Publication(unittest.TestCase):
+    def setUp(self):
+        work = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.source = self.enterContext(Source(work))
+        self.source.add_one(NEW)
+        self.source.write()
+        self.scene = BucketScene(work, self.source, "bucket-" + self._testMethodName.replace("_", "-")[:50])
+        self.addCleanup(self.scene.clean_up)
+
+    def sync(self):
+        run = self.scene.sync()
+        self.assertEqual(DONE, run.status, run.err)
+        return run
+
+    def assert_published(self, serial):
+        images = self.scene.images()
+        self.assertEqual({serial}, {address[1] for address in images})
+        self.assertEqual(
+            {address: image["id"] for address, image in images.items()},
+            {address: item["id"] for address, item in self.scene.published_items().items()},
+        )
+        self.assertEqual([], self.scene.violations())
+        for (product, _, _), image in images.items():
+            result = juju_lookup.lookup(
+                self.scene.root, self.scene.cloud.region, self.scene.cloud.auth_url, [product]
+            )
+            self.assertEqual((None, ""), (result.step, result.problem))
+            self.assertEqual([image["id"]], result.image_ids)
+
+    def test_first_sync_then_nothing_to_do_then_a_new_version(self):
+        self.assertEqual(2, len(created(self.sync())))
+        self.assert_published(NEW)
+        self.nothing_to_do()
+        self.source.add_one(NEWEST)
+        self.source.write()
+        run = self.sync()
+        self.assertEqual((2, 2), (len(created(run)), len(removed(run))), run.out)
+        self.assert_published(NEWEST)
+
+    def nothing_to_do(self):
+        with CloudLog(CLOUD["folder"] / "log", self.scene.cloud, ["radosgw"]) as log:
+            self.assertEqual("", self.sync().out)
+        asked = log.requests("radosgw")
+        self.assertEqual({("GET", 304)}, {(method, status) for method, _, status in asked}, asked)
+
+    def test_without_keys_nothing_is_done(self):
+        self.scene.use_environment(AWS_ENDPOINT_URL="http://127.0.0.1:1")
+        run = self.scene.sync()
+        self.assertEqual(USAGE, run.status, run.err)
+        self.assertIn("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY", run.last_words())
+        self.assertEqual({}, self.scene.images())
+
+    def test_a_wrong_key_is_told_and_the_images_are_there(self):
+        self.scene.use_environment(**{**account(), "AWS_SECRET_ACCESS_KEY": "hunter2"})
+        run = self.scene.sync()
+        self.assertEqual(TARGET, run.status, run.err)
+        self.assertIn("status 403: ", run.err)
+        self.assertNotIn("hunter2", run.err + run.out)
+        self.assertEqual(2, len(self.scene.images()))
+        self.assertEqual(404, anonymous_http.get(self.scene.root).status)
+
+
+if __name__ == "__main__":
+    unittest.main()
