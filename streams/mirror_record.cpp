@@ -1,10 +1,15 @@
 #include "streams/mirror_record.h"
 
+#include <fmt/format.h>
 #include <rapidjson/prettywriter.h>
 
 #include <array>
 #include <cstddef>
 #include <map>
+#include <utility>
+
+#include "base/error.h"
+#include "streams/products.h"
 
 namespace streamsync {
 namespace {
@@ -101,6 +106,34 @@ void write_record(std::string_view content_id, const std::vector<Item>& items, B
   json.EndObject();
   stream.Put('\n');
   stream.Flush();
+}
+
+std::vector<Item> read_record(Spool record, const std::string& name) {
+  std::vector<Item> items;
+  // Our own file, so nobody has signed it.
+  const auto document = accept_unverified(std::move(record), name);
+  try {
+    read_products(document, name, [&items](const ProductsHead&, const Version& version) {
+      items.insert(items.end(), version.items.begin(), version.items.end());
+    });
+  } catch (const Error&) {
+    // As said.
+  }
+  return items;
+}
+
+std::string record_file_name(std::string_view content_id) {
+  std::string name;
+  for (const char c : content_id) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       c == ':' || c == '-' || c == '_' || (c == '.' && !name.empty());
+    if (plain) {
+      name += c;
+    } else {
+      name += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return name;
 }
 
 }  // namespace streamsync

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/io/bytes.h"
+#include "base/io/spool.h"
 #include "streams/item.h"
 
 namespace streamsync {
@@ -12,5 +14,13 @@ namespace streamsync {
 /// `.data/<content_id>` of a mirror (`upstream-gss.md` §3.1). Tags stand on the items. `to` is not
 /// finished.
 void write_record(std::string_view content_id, const std::vector<Item>& items, ByteSink& to);
+
+/// The items of such a document. Of a damaged one those before the damage: the others are copied
+/// again, no more. `name` is for the parser's messages.
+std::vector<Item> read_record(Spool record, const std::string& name);
+
+/// Its file name in `.data`. A content_id is a foreign name: only plain characters go into it, and
+/// it does not begin with '.'.
+std::string record_file_name(std::string_view content_id);
 
 }  // namespace streamsync
