@@ -13,9 +13,6 @@
 namespace streamsync {
 namespace {
 
-/// What we publish is far smaller. What stands in its place may be anything (T10).
-constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 20;
-
 WriteCondition unchanged_since(const DocumentState& state, const Validator& known) {
   using Kind = WriteCondition::Kind;
   if (std::holds_alternative<Absent>(state)) return {Kind::Absent};
@@ -26,8 +23,9 @@ WriteCondition unchanged_since(const DocumentState& state, const Validator& know
 
 }  // namespace
 
-ObjectDocuments::ObjectDocuments(std::unique_ptr<ObjectStore> store, std::string prefix)
-    : store_(std::move(store)), prefix_(object_name(prefix, "")) {}
+ObjectDocuments::ObjectDocuments(std::shared_ptr<ObjectStore> store, std::string prefix,
+                                 std::uint64_t most_bytes)
+    : store_(std::move(store)), prefix_(object_name(prefix, "")), most_bytes_(most_bytes) {}
 
 std::string ObjectDocuments::describe() const { return store_->describe(prefix_); }
 
@@ -44,9 +42,9 @@ DocumentState ObjectDocuments::fetch(const std::string& name, const Validator& k
   DocumentState state = Absent{};
   store_->with_retries([&] {
     FetchedDocument document;
-    CappedSink capped(document.bytes, kMostBytes, Origin::Target,
+    CappedSink capped(document.bytes, most_bytes_, Origin::Target,
                       fmt::format("{}: larger than {}, so none of ours: remove it",
-                                  store_->describe(name), human_size(kMostBytes)));
+                                  store_->describe(name), human_size(most_bytes_)));
     Found found = store_->get(name, known, capped);
     document.validator = std::move(found.validator);
     state = Absent{};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -13,7 +14,12 @@ namespace streamsync {
 /// only while it is what was last read of it, where the store can tell, and read back.
 class ObjectDocuments final : public MetadataTarget {
  public:
-  ObjectDocuments(std::unique_ptr<ObjectStore> store, std::string prefix);
+  /// What we render ourselves is far smaller.
+  static constexpr std::uint64_t kUsualLimit = std::uint64_t{64} << 20;
+
+  /// What stands in the place of a document may be anything (T10): past `most_bytes` it is refused.
+  ObjectDocuments(std::shared_ptr<ObjectStore> store, std::string prefix,
+                  std::uint64_t most_bytes = kUsualLimit);
 
   std::string describe() const override;
   DocumentState read(const std::string& path, const Validator& known) override;
@@ -25,8 +31,9 @@ class ObjectDocuments final : public MetadataTarget {
   void check_published(const std::string& name, const Spool& content);
   bool holds(const std::string& name, const Spool& content);
 
-  std::unique_ptr<ObjectStore> store_;
+  std::shared_ptr<ObjectStore> store_;
   std::string prefix_;
+  std::uint64_t most_bytes_;
   std::map<std::string, WriteCondition> seen_;
 };
 

@@ -21,9 +21,11 @@ HttpOptions service_options(HttpOptions options, const S3Account& account) {
 
 /// Codes whose status says less or something else (S3 API reference, "Error responses").
 std::optional<ErrorKind> kind_of(std::string_view code) {
-  constexpr std::array<std::pair<std::string_view, ErrorKind>, 8> kKinds{
+  constexpr std::array<std::pair<std::string_view, ErrorKind>, 10> kKinds{
       {{"EntityTooLarge", ErrorKind::NoRoom},
        {"QuotaExceeded", ErrorKind::NoRoom},
+       {"InvalidPart", ErrorKind::Corrupt},
+       {"InvalidPartOrder", ErrorKind::Corrupt},
        {"SlowDown", ErrorKind::RateLimited},
        {"RequestTimeout", ErrorKind::Transient},
        {"BadDigest", ErrorKind::Transient},

@@ -6,7 +6,9 @@
 
 #include "base/crypto/digest.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "s3/answer_xml.h"
+#include "s3/multipart_upload.h"
 
 namespace streamsync {
 namespace {
@@ -63,6 +65,30 @@ Found S3Store::get(const std::string& name, const Validator& known, ByteSink& by
   return {Found::State::Given,
           {response.headers.find("ETag").value_or(""),
            response.headers.find("Last-Modified").value_or("")}};
+}
+
+std::optional<std::uint64_t> S3Store::size_of(const std::string& name) {
+  const Request request = this->request("HEAD", name);
+  const Response response = client_.send(request);
+  if (response.status == 404) return std::nullopt;
+  require_done(request, response);
+  return parse_decimal(response.headers.find("Content-Length").value_or(""));
+}
+
+StoredPart S3Store::put(const std::string& name, ByteSource& bytes, std::uint64_t size) {
+  return put_bytes(client_, request("PUT", name, {{"Content-Type", "application/octet-stream"}}),
+                   bytes, size);
+}
+
+void S3Store::remove(const std::string& name) {
+  const Request request = this->request("DELETE", name);
+  const Response response = client_.send(request);
+  if (response.status != 404) require_done(request, response);
+}
+
+std::unique_ptr<LargeObject> S3Store::large_object(const LargeObjectPlace& place) {
+  return std::make_unique<MultipartUpload>(
+      client_, *this, bucket_url_.append(percent_encode_path(place.name)), place);
 }
 
 void S3Store::put(const std::string& name, const DocumentPut& document) {

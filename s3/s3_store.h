@@ -1,6 +1,8 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "objects/object_store.h"
@@ -19,7 +21,11 @@ class S3Store final : public ObjectStore {
   std::string describe(const std::string& name) const override;
   void with_retries(const std::function<void()>& action) override;
   Found get(const std::string& name, const Validator& known, ByteSink& bytes) override;
+  std::optional<std::uint64_t> size_of(const std::string& name) override;
   void put(const std::string& name, const DocumentPut& document) override;
+  StoredPart put(const std::string& name, ByteSource& bytes, std::uint64_t size) override;
+  void remove(const std::string& name) override;
+  std::unique_ptr<LargeObject> large_object(const LargeObjectPlace& place) override;
 
  private:
   Request request(const std::string& method, const std::string& name, Headers headers = {}) const;

@@ -352,9 +352,7 @@ void check_target(YamlMap& map, const std::string& key, const std::string& targe
 void read_targets(YamlMap& map, Config& config) {
   config.images = map.texts("images").value_or(config.images);
   for (const auto& target : config.images) {
-    if (target.starts_with("swift:") || target.starts_with("s3:")) {
-      map.fail("images", fmt::format("{}: item bytes can go to glance or to a directory", target));
-    }
+    check_target(map, "images", target);
   }
   config.use_swift = map.boolean("use_swift").value_or(true);
   config.publish = map.texts("publish");
@@ -449,7 +447,7 @@ bool Config::to_glance() const {
 std::vector<std::filesystem::path> Config::trees() const {
   std::vector<std::filesystem::path> roots;
   for (const auto& target : images) {
-    if (target != "glance") {
+    if (target != "glance" && !ObjectPlace::parse(target)) {
       roots.emplace_back(target.starts_with("dir:") ? target.substr(4) : target);
     }
   }

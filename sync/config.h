@@ -71,7 +71,7 @@ struct Config {
   std::filesystem::path state_dir;
 
   bool to_glance() const;
-  /// Roots of the tree targets among `images`.
+  /// Roots of the directories among `images`.
   std::vector<std::filesystem::path> trees() const;
 };
 

@@ -135,7 +135,7 @@ mirror_list:
 # Who signs. Default: Ubuntu's public cloud image keys, installed with streamsync.
 # keyring_path: /usr/share/keyrings/ubuntu-cloudimage-keyring.gpg
 
-# Where item bytes go: glance, a directory, or a list of both.
+# Where item bytes go: glance, a directory, swift:CONTAINER/PREFIX, s3:BUCKET/PREFIX, or a list.
 images: glance
 # The cloud: an entry of clouds.yaml. Without: OS_* variables, else --identity FILE.
 # cloud: my-openstack

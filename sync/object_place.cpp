@@ -34,4 +34,9 @@ std::optional<ObjectPlace> ObjectPlace::parse(std::string_view target) {
   return place;
 }
 
+std::string ObjectPlace::str() const {
+  return fmt::format("{}:{}{}{}", service == ObjectService::S3 ? "s3" : "swift", container,
+                     prefix.empty() ? "" : "/", prefix);
+}
+
 }  // namespace streamsync

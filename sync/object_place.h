@@ -17,6 +17,7 @@ struct ObjectPlace {
   /// None for a TARGET that is a directory. Throws `Error{Config, Config}` where no container is
   /// named.
   static std::optional<ObjectPlace> parse(std::string_view target);
+  std::string str() const;
 };
 
 }  // namespace streamsync

@@ -11,8 +11,9 @@
 #include "directory/directory_target.h"
 #include "glance/glance_target.h"
 #include "objects/object_documents.h"
+#include "objects/object_tree.h"
 #include "s3/s3_store.h"
-#include "swift/swift_target.h"
+#include "swift/swift_store.h"
 #include "sync/object_place.h"
 
 namespace streamsync {
@@ -54,19 +55,21 @@ Credentials find_credentials(const Config& config, const Options& options) {
       "the other OS_* variables, or name upstream's file with --identity FILE");
 }
 
-std::vector<std::string> find_regions(const Config& config, KeystoneSession& session) {
+std::vector<std::string> find_regions(const Config& config, KeystoneSession& session,
+                                      std::string_view service_type) {
   if (!config.regions.empty()) {
     return config.regions;
   }
   if (session.credentials().region) {
     return {*session.credentials().region};
   }
-  auto regions = session.regions_of(kImageService);
+  auto regions = session.regions_of(service_type);
   if (regions.size() != 1) {
     refuse(
-        fmt::format("the cloud has {} regions with an image service ({}): say which with "
+        fmt::format("the cloud has {} regions with {} service ({}): say which with "
                     "'region' or 'regions'",
-                    regions.size(), fmt::join(regions, ", ")));
+                    regions.size(), service_type == kImageService ? "an image" : "an object-store",
+                    fmt::join(regions, ", ")));
   }
   return regions;
 }
@@ -109,14 +112,20 @@ HttpOptions target_http(const Config& config) {
   return http;
 }
 
-bool is_in_s3(const std::string& target) {
-  const auto place = ObjectPlace::parse(target);
-  return place && place->service == ObjectService::S3;
+bool names_one(const std::vector<std::string>& targets, ObjectService service) {
+  return std::any_of(targets.begin(), targets.end(), [service](const std::string& target) {
+    const auto place = ObjectPlace::parse(target);
+    return place && place->service == service;
+  });
 }
 
-bool uses_s3(const Config& config) {
-  const auto published = config.to_glance() ? publish_targets(config) : std::vector<std::string>{};
-  return std::any_of(published.begin(), published.end(), is_in_s3);
+bool needs_s3(const Config& config) {
+  return names_one(config.images, ObjectService::S3) ||
+         (config.to_glance() && names_one(publish_targets(config), ObjectService::S3));
+}
+
+bool needs_cloud(const Config& config) {
+  return config.to_glance() || names_one(config.images, ObjectService::Swift);
 }
 
 class CloudDestinations {
@@ -130,7 +139,7 @@ class CloudDestinations {
     std::vector<Destination> destinations;
     std::vector<std::string> regions;
     try {
-      regions = find_regions(config_, session_);
+      regions = find_regions(config_, session_, kImageService);
     } catch (const Error& error) {
       destinations.push_back(unavailable("", error));
     }
@@ -211,12 +220,13 @@ class CloudDestinations {
     if (place->service == ObjectService::S3) {
       require_own_store(target, content_id);
       return std::make_unique<ObjectDocuments>(
-          std::make_unique<S3Store>(*s3_, std::move(place->container)), std::move(place->prefix));
+          std::make_shared<S3Store>(*s3_, std::move(place->container)), std::move(place->prefix));
     }
     const auto endpoint = session_.endpoint(kObjectStore, region);
     require_own_store(endpoint.str() + target, content_id);
-    return std::make_unique<SwiftTarget>(session_, endpoint, std::move(place->container),
-                                         std::move(place->prefix));
+    return std::make_unique<ObjectDocuments>(
+        std::make_shared<SwiftStore>(session_, endpoint, std::move(place->container)),
+        std::move(place->prefix));
   }
 
   // One published tree per region (`cli.md` §4.7).
@@ -246,34 +256,102 @@ void require_own_names(const Config& config) {
   }
 }
 
-Destination make_tree(const std::filesystem::path& root, std::size_t entry,
-                      const std::stop_token& stop) {
-  Destination destination;
-  destination.target = root.string();
-  destination.scope = CatalogScope::Everything;
-  destination.entries = {entry};
-  auto tree = std::make_unique<DirectoryTarget>(root, stop);
-  destination.publication = std::make_unique<OriginalDocuments>(*tree);
-  destination.items = std::move(tree);
-  return destination;
-}
+// Trees: the targets among `images` that are not Glance, each with a root for each entry.
+class TreeDestinations {
+ public:
+  /// Sessions are none where nothing is to go there.
+  TreeDestinations(const Config& config, KeystoneSession* session, S3Client* s3,
+                   std::stop_token stop)
+      : config_(config), session_(session), s3_(s3), stop_(std::move(stop)) {}
+
+  std::vector<Destination> make() {
+    std::vector<Destination> destinations;
+    for (const auto& target : config_.images) {
+      if (target == "glance") continue;
+      require_own_names(config_);
+      for (std::size_t entry = 0; entry < config_.mirrors.size(); ++entry) {
+        destinations.push_back(make_tree(target, entry));
+      }
+    }
+    return destinations;
+  }
+
+ private:
+  Destination make_tree(const std::string& target, std::size_t entry) {
+    Destination destination;
+    destination.target = root_of(target, entry);
+    destination.scope = CatalogScope::Everything;
+    destination.entries = {entry};
+    ObjectTreeLimits limits;
+    limits.max_document = config_.max_document;
+    try {
+      if (const auto place = ObjectPlace::parse(destination.target)) {
+        set_tree(destination, std::make_unique<ObjectTree>(open(*place), place->prefix, limits));
+      } else {
+        set_tree(destination, std::make_unique<DirectoryTarget>(destination.target, stop_));
+      }
+    } catch (const Error& error) {
+      // As with a region: what can't be asked stops nothing else.
+      if (error.origin() != Origin::Target) throw;
+      destination.unavailable = error;
+    }
+    return destination;
+  }
+
+  std::string root_of(const std::string& target, std::size_t entry) const {
+    const bool alone = config_.mirrors.size() == 1;
+    const auto& name = config_.mirrors[entry].name;
+    if (auto place = ObjectPlace::parse(target)) {
+      if (!alone) place->prefix += (place->prefix.empty() ? "" : "/") + name;
+      return place->str();
+    }
+    const std::filesystem::path root = target.starts_with("dir:") ? target.substr(4) : target;
+    return alone ? root.string() : (root / name).string();
+  }
+
+  template <typename Tree>
+  static void set_tree(Destination& destination, std::unique_ptr<Tree> tree) {
+    destination.publication = std::make_unique<OriginalDocuments>(*tree);
+    destination.items = std::move(tree);
+  }
+
+  std::shared_ptr<ObjectStore> open(const ObjectPlace& place) {
+    if (place.service == ObjectService::S3) {
+      return std::make_shared<S3Store>(*s3_, place.container);
+    }
+    const auto regions = find_regions(config_, *session_, kObjectStore);
+    if (regions.size() != 1) {
+      refuse(fmt::format("images: {} is in one region, and {} are named: {}", place.str(),
+                         regions.size(), fmt::join(regions, ", ")));
+    }
+    return std::make_shared<SwiftStore>(*session_, session_->endpoint(kObjectStore, regions[0]),
+                                        place.container);
+  }
+
+  const Config& config_;
+  KeystoneSession* session_;
+  S3Client* s3_;
+  std::stop_token stop_;
+};
 
 }  // namespace
 
 Destinations make_destinations(const Config& config, const Options& options, DocumentCache& cache,
                                std::stop_token stop) {
   Destinations destinations;
-  if (uses_s3(config)) {
+  if (needs_s3(config)) {
     destinations.s3 = std::make_unique<S3Client>(s3_account_from(options.environment),
                                                  target_http(config), config.retries, stop);
   }
-  if (config.to_glance()) {
+  if (needs_cloud(config)) {
     auto credentials = find_credentials(config, options);
     HttpOptions http = target_http(config);
     http.tls = credentials.tls;
     http.ca_file = credentials.ca_file;
     destinations.session =
         std::make_unique<KeystoneSession>(std::move(credentials), http, config.retries, stop);
+  }
+  if (config.to_glance()) {
     destinations.all =
         CloudDestinations(config, *destinations.session, destinations.s3.get(), cache).make();
     for (auto& destination : destinations.all) {
@@ -282,14 +360,8 @@ Destinations make_destinations(const Config& config, const Options& options, Doc
       }
     }
   }
-  for (const auto& root : config.trees()) {
-    require_own_names(config);
-    for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
-      const bool alone = config.mirrors.size() == 1;
-      destinations.all.push_back(
-          make_tree(alone ? root : root / config.mirrors[entry].name, entry, stop));
-    }
-  }
+  TreeDestinations trees(config, destinations.session.get(), destinations.s3.get(), stop);
+  for (auto& destination : trees.make()) destinations.all.push_back(std::move(destination));
   return destinations;
 }
 

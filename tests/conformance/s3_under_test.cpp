@@ -3,6 +3,7 @@
 #include <stop_token>
 
 #include "tests/conformance/metadata_target_under_test.h"
+#include "tests/conformance/object_tree_under_test.h"
 #include "tests/support/public_bucket.h"
 
 namespace streamsync {
@@ -34,7 +35,29 @@ class S3Documents final : public MetadataTargetUnderTest {
   std::list<S3Client> clients_;  // stay where they are
 };
 
+class S3Items final : public ObjectTreeUnderTest {
+ private:
+  std::shared_ptr<ObjectStore> open_store() override {
+    clients_.emplace_back(PublicBucket::account(), HttpOptions{}, RetryPolicy{}, std::stop_token{});
+    return PublicBucket::store(clients_.back());
+  }
+
+  std::set<std::string> names() override { return bucket_.names(); }
+  std::string read(const std::string& name) override { return bucket_.read_anonymously(name).body; }
+  void put(const std::string& name, const std::string& text) override {
+    const DocumentPut document{spool_of(text), "text/plain"};
+    open_store()->put(name, document);
+  }
+
+  PublicBucket bucket_;
+  std::list<S3Client> clients_;  // stay where they are
+};
+
 }  // namespace
+
+std::unique_ptr<ItemTargetUnderTest> item_target_under_test() {
+  return std::make_unique<S3Items>();
+}
 
 std::unique_ptr<MetadataTargetUnderTest> metadata_target_under_test() {
   return std::make_unique<S3Documents>();

@@ -3,6 +3,7 @@
 #include <stop_token>
 
 #include "tests/conformance/metadata_target_under_test.h"
+#include "tests/conformance/object_tree_under_test.h"
 #include "tests/support/public_container.h"
 
 namespace streamsync {
@@ -33,7 +34,32 @@ class SwiftDocuments final : public MetadataTargetUnderTest {
  private:
   std::unique_ptr<MetadataTarget> open_at(const std::string& prefix) {
     sessions_.emplace_back(credentials_, HttpOptions{}, RetryPolicy{}, std::stop_token{});
-    return std::make_unique<SwiftTarget>(container_.target_of(sessions_.back(), prefix));
+    return std::make_unique<ObjectDocuments>(container_.store_of(sessions_.back()), prefix);
+  }
+
+  Credentials credentials_ = cloud_credentials().value();
+  testing::PublicContainer container_{credentials_};
+  std::list<KeystoneSession> sessions_;  // stay where they are
+};
+
+class SwiftItems final : public ObjectTreeUnderTest {
+ private:
+  std::shared_ptr<ObjectStore> open_store() override {
+    sessions_.emplace_back(credentials_, HttpOptions{}, RetryPolicy{}, std::stop_token{});
+    return container_.store_of(sessions_.back());
+  }
+
+  std::set<std::string> names() override { return container_.names(); }
+  std::string read(const std::string& name) override {
+    return container_.read_anonymously(percent_encode_path(name)).body;
+  }
+  void put(const std::string& name, const std::string& text) override {
+    container_.send("PUT", container_.url);
+    const Request request{.url = container_.url.append(percent_encode_path(name))};
+    TextSource source(text);
+    if (!container_.session.put(request, source, text.size()).ok()) {
+      throw std::runtime_error("no foreign object");
+    }
   }
 
   Credentials credentials_ = cloud_credentials().value();
@@ -42,6 +68,10 @@ class SwiftDocuments final : public MetadataTargetUnderTest {
 };
 
 }  // namespace
+
+std::unique_ptr<ItemTargetUnderTest> item_target_under_test() {
+  return std::make_unique<SwiftItems>();
+}
 
 std::unique_ptr<MetadataTargetUnderTest> metadata_target_under_test() {
   return std::make_unique<SwiftDocuments>();

@@ -5,7 +5,6 @@
 #include <variant>
 
 #include "base/error.h"
-#include "swift/swift_target.h"
 #include "tests/support/public_container.h"
 
 using namespace streamsync;
@@ -73,7 +72,8 @@ TEST_CASE("an account of somebody else", "[cloud]") {
   }
   foreign.replace(foreign.find(container.session.project_id()), std::string::npos,
                   "0123456789abcdef");
-  SwiftTarget target(container.session, Url::parse(foreign), "swift-test", "data");
+  ObjectDocuments target(
+      std::make_shared<SwiftStore>(container.session, Url::parse(foreign), "swift-test"), "data");
   try {
     target.write(kIndex, spool_of("{}"));
     FAIL("no error");

@@ -14,7 +14,7 @@ MAY_INCLUDE = {
     "keystone": ["base"],
     "filters": ["streams", "base"],
     "glance": ["streams", "keystone", "base"],
-    "swift": ["streams", "keystone", "base"],
+    "swift": ["objects", "streams", "keystone", "base"],
     "objects": ["streams", "base"],
     "s3": ["objects", "streams", "base"],
     "directory": ["streams", "base"],

@@ -91,9 +91,7 @@ class LoopbackServer {
         const std::lock_guard lock(mutex_);
         received_.push_back(request);
       }
-      Reply reply = service_(request);
-      if (request.method == "HEAD") reply.body.clear();
-      send_reply(peer, reply);
+      send_reply(peer, request.method, service_(request));
     }
   }
 
@@ -128,14 +126,14 @@ class LoopbackServer {
     return true;
   }
 
-  static void send_reply(int peer, const Reply& reply) {
+  static void send_reply(int peer, const std::string& method, const Reply& reply) {
     std::string text = fmt::format("HTTP/1.1 {} Status\r\nConnection: close\r\n", reply.status);
     for (const auto& [name, value] : reply.headers) text += name + ": " + value + "\r\n";
     if (reply.status != 204 && reply.status != 304) {
       text += fmt::format("Content-Length: {}\r\n", reply.body.size());
     }
     text += "\r\n";
-    text += reply.body;
+    if (method != "HEAD") text += reply.body;
     for (std::string_view rest = text; !rest.empty();) {
       const auto count = ::send(peer, rest.data(), rest.size(), MSG_NOSIGNAL);
       if (count <= 0) return;

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -29,12 +30,27 @@ class PublicBucket {
     });
   }
 
-  static std::unique_ptr<S3Store> store(S3Client& client) {
-    return std::make_unique<S3Store>(client, kName);
+  static std::shared_ptr<S3Store> store(S3Client& client) {
+    return std::make_shared<S3Store>(client, kName);
   }
 
   Response send(const std::string& method, const std::string& name) {
     return client_.send({.method = method, .url = url_of(name)});
+  }
+
+  /// All keys; those of the tests need no escapes in XML.
+  std::set<std::string> names() {
+    const Response listing = send("GET", "");
+    std::set<std::string> names;
+    if (listing.status == 404) return names;
+    require_done({.url = url_of("")}, listing);
+    constexpr std::string_view kKey = "<Key>";
+    for (auto at = listing.body.find(kKey); at != std::string::npos;
+         at = listing.body.find(kKey, at + 1)) {
+      const auto begin = at + kKey.size();
+      names.insert(listing.body.substr(begin, listing.body.find('<', begin) - begin));
+    }
+    return names;
   }
 
   /// As a consumer reads: without a signature. From any thread.
@@ -50,18 +66,8 @@ class PublicBucket {
   }
 
   void remove() {
-    for (;;) {
-      const Response listing = send("GET", "");
-      if (listing.status == 404) return;
-      require_done({.url = url_of("")}, listing);
-      // Keys of the tests need no escapes in XML.
-      for (auto at = listing.body.find("<Key>"); at != std::string::npos;
-           at = listing.body.find("<Key>", at + 1)) {
-        const auto begin = at + std::string_view("<Key>").size();
-        send("DELETE", listing.body.substr(begin, listing.body.find('<', begin) - begin));
-      }
-      send("DELETE", "");
-    }
+    for (const auto& name : names()) send("DELETE", name);
+    send("DELETE", "");
   }
 
   S3Client client_{account(), HttpOptions{}, RetryPolicy{}, {}};

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "base/text.h"
-#include "swift/swift_target.h"
+#include "objects/object_documents.h"
+#include "swift/swift_store.h"
 #include "tests/support/cloud_account.h"
 
 namespace streamsync::testing {
@@ -22,13 +25,23 @@ class PublicContainer {
   PublicContainer(const PublicContainer&) = delete;
   PublicContainer& operator=(const PublicContainer&) = delete;
 
-  SwiftTarget target(const std::string& prefix = "data") { return target_of(session, prefix); }
-  SwiftTarget target_of(KeystoneSession& other, const std::string& prefix) const {
-    return {other, endpoint, kName, prefix};
+  ObjectDocuments target(const std::string& prefix = "data") { return {store_of(session), prefix}; }
+  std::shared_ptr<SwiftStore> store_of(KeystoneSession& other) const {
+    return std::make_shared<SwiftStore>(other, endpoint, kName);
   }
 
   Response send(const std::string& method, const Url& where, Headers headers = {}) {
     return session.send({.method = method, .url = where, .headers = std::move(headers)});
+  }
+
+  /// All objects, at any depth.
+  std::set<std::string> names() {
+    const auto listing = send("GET", url.with_query("format", "txt"));
+    std::set<std::string> names;
+    for (const auto name : split(listing.body, '\n')) {
+      if (listing.status == 200 && !name.empty()) names.emplace(name);
+    }
+    return names;
   }
 
   /// As a consumer reads: without a token. From any thread.
@@ -46,12 +59,7 @@ class PublicContainer {
   static constexpr const char* kName = "swift-test";
 
   void remove() {
-    const auto listing = send("GET", url.with_query("format", "txt"));
-    for (const auto name : split(listing.body, '\n')) {
-      if (listing.status == 200 && !name.empty()) {
-        send("DELETE", url.append(percent_encode_path(name)));
-      }
-    }
+    for (const auto& name : names()) send("DELETE", url.append(percent_encode_path(name)));
     send("DELETE", url);
   }
 };

@@ -153,11 +153,10 @@ TEST_CASE("mistakes name file, line and what to do") {
 }
 
 TEST_CASE("what this version can't do is refused, not ignored") {
-  for (const char* text :
-       {"signing_key: ABCD", "register_endpoint: true", "grace: 2h", "metadata: subset",
-        "image_import_conversion: true", "set_latest_property: true",
-        "modify_hook_scripts: /usr/bin/hook", "images: s3:bucket",
-        "mirror_list: [{url: 'http://h/', modify_hook: /bin/x}]"}) {
+  for (const char* text : {"signing_key: ABCD", "register_endpoint: true", "grace: 2h",
+                           "metadata: subset", "image_import_conversion: true",
+                           "set_latest_property: true", "modify_hook_scripts: /usr/bin/hook",
+                           "mirror_list: [{url: 'http://h/', modify_hook: /bin/x}]"}) {
     CAPTURE(text);
     CHECK(failure(text).find("gss.yaml:1: ") == 0);
   }

@@ -15,6 +15,7 @@ TEST_CASE("a container or bucket, and a prefix") {
     CHECK(place->service == service);
     CHECK(place->container == container);
     CHECK(place->prefix == prefix);
+    CHECK(ObjectPlace::parse(place->str())->str() == place->str());
   };
   check("swift:simplestreams/data", ObjectService::Swift, "simplestreams", "data");
   check("s3:images", ObjectService::S3, "images", "");

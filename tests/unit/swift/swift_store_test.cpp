@@ -1,4 +1,4 @@
-#include "swift/swift_target.h"
+#include "swift/swift_store.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -11,6 +11,7 @@
 #include "base/crypto/digest.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "objects/object_documents.h"
 #include "tests/support/fake_keystone.h"
 #include "tests/support/loopback_server.h"
 
@@ -64,11 +65,13 @@ class FakeSwift {
       return digest_of(DigestAlgorithm::Md5, text).hex();
     };
     if (request.method == "PUT") {
-      if (request.header("etag") != etag(request.body)) return {422};
+      const std::string promised = request.header("etag");
+      if (!promised.empty() && promised != etag(request.body)) return {422};
       objects[request.target] = request.body + damage;
-      return {201};
+      return {201, "", {{"ETag", etag(objects[request.target])}}};
     }
     const auto found = objects.find(request.target);
+    if (request.method == "DELETE") return {objects.erase(request.target) == 1 ? 204 : 404};
     if (found == objects.end()) return {404};
     const std::string tag = etag(found->second);
     if (request.header("if-none-match") == tag) return {304, "", {{"ETag", tag}}};
@@ -96,9 +99,12 @@ struct Cloud {
             .tls = TlsVerification::Required};
   }
 
-  SwiftTarget target(const std::string& prefix = "data") {
-    return SwiftTarget(session, Url::parse(server.url() + "/v1/AUTH_p1"), "simplestreams", prefix);
+  std::shared_ptr<SwiftStore> store() {
+    return std::make_shared<SwiftStore>(session, Url::parse(server.url() + "/v1/AUTH_p1/"),
+                                        "simplestreams");
   }
+
+  ObjectDocuments target(const std::string& prefix = "data") { return {store(), prefix}; }
 
   /// Requests without the login.
   Lines log() const {
@@ -134,8 +140,7 @@ TEST_CASE("names have no empty segments, which RADOS Gateway refuses") {
        {"/a//b/", "swift:simplestreams/a/b", "/v1/auth_p1/simplestreams/a/b/a%3ab.json"},
        {"", "swift:simplestreams", "/v1/auth_p1/simplestreams/a%3ab.json"}}));
   Cloud cloud;
-  const std::string endpoint = cloud.server.url() + "/v1/AUTH_p1/";
-  SwiftTarget target(cloud.session, Url::parse(endpoint), "simplestreams", prefix);
+  auto target = cloud.target(prefix);
   CHECK(target.describe() == described);
   target.read("a:b.json", {});
   CHECK(to_lower_ascii(cloud.server.received().back().target) == url);
@@ -264,4 +269,58 @@ TEST_CASE("writes that fail for good") {
     CHECK(error.kind() == ErrorKind::Corrupt);
     CHECK_THAT(error.what(), Contains("gives other bytes"));
   }
+}
+
+namespace {
+
+const LargeObjectPlace kLarge{"data/a b.img", "data/.data/parts/a b.img/0123", 2, 8, 5};
+
+StoredPart put_part(LargeObject& object, unsigned number, std::string_view text) {
+  TextSource source(text);
+  return object.put_part(number, source, text.size());
+}
+
+}  // namespace
+
+TEST_CASE("a static large object") {
+  Cloud cloud;
+  auto store = cloud.store();
+  const auto object = store->large_object(kLarge);
+  CHECK_FALSE(object->part(1));
+  const std::vector<StoredPart> parts{put_part(*object, 1, "first"), put_part(*object, 2, "end")};
+  const std::string segment = "/v1/AUTH_p1/simplestreams/data/.data/parts/a%20b.img/0123/0000000";
+  CHECK(cloud.swift.objects.at(segment + "1") == "first");
+  CHECK(object->part(2)->size == 3);
+  CHECK(object->part(2)->md5 == digest_of(DigestAlgorithm::Md5, "end"));
+
+  SECTION("its manifest names the segments, and what they are") {
+    object->complete(parts);
+    const auto request = cloud.server.received().back();
+    CHECK(request.target == "/v1/AUTH_p1/simplestreams/data/a%20b.img?multipart-manifest=put");
+    CHECK(request.body == R"([{"path":"/simplestreams/data/.data/parts/a b.img/0123/00000001",)"
+                          R"("etag":"8b04d5e3775d298e78455efc5ca404d5","size_bytes":5},)"
+                          R"({"path":"/simplestreams/data/.data/parts/a b.img/0123/00000002",)"
+                          R"("etag":"7f021a1415b86f2d013b2618fb31ae53","size_bytes":3}])");
+  }
+  SECTION("segments that are others now are refused") {
+    cloud.swift.refusals = {400};
+    CHECK(target_error([&] { object->complete(parts); }).kind() == ErrorKind::Corrupt);
+  }
+  SECTION("its segments are swept by their numbers") {
+    object->sweep();
+    CHECK(cloud.swift.objects.empty());
+    object->sweep();
+    for (const auto& line : cloud.log()) CHECK_THAT(line, !Contains("GET "));
+  }
+}
+
+TEST_CASE("bytes of an item are put once, and what may pass is for the caller to repeat") {
+  Cloud cloud;
+  const auto store = cloud.store();
+  const int status = GENERATE(401, 409, 422, 498, 503);
+  cloud.swift.refusals = {status};
+  TextSource source("bytes");
+  const auto error = target_error([&] { store->put("a.img", source, 5); });
+  CHECK(error.kind() == ErrorKind::Transient);
+  CHECK(cloud.log().size() == 1);
 }

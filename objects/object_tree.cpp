@@ -1,0 +1,359 @@
+#include "objects/object_tree.h"
+
+#include <fmt/format.h>
+
+#include <tuple>
+#include <utility>
+
+#include "base/error.h"
+#include "base/http/exact_source.h"
+#include "base/text.h"
+#include "objects/object_name.h"
+#include "objects/part_source.h"
+#include "streams/mirror_record.h"
+
+namespace streamsync {
+namespace {
+
+constexpr const char* kRecords = ".data/";
+// No record has this name (record_file_name).
+constexpr const char* kNamesOfRecords = ".data/.records";
+constexpr const char* kParts = ".data/parts";
+
+/// What Swift takes in one manifest, unless its operator says more; S3 takes ten times as many.
+constexpr std::uint64_t kMostParts = 1000;
+
+using VersionKey = std::tuple<std::string, std::string, std::string>;
+
+VersionKey version_of(const ItemKey& key) { return {key.content_id, key.product, key.version}; }
+
+/// None where the item's own tags are no use; it is recorded, so they were once.
+std::optional<ItemContent> known_content(const Item& item) {
+  try {
+    return content_of(item);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+bool has_content_of(const Item& item, const BlobSpec& blob) {
+  const auto content = known_content(item);
+  return content && item.path == blob.item.path && content->strongest == blob.content.strongest;
+}
+
+std::uint64_t divided_up(std::uint64_t size, std::uint64_t by) { return (size + by - 1) / by; }
+
+class DigestSink final : public ByteSink {
+ public:
+  explicit DigestSink(DigestAlgorithm algorithm) : hasher_(algorithm) {}
+  void write(Bytes bytes) override { hasher_.update(bytes); }
+  void finish() override {}
+  Digest digest() { return hasher_.finish(); }
+
+ private:
+  Hasher hasher_;
+};
+
+void require_same(const StoredPart& stored, std::uint64_t size, const Digest& md5,
+                  const std::string& what) {
+  if (stored.size == size && stored.md5 == md5) return;
+  throw Error(ErrorKind::Transient, Origin::Target,
+              fmt::format("{}: damaged on its way: {} bytes with {} were sent, {} with {} came",
+                          what, size, md5.str(), stored.size, stored.md5.str()));
+}
+
+/// Parts are kept for the next attempt, unless their bytes are wrong or want room that is not
+/// there.
+bool speaks_against_parts(const Error& error) {
+  return error.kind() == ErrorKind::Corrupt || error.kind() == ErrorKind::NoRoom;
+}
+
+/// Puts the parts of one item, and leaves out those that an earlier attempt has put.
+class PartsUpload {
+ public:
+  PartsUpload(ObjectStore& store, LargeObject& object, ByteSource& bytes, std::string what)
+      : store_(store), object_(object), bytes_(bytes), what_(std::move(what)) {}
+
+  StoredPart next(unsigned number, std::uint64_t size) {
+    // They are put in order: where one is missing, none comes behind it.
+    const auto left = may_be_there_ ? find(number) : std::nullopt;
+    may_be_there_ = left.has_value();
+    if (left && left->size == size) return compared(*left, number, size);
+    return put(bytes_, number, size);
+  }
+
+ private:
+  std::optional<StoredPart> find(unsigned number) {
+    std::optional<StoredPart> part;
+    store_.with_retries([&] { part = object_.part(number); });
+    return part;
+  }
+
+  /// Only here is a part in memory: what it is can't be known before its last byte.
+  StoredPart compared(const StoredPart& left, unsigned number, std::uint64_t size) {
+    PartSource part(bytes_, size);
+    std::vector<std::byte> buffer(static_cast<std::size_t>(size));
+    for (MutableBytes room = buffer; !room.empty();) room = room.subspan(part.read(room));
+    if (part.md5() == left.md5) return left;
+    TextSource again(as_text(buffer));
+    return put(again, number, size);
+  }
+
+  StoredPart put(ByteSource& bytes, unsigned number, std::uint64_t size) {
+    PartSource part(bytes, size);
+    const StoredPart stored = object_.put_part(number, part, size);
+    require_same(stored, size, part.md5(), fmt::format("{}, part {}", what_, number));
+    return stored;
+  }
+
+  ObjectStore& store_;
+  LargeObject& object_;
+  ByteSource& bytes_;
+  std::string what_;
+  bool may_be_there_ = true;
+};
+
+}  // namespace
+
+ObjectTree::ObjectTree(std::shared_ptr<ObjectStore> store, const std::string& prefix,
+                       const ObjectTreeLimits& limits)
+    : store_(store),
+      prefix_(object_name(prefix, "")),
+      limits_(limits),
+      documents_(std::move(store), prefix_, limits.max_document) {}
+
+std::string ObjectTree::object_of(const std::string& path) const {
+  return object_name(prefix_, path);
+}
+
+/// None for what fits into one request.
+std::optional<LargeObjectPlace> ObjectTree::large_place(const Item& item) const {
+  const auto content = known_content(item);
+  if (!content || !item.path || content->size <= limits_.part_size) return std::nullopt;
+  const auto& path = item.path->str();
+  const auto parts = fmt::format("{}/{}/{}", kParts, path, content->strongest.hex());
+  const auto part_size = std::max(limits_.part_size, divided_up(content->size, kMostParts));
+  return LargeObjectPlace{object_of(path), object_of(parts),
+                          static_cast<unsigned>(divided_up(content->size, part_size)),
+                          content->size, part_size};
+}
+
+// --- records -------------------------------------------------------------------------------------
+
+std::set<std::string> ObjectTree::record_names() {
+  std::set<std::string> names;
+  const auto state = documents_.read(kNamesOfRecords, {});
+  if (const auto* document = std::get_if<FetchedDocument>(&state)) {
+    const std::string text = read_all(*document->bytes.reader(), limits_.max_document);
+    for (const auto name : split(text, '\n')) {
+      if (!name.empty()) names.emplace(name);
+    }
+  }
+  return names;
+}
+
+std::vector<Item> ObjectTree::recorded(const std::string& record) {
+  const std::string path = kRecords + record;
+  auto state = documents_.read(path, {});
+  auto* document = std::get_if<FetchedDocument>(&state);
+  if (document == nullptr) return {};
+  return read_record(std::move(document->bytes), path);
+}
+
+void ObjectTree::record(const std::string& content_id, const std::vector<Item>& items) {
+  Spool document;
+  write_record(content_id, items, document);
+  documents_.write(kRecords + record_file_name(content_id), document);
+}
+
+/// Before the records, so that none is without a name.
+void ObjectTree::name_records(const std::set<std::string>& names) {
+  auto all = record_names();
+  const auto known = all.size();
+  all.insert(names.begin(), names.end());
+  if (all.size() == known) return;
+  std::string text;
+  for (const auto& name : all) text += name + '\n';
+  documents_.write(kNamesOfRecords, spool_of(text));
+}
+
+/// Without its object it would make the rest of its version look unfinished.
+void ObjectTree::forget(const Item& gone) {
+  const auto& content_id = gone.key.content_id;
+  std::vector<Item> left;
+  for (auto& item : recorded(record_file_name(content_id))) {
+    const bool is_gone = item.key == gone.key && item.path == gone.path;
+    if (!is_gone) left.push_back(std::move(item));
+  }
+  record(content_id, left);
+}
+
+// --- what is there -------------------------------------------------------------------------------
+
+std::optional<std::uint64_t> ObjectTree::size_of_object(const std::string& name) {
+  std::optional<std::uint64_t> size;
+  store_->with_retries([&] { size = store_->size_of(name); });
+  return size;
+}
+
+bool ObjectTree::is_begun(const Item& item) {
+  const auto place = large_place(item);
+  bool is_begun = false;
+  if (place) {
+    store_->with_retries([&] { is_begun = store_->large_object(*place)->part(1).has_value(); });
+  }
+  return is_begun;
+}
+
+std::vector<Held> ObjectTree::inventory() {
+  std::vector<Held> inventory;
+  std::set<VersionKey> begun;
+  for (const auto& record : record_names()) {
+    for (auto& item : recorded(record)) {
+      const auto content = known_content(item);
+      if (!item.path || !content) continue;
+      const auto path = item.path->str();
+      const auto size = size_of_object(object_of(path));
+      if (size || is_begun(item)) begun.insert(version_of(item.key));
+      const auto state = size == content->size ? HeldState::Present : HeldState::Incomplete;
+      inventory.push_back({std::move(item), path, path, state, size.value_or(0)});
+    }
+  }
+  // What was announced, but nothing of its version ever came, is not held.
+  std::erase_if(inventory, [&begun](const Held& held) {
+    return held.size == 0 && held.state == HeldState::Incomplete &&
+           !begun.contains(version_of(held.item.key));
+  });
+  return inventory;
+}
+
+std::string ObjectTree::name_of(const Item& item) const {
+  return item.path ? item.path->str() : item.key.str();
+}
+
+void ObjectTree::announce(const std::vector<BlobSpec>& coming) {
+  std::map<std::string, std::vector<Item>> records;
+  std::map<ItemKey, const BlobSpec*> renewed;
+  std::set<std::string> names;
+  for (const auto& blob : coming) {
+    const auto& content_id = blob.item.key.content_id;
+    renewed.emplace(blob.item.key, &blob);
+    records[content_id].push_back(blob.item);
+    names.insert(record_file_name(content_id));
+  }
+  for (auto& held : inventory()) {
+    const auto blob = renewed.find(held.item.key);
+    if (blob == renewed.end()) {
+      records[held.item.key.content_id].push_back(std::move(held.item));
+    } else if (!has_content_of(held.item, *blob->second)) {
+      // The record can't tell the old object from the new one, and the format forbids two contents
+      // of one path (`upstream-gss.md` §1.3).
+      discard(held.item);
+    }
+  }
+  name_records(names);
+  for (const auto& [content_id, items] : records) record(content_id, items);
+}
+
+// --- items ---------------------------------------------------------------------------------------
+
+bool ObjectTree::was_put(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  return put_here_.contains(path);
+}
+
+Held ObjectTree::stage(const BlobSpec& blob, ByteSource& bytes) {
+  const auto& path = blob.item.path->str();
+  const NameClaims::Claim claim(claims_, path);
+  // Two items may share a path; the second to come finds the first one's object.
+  if (!was_put(path)) put(blob, bytes);
+  {
+    const std::lock_guard lock(mutex_);
+    put_here_.insert(path);
+  }
+  return {blob.item, path, path, HeldState::Present, blob.content.size};
+}
+
+void ObjectTree::put(const BlobSpec& blob, ByteSource& bytes) {
+  const auto place = large_place(blob.item);
+  if (!place) return put_whole(blob, bytes);
+  const auto object = store_->large_object(*place);
+  try {
+    put_parts(*object, *place, bytes);
+  } catch (const Error& error) {
+    if (speaks_against_parts(error)) store_->with_retries([&] { object->sweep(); });
+    throw;
+  }
+}
+
+void ObjectTree::put_whole(const BlobSpec& blob, ByteSource& bytes) {
+  const auto name = object_of(blob.item.path->str());
+  PartSource whole(bytes, blob.content.size + 1);  // so that one too many is seen
+  const auto stored = store_->put(name, whole, blob.content.size);
+  try {
+    require_same(stored, blob.content.size, whole.md5(), store_->describe(name));
+  } catch (const Error&) {
+    discard(blob.item);
+    throw;
+  }
+}
+
+void ObjectTree::put_parts(LargeObject& object, const LargeObjectPlace& place, ByteSource& bytes) {
+  ExactSource promised(bytes, place.size);
+  PartsUpload upload(*store_, object, promised, store_->describe(place.name));
+  std::vector<StoredPart> parts;
+  std::uint64_t left = place.size;
+  for (unsigned number = 1; number <= place.count; ++number) {
+    parts.push_back(upload.next(number, std::min(place.part_size, left)));
+    left -= parts.back().size;
+  }
+  store_->with_retries([&] { object.complete(parts); });
+  if (size_of_object(place.name) != place.size) {
+    throw Error(ErrorKind::Corrupt, Origin::Target,
+                fmt::format("{}: is not of the size of its parts: see whether the object store is "
+                            "healthy",
+                            store_->describe(place.name)));
+  }
+}
+
+void ObjectTree::copy_out(const Held& held, ByteSink& to) {
+  const auto name = object_of(held.placement);
+  if (store_->get(name, {}, to).state == Found::State::Given) return;
+  throw Error(ErrorKind::NotFound, Origin::Target,
+              fmt::format("{}: is not there any more", store_->describe(name)));
+}
+
+bool ObjectTree::verify_unrevealed(const Held& held, const BlobSpec& blob) {
+  const auto name = object_of(held.placement);
+  std::optional<Digest> digest;
+  store_->with_retries([&] {
+    DigestSink sink(blob.content.strongest.algorithm());
+    digest.reset();
+    if (store_->get(name, {}, sink).state == Found::State::Given) digest = sink.digest();
+  });
+  const bool is_right = digest == blob.content.strongest;
+  if (digest && !is_right) discard(held.item);
+  return is_right;
+}
+
+/// An object shows only when it is complete, and nothing names it before the documents do.
+void ObjectTree::reveal(const Held&) {}
+
+void ObjectTree::remove(const Held& held) {
+  discard(held.item);
+  forget(held.item);
+}
+
+void ObjectTree::discard(const Item& item) {
+  const auto& path = item.path->str();
+  {
+    const std::lock_guard lock(mutex_);
+    put_here_.erase(path);
+  }
+  store_->with_retries([&] { store_->remove(object_of(path)); });
+  if (const auto place = large_place(item)) {
+    store_->with_retries([&] { store_->large_object(*place)->sweep(); });
+  }
+}
+
+}  // namespace streamsync

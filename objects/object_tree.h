@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "objects/name_claims.h"
+#include "objects/object_documents.h"
+#include "objects/object_store.h"
+#include "streams/target.h"
+
+namespace streamsync {
+
+struct ObjectTreeLimits {
+  std::uint64_t part_size = std::uint64_t{16} << 20;
+  std::uint64_t max_document = std::uint64_t{512} << 20;
+};
+
+/// A tree in a container or bucket: items and documents below a prefix, at the paths their stream
+/// gives them. What it holds is recorded as in a directory (docs/adr/0007), in objects of the same
+/// names; `.data/.records` names the records, so that nothing is ever decided by a listing. An item
+/// above the part size comes in parts (docs/adr/0016).
+class ObjectTree final : public ItemTarget, public MetadataTarget {
+ public:
+  ObjectTree(std::shared_ptr<ObjectStore> store, const std::string& prefix,
+             const ObjectTreeLimits& limits);
+
+  std::vector<Held> inventory() override;
+  std::string name_of(const Item& item) const override;
+  void announce(const std::vector<BlobSpec>& coming) override;
+  Held stage(const BlobSpec& blob, ByteSource& bytes) override;
+  void copy_out(const Held& held, ByteSink& to) override;
+  bool verify_unrevealed(const Held& held, const BlobSpec& blob) override;
+  void reveal(const Held& held) override;
+  void remove(const Held& held) override;
+
+  std::string describe() const override { return documents_.describe(); }
+  DocumentState read(const std::string& path, const Validator& known) override {
+    return documents_.read(path, known);
+  }
+  void write(const std::string& path, const Spool& content) override {
+    documents_.write(path, content);
+  }
+
+ private:
+  std::string object_of(const std::string& path) const;
+  std::optional<LargeObjectPlace> large_place(const Item& item) const;
+
+  std::set<std::string> record_names();
+  std::vector<Item> recorded(const std::string& record);
+  void record(const std::string& content_id, const std::vector<Item>& items);
+  void name_records(const std::set<std::string>& names);
+  void forget(const Item& gone);
+
+  std::optional<std::uint64_t> size_of_object(const std::string& name);
+  bool is_begun(const Item& item);
+  bool was_put(const std::string& path);
+  void put(const BlobSpec& blob, ByteSource& bytes);
+  void put_whole(const BlobSpec& blob, ByteSource& bytes);
+  void put_parts(LargeObject& object, const LargeObjectPlace& place, ByteSource& bytes);
+  void discard(const Item& item);
+
+  std::shared_ptr<ObjectStore> store_;
+  std::string prefix_;
+  ObjectTreeLimits limits_;
+  ObjectDocuments documents_;
+  NameClaims claims_;
+  std::mutex mutex_;
+  std::set<std::string> put_here_;  // guarded by mutex_
+};
+
+}  // namespace streamsync

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "objects/object_store.h"
+
+namespace streamsync::testing {
+
+/// A container in memory that tells what was asked of it.
+class MemoryStore final : public ObjectStore {
+ public:
+  std::string describe(const std::string& name) const override { return "memory:" + name; }
+  void with_retries(const std::function<void()>& action) override { action(); }
+
+  Found get(const std::string& name, const Validator&, ByteSink& bytes) override {
+    const auto found = objects.find(name);
+    if (found == objects.end()) return {};
+    bytes.write(as_bytes(found->second));
+    return {Found::State::Given, {}};
+  }
+
+  std::optional<std::uint64_t> size_of(const std::string& name) override {
+    const auto found = objects.find(name);
+    if (found == objects.end()) return std::nullopt;
+    return found->second.size();
+  }
+
+  void put(const std::string& name, const DocumentPut& document) override {
+    objects[name] = read_all(*document.content.reader(), document.content.size());
+  }
+
+  StoredPart put(const std::string& name, ByteSource& bytes, std::uint64_t size) override {
+    const std::string text = taken_from(bytes, size) + damage;
+    log.push_back(fmt::format("put {}", name));
+    objects[name] = text;
+    return {text.size(), digest_of(DigestAlgorithm::Md5, text)};
+  }
+
+  void remove(const std::string& name) override { objects.erase(name); }
+
+  std::unique_ptr<LargeObject> large_object(const LargeObjectPlace& place) override {
+    return std::make_unique<Parted>(*this, place);
+  }
+
+  std::map<std::string, std::string> objects;
+  std::map<std::string, std::map<unsigned, std::string>> parts;  ///< by their place
+  std::vector<std::string> log;                                  ///< of what brings bytes
+  std::string damage;                                            ///< is added to what comes
+
+ private:
+  class Parted final : public LargeObject {
+   public:
+    Parted(MemoryStore& store, LargeObjectPlace place) : store_(store), place_(std::move(place)) {}
+
+    std::optional<StoredPart> part(unsigned number) override {
+      const auto found = store_.parts[place_.parts].find(number);
+      if (found == store_.parts[place_.parts].end()) return std::nullopt;
+      return StoredPart{found->second.size(), digest_of(DigestAlgorithm::Md5, found->second)};
+    }
+
+    StoredPart put_part(unsigned number, ByteSource& bytes, std::uint64_t size) override {
+      const std::string text = taken_from(bytes, size) + store_.damage;
+      store_.log.push_back(fmt::format("part {}", number));
+      store_.parts[place_.parts][number] = text;
+      return {text.size(), digest_of(DigestAlgorithm::Md5, text)};
+    }
+
+    void complete(const std::vector<StoredPart>& parts) override {
+      std::string whole;
+      for (unsigned number = 1; number <= parts.size(); ++number) {
+        whole += store_.parts[place_.parts].at(number);
+      }
+      store_.log.push_back("complete");
+      store_.objects[place_.name] = whole;
+    }
+
+    void sweep() override { store_.parts.erase(place_.parts); }
+
+   private:
+    MemoryStore& store_;
+    LargeObjectPlace place_;
+  };
+
+  static std::string taken_from(ByteSource& bytes, std::uint64_t size) {
+    std::string text = read_all(bytes, size + 1);
+    if (text.size() != size) throw Error(ErrorKind::Corrupt, Origin::Source, "another length");
+    return text;
+  }
+};
+
+}  // namespace streamsync::testing

@@ -1,0 +1,203 @@
+#include "objects/object_tree.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "tests/support/loopback_server.h"
+#include "tests/support/ubuntu_blob.h"
+#include "tests/unit/base/failure.h"
+#include "tests/unit/http/kept_bytes.h"
+#include "tests/unit/objects/memory_store.h"
+
+using namespace streamsync;
+using streamsync::testing::MemoryStore;
+using streamsync::testing::some_bytes;
+using streamsync::testing::ubuntu_blob;
+
+namespace {
+
+using Catch::Matchers::Contains;
+using Lines = std::vector<std::string>;
+
+constexpr ObjectTreeLimits kLimits{.part_size = 100, .max_document = 10'000};
+constexpr const char* kRecord = "tree/.data/com.ubuntu.cloud:released:download";
+
+struct Scene {
+  std::shared_ptr<MemoryStore> store = std::make_shared<MemoryStore>();
+  ObjectTree tree{store, "tree/", kLimits};
+
+  Held put(const BlobSpec& blob, std::string_view bytes) {
+    tree.announce({blob});
+    TextSource source(bytes);
+    return tree.stage(blob, source);
+  }
+
+  /// What a source gives that breaks after `given` bytes.
+  Error break_off(const BlobSpec& blob, std::string_view bytes, std::size_t given,
+                  ErrorKind kind = ErrorKind::Transient) {
+    tree.announce({blob});
+    PieceSource source(bytes.substr(0, given), 30,
+                       [kind] { throw Error(kind, Origin::Source, "broken"); });
+    return failure_of([&] { tree.stage(blob, source); });
+  }
+
+  std::size_t parts() const {
+    std::size_t count = 0;
+    for (const auto& [place, parts] : store->parts) count += parts.size();
+    return count;
+  }
+};
+
+std::string name_of(const BlobSpec& blob) { return "tree/" + blob.item.path->str(); }
+
+}  // namespace
+
+TEST_CASE("an item above the part size comes in parts") {
+  const auto [size, log] =
+      GENERATE(table<std::size_t, Lines>({{0, {"put "}},
+                                          {100, {"put "}},
+                                          {101, {"part 1", "part 2", "complete"}},
+                                          {200, {"part 1", "part 2", "complete"}},
+                                          {250, {"part 1", "part 2", "part 3", "complete"}}}));
+  CAPTURE(size);
+  Scene scene;
+  const std::string bytes = some_bytes(size);
+  const BlobSpec blob = ubuntu_blob(bytes);
+  scene.put(blob, bytes);
+  CHECK((scene.store->objects.at(name_of(blob)) == bytes));
+  Lines asked = scene.store->log;
+  if (asked.size() == 1) asked.front() = asked.front().substr(0, 4);
+  CHECK(asked == log);
+}
+
+TEST_CASE("no item has more parts than a manifest of Swift") {
+  Scene scene;
+  ObjectTree tree{scene.store, "tree", {.part_size = 2, .max_document = 10'000}};
+  const std::string bytes = some_bytes(2001);
+  const BlobSpec blob = ubuntu_blob(bytes);
+  tree.announce({blob});
+  TextSource source(bytes);
+  tree.stage(blob, source);
+  CHECK((scene.store->objects.at(name_of(blob)) == bytes));
+  CHECK(scene.parts() == 667);
+}
+
+TEST_CASE("parts that are there and equal are not put again") {
+  Scene scene;
+  const std::string bytes = some_bytes(450);
+  const BlobSpec blob = ubuntu_blob(bytes);
+  const auto error = scene.break_off(blob, bytes, 330);
+  CHECK(error.origin() == Origin::Source);
+  CHECK(scene.store->log == Lines{"part 1", "part 2", "part 3"});
+  CHECK_FALSE(scene.store->objects.contains(name_of(blob)));
+  scene.store->log.clear();
+
+  SECTION("all of them") {
+    scene.put(blob, bytes);
+    CHECK(scene.store->log == Lines{"part 4", "part 5", "complete"});
+  }
+  SECTION("but one that is not equal") {
+    scene.store->parts.begin()->second[2][7] ^= 1;
+    scene.put(blob, bytes);
+    CHECK(scene.store->log == Lines{"part 2", "part 4", "part 5", "complete"});
+  }
+  SECTION("but one of another size") {
+    scene.store->parts.begin()->second[2].pop_back();
+    scene.put(blob, bytes);
+    CHECK(scene.store->log == Lines{"part 2", "part 4", "part 5", "complete"});
+  }
+  SECTION("none behind a gap") {
+    scene.store->parts.begin()->second.erase(2);
+    scene.put(blob, bytes);
+    CHECK(scene.store->log == Lines{"part 2", "part 3", "part 4", "part 5", "complete"});
+  }
+  SECTION("the next process") {
+    ObjectTree next{scene.store, "tree", kLimits};
+    REQUIRE(next.inventory().size() == 1);
+    CHECK(next.inventory().front().state == HeldState::Incomplete);
+    next.announce({blob});
+    TextSource source(bytes);
+    next.stage(blob, source);
+    CHECK(scene.store->log == Lines{"part 4", "part 5", "complete"});
+  }
+  CHECK((scene.store->objects.at(name_of(blob)) == bytes));
+}
+
+TEST_CASE("an item of another content has parts of its own") {
+  Scene scene;
+  const std::string old_bytes = some_bytes(250, 1), new_bytes = some_bytes(250, 2);
+  scene.break_off(ubuntu_blob(old_bytes), old_bytes, 220);
+  CHECK(scene.parts() == 2);
+  scene.put(ubuntu_blob(new_bytes), new_bytes);
+  CHECK((scene.store->objects.at(name_of(ubuntu_blob(new_bytes))) == new_bytes));
+  CHECK(scene.parts() == 3);  // the old ones are swept
+}
+
+TEST_CASE("wrong bytes are swept at once") {
+  Scene scene;
+  const std::string bytes = some_bytes(250);
+  scene.break_off(ubuntu_blob(bytes), bytes, 220, ErrorKind::Corrupt);
+  CHECK(scene.parts() == 0);
+  CHECK(scene.tree.inventory().empty());
+}
+
+TEST_CASE("a part that the store has otherwise than it was sent is not taken") {
+  Scene scene;
+  scene.store->damage = "!";
+  const std::string bytes = some_bytes(GENERATE(as<std::size_t>{}, 50, 250));
+  const BlobSpec blob = ubuntu_blob(bytes);
+  scene.tree.announce({blob});
+  scene.store->log.clear();
+  TextSource source(bytes);
+  const auto error = failure_of([&] { scene.tree.stage(blob, source); });
+  CHECK(error.kind() == ErrorKind::Transient);
+  CHECK(error.origin() == Origin::Target);
+  CHECK_THAT(error.what(), Contains("damaged on its way"));
+  CHECK_FALSE(scene.store->objects.contains(name_of(blob)));
+  CHECK(scene.store->log.size() == 1);
+}
+
+TEST_CASE("a removed item leaves no parts and no trace in the record") {
+  Scene scene;
+  const std::string bytes = some_bytes(250);
+  const BlobSpec blob = ubuntu_blob(bytes);
+  const Held held = scene.put(blob, bytes);
+  CHECK_THAT(scene.store->objects.at(kRecord), Contains(blob.item.path->str()));
+  scene.tree.remove(held);
+  CHECK(scene.parts() == 0);
+  CHECK_FALSE(scene.store->objects.contains(name_of(blob)));
+  CHECK_THAT(scene.store->objects.at(kRecord), !Contains(blob.item.path->str()));
+}
+
+TEST_CASE("what was begun of an item that nobody wants any more can be removed") {
+  Scene scene;
+  const std::string bytes = some_bytes(250);
+  scene.break_off(ubuntu_blob(bytes), bytes, 220);
+  ObjectTree next{scene.store, "tree", kLimits};
+  for (const auto& held : next.inventory()) next.remove(held);
+  CHECK(scene.parts() == 0);
+}
+
+TEST_CASE("records are found by their names") {
+  Scene scene;
+  BlobSpec odd = ubuntu_blob("odd");
+  odd.item.key.content_id = "../a b";
+  odd.item.path = odd.item.path->with_file_name("odd.img");
+  scene.tree.announce({ubuntu_blob("usual"), odd});
+  CHECK(scene.store->objects.at("tree/.data/.records") ==
+        "%2E.%2Fa%20b\ncom.ubuntu.cloud:released:download\n");
+  CHECK(scene.store->objects.contains("tree/.data/%2E.%2Fa%20b"));
+  CHECK(scene.store->objects.contains(kRecord));
+
+  ObjectTree other{scene.store, "other", {}};
+  CHECK(other.inventory().empty());
+}
+
+TEST_CASE("what was announced and never came is not held") {
+  Scene scene;
+  scene.tree.announce({ubuntu_blob(some_bytes(250)), ubuntu_blob("tiny")});
+  CHECK(scene.tree.inventory().empty());
+}
