@@ -66,3 +66,12 @@ TEST_CASE("somebody without the right key", "[cloud]") {
   CHECK(error.kind() == ErrorKind::Denied);
   CHECK_THAT(error.what(), Catch::Contains("status 403: "));
 }
+
+TEST_CASE("a private bucket stays private, and is written all the same", "[cloud]") {
+  PublicBucket bucket;
+  REQUIRE(bucket.send("PUT", "").ok());
+  Writer writer;
+  writer.documents.write(kIndex, spool_of("{}"));
+  CHECK(bucket.read_anonymously("data/streams/v1/index.json").status == 403);
+  CHECK(bucket.send("GET", "data/streams/v1/index.json").body == "{}");
+}
