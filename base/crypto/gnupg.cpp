@@ -65,16 +65,29 @@ void require_library() {
   if (!is_ready) throw engine_failure(gpgme_error(GPG_ERR_NOT_INITIALIZED));
 }
 
-Context make_context(const std::filesystem::path& home) {
+Context make_context() {
   require_library();
   gpgme_ctx_t raw = nullptr;
   require_engine(gpgme_new(&raw));
   Context context(raw);
   require_engine(gpgme_set_protocol(raw, GPGME_PROTOCOL_OpenPGP));
-  require_engine(
-      gpgme_ctx_set_engine_info(raw, GPGME_PROTOCOL_OpenPGP, nullptr, home.string().c_str()));
-  require_engine(gpgme_set_ctx_flag(raw, "trust-model", "always"));
   gpgme_set_offline(raw, 1);
+  return context;
+}
+
+Context make_verifying_context(const std::filesystem::path& home) {
+  Context context = make_context();
+  require_engine(gpgme_ctx_set_engine_info(context.get(), GPGME_PROTOCOL_OpenPGP, nullptr,
+                                           home.string().c_str()));
+  require_engine(gpgme_set_ctx_flag(context.get(), "trust-model", "always"));
+  return context;
+}
+
+Context make_signing_context() {
+  Context context = make_context();
+  // Nobody sits there to type a passphrase. What the agent knows already is used.
+  require_engine(gpgme_set_pinentry_mode(context.get(), GPGME_PINENTRY_MODE_ERROR));
+  gpgme_set_armor(context.get(), 1);
   return context;
 }
 
@@ -99,6 +112,69 @@ void add_signing_keys(const _gpgme_key& key, std::vector<SigningKey>& out) {
     const std::string weakness = primary_weakness.empty() ? weakness_of(*subkey) : primary_weakness;
     out.push_back({subkey->fpr, key.subkeys->fpr, weakness});
   }
+}
+
+Error unusable_secret_key(std::string_view fingerprint, std::string_view why) {
+  return Error(ErrorKind::Config, Origin::Config,
+               fmt::format("signing_key {}: {}", fingerprint, why));
+}
+
+/// Why a key of the user's may not sign today; none when it may. gpg's own word for all of it is
+/// "unusable".
+std::string objection_to_signing(const _gpgme_key& key, const std::string& fingerprint) {
+  if (key.subkeys->fpr != fingerprint) {
+    return fmt::format("is a subkey; name its primary key, {}", key.subkeys->fpr);
+  }
+  if (key.revoked != 0) return "was revoked; name another key";
+  if (key.expired != 0)
+    return "has expired; extend it with gpg --quick-set-expire, or name another";
+  if (key.disabled != 0) return "is disabled in GnuPG; enable it, or name another key";
+  if (key.can_sign == 0) return "is no key for signing; name another";
+  return {};
+}
+
+Key find_secret_key(gpgme_ctx_t context, const std::string& fingerprint) {
+  gpgme_key_t raw = nullptr;
+  const gpgme_error_t code = gpgme_get_key(context, fingerprint.c_str(), &raw, 1);
+  Key key(raw);
+  if (gpgme_err_code(code) == GPG_ERR_EOF) {
+    throw unusable_secret_key(fingerprint,
+                              "no such secret key in the GnuPG home of this user; see gpg "
+                              "--list-secret-keys, and GNUPGHOME");
+  }
+  require_engine(code);
+  const std::string objection = objection_to_signing(*key, fingerprint);
+  if (!objection.empty()) throw unusable_secret_key(fingerprint, objection);
+  return key;
+}
+
+Data new_data() {
+  gpgme_data_t raw = nullptr;
+  require_engine(gpgme_data_new(&raw));
+  return Data(raw);
+}
+
+/// `bytes` must outlive it.
+Data data_over(std::string_view bytes) {
+  gpgme_data_t raw = nullptr;
+  require_engine(gpgme_data_new_from_mem(&raw, bytes.data(), bytes.size(), 0));
+  return Data(raw);
+}
+
+std::string bytes_of(Data data) {
+  std::size_t size = 0;
+  char* const bytes = gpgme_data_release_and_get_mem(data.release(), &size);
+  if (bytes == nullptr) return {};
+  std::string text(bytes, size);
+  gpgme_free(bytes);
+  return text;
+}
+
+std::string export_key(gpgme_ctx_t context, const std::string& fingerprint) {
+  Data key = new_data();
+  require_engine(
+      gpgme_op_export(context, fingerprint.c_str(), GPGME_EXPORT_MODE_MINIMAL, key.get()));
+  return bytes_of(std::move(key));
 }
 
 std::vector<SigningKey> list_keys(gpgme_ctx_t context) {
@@ -311,10 +387,6 @@ const GpgConversation::Channel* GpgConversation::find(int fd) const {
   return found == channels_.end() ? nullptr : &*found;
 }
 
-}  // namespace
-
-namespace {
-
 /// gpg does not say why it has kept none of the `considered` keys.
 Error why_none_was_taken(const std::filesystem::path& file, const std::filesystem::path& home,
                          int considered) {
@@ -334,13 +406,14 @@ Error why_none_was_taken(const std::filesystem::path& file, const std::filesyste
 }  // namespace
 
 struct Gnupg::Session {
-  explicit Session(const std::filesystem::path& where) : home(where), context(make_context(home)) {}
-
-  std::filesystem::path home;
+  std::filesystem::path home;  ///< empty: the user's own
   Context context;
 };
 
-Gnupg::Gnupg(const std::filesystem::path& home) : session_(std::make_unique<Session>(home)) {}
+Gnupg::Gnupg(const std::filesystem::path& home)
+    : session_(new Session{home, make_verifying_context(home)}) {}
+
+Gnupg::Gnupg() : session_(new Session{{}, make_signing_context()}) {}
 
 Gnupg::~Gnupg() = default;
 
@@ -359,6 +432,37 @@ std::vector<SigningKey> Gnupg::import_keys(const std::filesystem::path& file) {
   auto imported = list_keys(context);
   if (imported.empty()) throw why_none_was_taken(file, session_->home, considered);
   return imported;
+}
+
+std::vector<SigningKey> Gnupg::import_keys(std::string_view exported) {
+  const Data given = data_over(exported);
+  const gpgme_ctx_t context = session_->context.get();
+  require_engine(gpgme_op_import(context, given.get()));
+  return list_keys(context);
+}
+
+std::string Gnupg::choose_secret_key(const std::string& fingerprint) {
+  const gpgme_ctx_t context = session_->context.get();
+  const Key key = find_secret_key(context, fingerprint);
+  gpgme_signers_clear(context);
+  require_engine(gpgme_signers_add(context, key.get()));
+  return export_key(context, fingerprint);
+}
+
+std::string Gnupg::sign(std::string_view text, SignatureForm form) {
+  const Data given = data_over(text);
+  Data signature = new_data();
+  const auto mode = form == SignatureForm::Clear ? GPGME_SIG_MODE_CLEAR : GPGME_SIG_MODE_DETACH;
+  const gpgme_error_t code =
+      gpgme_op_sign(session_->context.get(), given.get(), signature.get(), mode);
+  if (is_engine_failure(code)) throw engine_failure(code);
+  if (gpgme_err_code(code) != GPG_ERR_NO_ERROR) {
+    throw Error(ErrorKind::Denied, Origin::Local,
+                fmt::format("GnuPG does not sign: {}; if the key has a passphrase, have gpg-agent "
+                            "know it before the run",
+                            gpgme_strerror(code)));
+  }
+  return bytes_of(std::move(signature));
 }
 
 std::vector<Signature> Gnupg::examine_signatures(ByteSource& text, ByteSource& signature) {

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/crypto/signature_judgement.h"
@@ -9,13 +11,18 @@
 
 namespace streamsync {
 
-/// What gpg does for us, by GPGME, in a home that is ours (`GnupgHome`). One for all that is done
-/// in a home: GPGME starts gpg for its version whenever it is told of one. All of it throws
-/// `Error{Config, Local}` when gpg itself does not work, which says nothing about keys and
-/// signatures. One thread at a time.
+/// How a signature goes with its text.
+enum class SignatureForm { Clear, Detached };
+
+/// What gpg does for us, by GPGME: verifies in a home that is ours (`GnupgHome`), signs in the
+/// user's. One for all that is done in a home: GPGME starts gpg for its version whenever it is told
+/// of one. All of it throws `Error{Config, Local}` when gpg itself does not work, which says
+/// nothing about keys and signatures. One thread at a time.
 class Gnupg {
  public:
   explicit Gnupg(const std::filesystem::path& home);
+  /// In the user's own home, which is where gpg finds it.
+  Gnupg();
   ~Gnupg();
   Gnupg(const Gnupg&) = delete;
   Gnupg& operator=(const Gnupg&) = delete;
@@ -23,6 +30,16 @@ class Gnupg {
   /// Takes armored and binary files; gives every key that may sign, primary keys and subkeys.
   /// Throws `Error{Config}` when it can't be read or holds no public key.
   std::vector<SigningKey> import_keys(const std::filesystem::path& file);
+
+  std::vector<SigningKey> import_keys(std::string_view exported);
+
+  /// From now on `sign` uses this secret key, given by the fingerprint of its primary key; gives
+  /// its public part. Throws `Error{Config, Config}` when it is not there, or may not sign now.
+  std::string choose_secret_key(const std::string& fingerprint);
+
+  /// `text` with its signature, or the signature alone, armored. Asks nobody for a passphrase: that
+  /// is an `Error{Denied, Local}`, as is all else that keeps the key from signing.
+  std::string sign(std::string_view text, SignatureForm form);
 
   /// What gpg says of each signature over `text`; to be judged, none is refused here. Throws
   /// `Error{Untrusted, Source}` when `signature` holds none, and what the sources throw.

@@ -72,6 +72,14 @@ Keyring::Keyring(const std::filesystem::path& file) : home_(std::make_unique<Hom
   home_->keys = home_->gpg.import_keys(file);
 }
 
+Keyring::Keyring(std::unique_ptr<Home> home) : home_(std::move(home)) {}
+
+Keyring Keyring::of_keys(std::string_view exported) {
+  auto home = std::make_unique<Home>();
+  home->keys = home->gpg.import_keys(exported);
+  return Keyring(std::move(home));
+}
+
 Keyring::~Keyring() = default;
 Keyring::Keyring(Keyring&&) noexcept = default;
 Keyring& Keyring::operator=(Keyring&&) noexcept = default;

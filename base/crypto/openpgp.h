@@ -65,6 +65,8 @@ class Keyring {
  public:
   /// Takes armored and binary files. Throws `Error{Config}` when it is missing or holds no key.
   explicit Keyring(const std::filesystem::path& file);
+  /// Of keys that GnuPG has exported.
+  static Keyring of_keys(std::string_view exported);
   ~Keyring();
   Keyring(Keyring&&) noexcept;
   Keyring& operator=(Keyring&&) noexcept;
@@ -85,6 +87,7 @@ class Keyring {
 
  private:
   struct Home;
+  explicit Keyring(std::unique_ptr<Home> home);
   TrustedText verify_guessed(Spool document, ClearsignedParts guess,
                              const SignaturePolicy& policy) const;
   void vouch_for_framed(TrustedText& text, const SignaturePolicy& policy) const;

@@ -11,7 +11,9 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "tests/unit/base/environment.h"
 #include "tests/unit/base/failure.h"
+#include "tests/unit/base/secret_keys.h"
 #include "tests/unit/base/temporary_directory.h"
 
 using namespace streamsync;
@@ -21,99 +23,10 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kPlenty = 100'000'000;
-const std::string kText = "{\n \"format\": \"index:1.0\"\n}\n";
-const std::string kLongAgo = "--faked-system-time=20200101T000000! ";
-
-/// A GnuPG home with secret keys, made when the tests run, so that no key of ours lies around.
-class Signer {
- public:
-  ~Signer() { run("gpgconf --homedir " + directory_.path().string() + " --kill all"); }
-  Signer() = default;
-  Signer(const Signer&) = delete;
-  Signer& operator=(const Signer&) = delete;
-
-  const fs::path& home() const { return directory_.path(); }
-
-  /// Makes a key, says its fingerprint.
-  std::string make_key(const std::string& name, const std::string& algorithm,
-                       const std::string& expires = "never", const std::string& options = "") {
-    const auto before = fingerprints();
-    gpg(options + " --passphrase '' --quick-gen-key " + name + " " + algorithm + " sign " +
-        expires);
-    return the_new_one(before);
-  }
-
-  std::string add_subkey(const std::string& fingerprint) {
-    const auto before = fingerprints();
-    gpg("--passphrase '' --quick-add-key " + fingerprint + " ed25519 sign never");
-    return the_new_one(before);
-  }
-
-  /// Uses the revocation that GnuPG makes with each key; it is spoilt by a ':' against accidents.
-  void revoke(const std::string& fingerprint) const {
-    std::string text = read_file(home() / "openpgp-revocs.d" / (fingerprint + ".rev"));
-    text.erase(text.find(":-----BEGIN"), 1);
-    write_file(home() / "revocation", text);
-    gpg("--import " + (home() / "revocation").string());
-  }
-
-  /// `text` clear-signed; `options` say by whom and how.
-  std::string sign(const std::string& options, const std::string& text = kText) const {
-    write_file(home() / "text", text);
-    gpg(options + " --output " + (home() / "out").string() + " --clear-sign " +
-        (home() / "text").string());
-    return read_file(home() / "out");
-  }
-
-  /// The signature alone.
-  std::string sign_apart(const std::string& options, const std::string& text) const {
-    write_file(home() / "text", text);
-    gpg(options + " --output " + (home() / "out").string() + " --detach-sign " +
-        (home() / "text").string());
-    return read_file(home() / "out");
-  }
-
-  fs::path export_keys(const std::string& file, const std::string& which) const {
-    gpg("--output " + (home() / file).string() + " --export " + which);
-    return home() / file;
-  }
-
-  std::string gpg(const std::string& arguments) const {
-    const fs::path output = home() / "output";
-    const int status = run("gpg --homedir " + home().string() + " --batch --yes --no-tty " +
-                           arguments + " >" + output.string() + " 2>&1");
-    std::string text = read_file(output);
-    if (status != 0) throw std::runtime_error("gpg " + arguments + ": " + text);
-    return text;
-  }
-
- private:
-  static int run(const std::string& command) {
-    return std::system(command.c_str());  // NOLINT(concurrency-mt-unsafe): no other thread
-  }
-
-  std::set<std::string> fingerprints() const {
-    std::set<std::string> all;
-    const std::string listing = gpg("--with-colons --with-subkey-fingerprint --list-keys");
-    for (const std::string_view line : split(listing, '\n')) {
-      if (line.starts_with("fpr:")) all.emplace(split(line, ':').at(9));
-    }
-    return all;
-  }
-
-  std::string the_new_one(const std::set<std::string>& before) const {
-    for (const std::string& fingerprint : fingerprints()) {
-      if (before.count(fingerprint) == 0) return fingerprint;
-    }
-    throw std::runtime_error("gpg made no key");
-  }
-
-  TemporaryDirectory directory_;
-};
 
 /// Keys of each goodness, and a keyring with all of them but the stranger's.
 struct Scene {
-  Signer signer;
+  SecretKeys signer;
   std::string first = signer.make_key("first", "ed25519");
   std::string subkey = signer.add_subkey(first);
   std::string second = signer.make_key("second", "rsa2048");
@@ -180,7 +93,7 @@ constexpr std::string_view kSignatureHeader = "-----BEGIN PGP SIGNATURE-----";
 
 /// `document`, with the signatures of `other` besides its own.
 std::string with_signatures_of(const std::string& document, const std::string& other) {
-  Signer& signer = scene().signer;
+  SecretKeys& signer = scene().signer;
   std::string packets;
   for (const std::string& one : {document, other}) {
     write_file(signer.home() / "armored", one.substr(one.find(kSignatureHeader)));
@@ -196,28 +109,6 @@ std::string with_signatures_of(const std::string& document, const std::string& o
   armor = replaced(armor, "END PGP ARMORED FILE", "END PGP SIGNATURE");
   return document.substr(0, document.find(kSignatureHeader)) + armor;
 }
-
-/// Sets a variable of the environment while it lives.
-class Environment {
- public:
-  Environment(const char* name, const std::string& value) : name_(name) {
-    if (const char* before = std::getenv(name)) before_ = before;  // NOLINT(concurrency-mt-unsafe)
-    ::setenv(name, value.c_str(), 1);                              // NOLINT(concurrency-mt-unsafe)
-  }
-  ~Environment() {
-    if (before_) {
-      ::setenv(name_, before_->c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
-    } else {
-      ::unsetenv(name_);  // NOLINT(concurrency-mt-unsafe)
-    }
-  }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-
- private:
-  const char* name_;
-  std::optional<std::string> before_;
-};
 
 /// Command lines of running processes that name `text`.
 std::vector<std::string> processes_naming(const std::string& text) {
