@@ -161,14 +161,18 @@ JsonValue products_of(const std::vector<PublishedImage>& images) {
   return {std::move(array)};
 }
 
+std::string_view suffix_of(DocumentForm form) {
+  return form == DocumentForm::Plain ? ".json" : ".sjson";
+}
+
 JsonValue index_entry(const ImageIdsStream& stream, const std::vector<PublishedImage>& images,
-                      Time updated) {
+                      Time updated, DocumentForm form) {
   JsonObject cloud = {{"region", {stream.region}}, {"endpoint", {stream.endpoint}}};
   return {JsonObject{{"clouds", {JsonArray{{std::move(cloud)}}}},
                      {"cloudname", {stream.cloud_name}},
                      {"datatype", {"image-ids"}},
                      {"format", {"products:1.0"}},
-                     {"path", {fmt::format("streams/v1/{}.json", stream.content_id)}},
+                     {"path", {products_path(stream, form)}},
                      {"products", products_of(images)},
                      {"updated", {to_rfc2822(updated)}}}};
 }
@@ -260,16 +264,26 @@ std::string render_products(const ImageIdsStream& stream, const std::vector<Publ
                              {"updated", {to_rfc2822(updated)}}}});
 }
 
+std::string products_path(const ImageIdsStream& stream, DocumentForm form) {
+  return fmt::format("streams/v1/{}{}", stream.content_id, suffix_of(form));
+}
+
+std::string index_path(DocumentForm form) {
+  return fmt::format("streams/v1/index{}", suffix_of(form));
+}
+
 std::string render_index(const ImageIdsStream& stream, const std::vector<PublishedImage>& images,
-                         std::optional<std::string_view> current, Time updated) {
+                         std::optional<std::string_view> current, const EditionDates& updated,
+                         DocumentForm form) {
   JsonObject document = index_to_change(current);
   JsonObject& entries = *member_object(document, "index");
   if (images.empty()) {
     entries.erase(stream.content_id);
   } else {
-    entries.insert_or_assign(stream.content_id, index_entry(stream, images, updated));
+    entries.insert_or_assign(stream.content_id,
+                             index_entry(stream, images, updated.products, form));
   }
-  document.insert_or_assign("updated", JsonValue{to_rfc2822(updated)});
+  document.insert_or_assign("updated", JsonValue{to_rfc2822(updated.index)});
   return to_json({std::move(document)});
 }
 

@@ -37,10 +37,26 @@ struct ImageIdsStream {
 std::string render_products(const ImageIdsStream& stream, const std::vector<PublishedImage>& images,
                             Time updated);
 
-/// Renders `streams/v1/index.json`: our entry replaced or, without images, dropped; foreign entries
-/// of `current` kept. A damaged `current` counts as none. Pure.
+/// When documents that go together were last changed.
+struct EditionDates {
+  Time index;
+  Time products;  ///< a products file that is older than its entry says is taken for an old one
+};
+
+/// In which form documents are named: a signed index must not name unsigned ones, nor an unsigned
+/// index those that its readers can't read (`consumers.md` §3).
+enum class DocumentForm { Plain, Clearsigned };
+
+/// `streams/v1/<content_id>` with the suffix of the form.
+std::string products_path(const ImageIdsStream& stream, DocumentForm form);
+/// `streams/v1/index` likewise.
+std::string index_path(DocumentForm form);
+
+/// Renders the index: our entry replaced or, without images, dropped; foreign entries of `current`
+/// kept. A damaged `current` counts as none. Pure.
 std::string render_index(const ImageIdsStream& stream, const std::vector<PublishedImage>& images,
-                         std::optional<std::string_view> current, Time updated);
+                         std::optional<std::string_view> current, const EditionDates& updated,
+                         DocumentForm form = DocumentForm::Plain);
 
 /// When a document of ours was last changed, by itself; none when it can't be read.
 std::optional<Time> updated_of(std::string_view document);

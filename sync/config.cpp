@@ -9,6 +9,7 @@
 #include <iterator>
 #include <limits>
 
+#include "base/crypto/signature_judgement.h"
 #include "base/text.h"
 #include "filters/item_filter.h"
 #include "sync/object_place.h"
@@ -50,7 +51,7 @@ void refuse_unsupported(YamlMap& map) {
   const auto refuse = [&map](const char* key) {
     map.fail(key, "is not supported by this version of streamsync; take it out");
   };
-  for (const char* key : {"clouds", "signing_key", "modify_hook"}) {
+  for (const char* key : {"clouds", "modify_hook"}) {
     if (map.find(key)) {
       refuse(key);
     }
@@ -349,6 +350,19 @@ void check_target(YamlMap& map, const std::string& key, const std::string& targe
   }
 }
 
+// Shorter names of keys can be had by anybody.
+std::string fingerprint(const YamlMap& map, const char* key, const std::string& given) {
+  constexpr std::size_t kDigits = 40;
+  const std::string digits = bare_fingerprint(given);
+  if (digits.size() != kDigits ||
+      digits.find_first_not_of("0123456789ABCDEF") != std::string::npos) {
+    map.fail(key, fmt::format("'{}' is not a fingerprint of 40 hexadecimal digits, as gpg "
+                              "--list-secret-keys shows it",
+                              given));
+  }
+  return digits;
+}
+
 void read_targets(YamlMap& map, Config& config) {
   config.images = map.texts("images").value_or(config.images);
   for (const auto& target : config.images) {
@@ -358,6 +372,9 @@ void read_targets(YamlMap& map, Config& config) {
   config.publish = map.texts("publish");
   for (const auto& target : config.publish.value_or(std::vector<std::string>{})) {
     check_target(map, "publish", target);
+  }
+  if (const auto key = map.text("signing_key")) {
+    config.signing_key = fingerprint(map, "signing_key", *key);
   }
 }
 

@@ -60,6 +60,7 @@ struct Config {
   bool hypervisor_mapping = false;
   std::vector<std::string> regions;
   std::optional<std::string> cloud;
+  std::optional<std::string> signing_key;       ///< a fingerprint, 40 capital hex digits
   std::optional<std::string> publish_endpoint;  ///< as it was written: consumers compare it as text
 
   DeletionCap max_delete;

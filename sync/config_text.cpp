@@ -71,6 +71,9 @@ std::string show_config(const Config& config) {
     out << YAML::Key << "publish" << YAML::Value << YAML::Flow << *config.publish;
   }
   out << YAML::Key << "use_swift" << YAML::Value << config.use_swift;
+  if (config.signing_key) {
+    out << YAML::Key << "signing_key" << YAML::Value << *config.signing_key;
+  }
   out << YAML::Key << "name_prefix" << YAML::Value << config.name_prefix;
   out << YAML::Key << "content_id_template" << YAML::Value << config.content_id_template;
   out << YAML::Key << "cloud_name" << YAML::Value << config.cloud_name;
@@ -151,6 +154,7 @@ content_id_template: auto.sync  # {region} is replaced; marks which images are o
 # Where metadata for Juju goes.
 use_swift: true                 # swift:simplestreams/data
 # publish: [swift:simplestreams/data]   # or s3:BUCKET/PREFIX, or a directory
+# signing_key: 0123456789ABCDEF0123456789ABCDEF01234567   # signs it, from your GnuPG home
 cloud_name: my-openstack
 # publish_endpoint: https://keystone.example.org:5000/v3   # if users' auth URL is another
 

@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::uint64_t kMaxPublished = std::uint64_t{64} << 20;
 
-const std::string kIndexPath = "streams/v1/index.json";
-
 // A store of one region under its key: other regions may have one of the same name.
 class CachedStore {
  public:
@@ -84,12 +82,131 @@ PublishedImage published_image(const Held& held, const ImageIdsStream& stream) {
   return image;
 }
 
+// What is to be read below a path.
+struct Document {
+  std::string path, text;
+  bool changed = false;  ///< that is not what is published
+};
+
+bool says(const std::optional<std::string>& published, const std::string& wanted) {
+  return published && same_but_for_updated(*published, wanted);
+}
+
+// Brings one store up to date. Signatures differ each time that one signs, so what was signed
+// decides whether it is signed again.
+class StreamWriter {
+ public:
+  StreamWriter(const ImageIdsStream& stream, const std::vector<PublishedImage>& images,
+               CachedStore& store, Signer* signer, std::vector<PublishedDocument>& result)
+      : stream_(stream), images_(images), store_(store), signer_(signer), result_(result) {}
+
+  void publish() {
+    const auto products = store_.current(products_path(stream_, DocumentForm::Plain));
+    index_ = store_.current(index_path(DocumentForm::Plain));
+    if (images_.empty() && !products && !index_) {
+      return;
+    }
+    signed_index_ = current_signed_index();
+    const Time updated = not_before(signed_index_, not_before(index_, not_before(products, now())));
+    const auto wanted = products_after(products, updated);
+
+    // An index never names a products file that is not there, or that is empty.
+    if (!images_.empty()) {
+      put_products(wanted);
+    }
+    put_indexes(wanted, updated);
+    if (images_.empty() && products) {
+      put_products(wanted);
+    }
+  }
+
+ private:
+  // Entries that somebody else signed, or nobody, are not for us to sign.
+  std::optional<std::string> current_signed_index() {
+    const auto message =
+        signer_ != nullptr ? store_.current(index_path(DocumentForm::Clearsigned)) : std::nullopt;
+    return message ? signer_->text_of(*message) : std::nullopt;
+  }
+
+  // Where the published one says the same it stays, with its date.
+  Document products_after(const std::optional<std::string>& published, Time updated) const {
+    auto rendered = render_products(stream_, images_, updated);
+    const bool changed = !says(published, rendered);
+    return {products_path(stream_, DocumentForm::Plain), changed ? std::move(rendered) : *published,
+            changed};
+  }
+
+  std::string render(const std::optional<std::string>& published, const EditionDates& dates,
+                     DocumentForm form) const {
+    return render_index(stream_, images_,
+                        published ? std::optional<std::string_view>(*published) : std::nullopt,
+                        dates, form);
+  }
+
+  void put_products(const Document& products) {
+    put(products);
+    if (signer_ == nullptr) {
+      return;
+    }
+    const auto path = products_path(stream_, DocumentForm::Clearsigned);
+    const auto message = store_.current(path);
+    if (message && signer_->has_clearsigned(products.text, *message)) {
+      put({path, *message, false});
+    } else {
+      put({path, signer_->clearsign(products.text), true});
+    }
+    put_signature_of(products);
+  }
+
+  // Both forms of an index say the same, dates included (`consumers.md` §4, line 6).
+  void put_indexes(const Document& products, Time updated) {
+    const EditionDates dates{updated, updated_of(products.text).value_or(updated)};
+    auto plain = render(index_, dates, DocumentForm::Plain);
+    const auto named = render(signed_index_, dates, DocumentForm::Clearsigned);
+    const bool changed = products.changed || !says(index_, plain) ||
+                         (signer_ != nullptr && !says(signed_index_, named));
+    const Document index{index_path(DocumentForm::Plain), changed ? std::move(plain) : *index_,
+                         changed};
+    put(index);
+    if (signer_ == nullptr) {
+      return;
+    }
+    put_signature_of(index);
+    put({index_path(DocumentForm::Clearsigned), changed ? signer_->clearsign(named) : std::string(),
+         changed});
+  }
+
+  void put_signature_of(const Document& document) {
+    const auto path = document.path + ".gpg";
+    const auto signature = store_.current(path);
+    if (signature && signer_->has_signed_apart(document.text, *signature)) {
+      put({path, *signature, false});
+    } else {
+      put({path, signer_->sign_apart(document.text), true});
+    }
+  }
+
+  void put(const Document& document) {
+    if (document.changed) {
+      store_.replace(document.path, document.text);
+    }
+    result_.push_back({store_.describe(), document.path, document.changed});
+  }
+
+  const ImageIdsStream& stream_;
+  const std::vector<PublishedImage>& images_;
+  CachedStore& store_;
+  Signer* signer_;
+  std::vector<PublishedDocument>& result_;
+  std::optional<std::string> index_, signed_index_;  ///< texts, as published before
+};
+
 }  // namespace
 
 ImageIdsPublication::ImageIdsPublication(ImageIdsStream stream,
                                          std::vector<std::unique_ptr<MetadataTarget>> stores,
-                                         DocumentCache& cache)
-    : stream_(std::move(stream)), stores_(std::move(stores)), cache_(cache) {}
+                                         DocumentCache& cache, Signer* signer)
+    : stream_(std::move(stream)), stores_(std::move(stores)), cache_(cache), signer_(signer) {}
 
 PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
   std::vector<PublishedImage> images;
@@ -99,53 +216,15 @@ PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
   }
   images = one_per_kind(std::move(images));
   PublicationResult result;
-  for (const auto& store : stores_) {
+  for (const auto& target : stores_) {
     try {
-      publish_to(*store, images, result.documents);
+      CachedStore store(*target, cache_, stream_.region + " " + stream_.endpoint);
+      StreamWriter(stream_, images, store, signer_, result.documents).publish();
     } catch (const Error& error) {
       result.error = error;
     }
   }
   return result;
-}
-
-void ImageIdsPublication::publish_to(MetadataTarget& target,
-                                     const std::vector<PublishedImage>& images,
-                                     std::vector<PublishedDocument>& result) {
-  CachedStore store(target, cache_, stream_.region + " " + stream_.endpoint);
-  const auto products_path = fmt::format("streams/v1/{}.json", stream_.content_id);
-  const auto published_products = store.current(products_path);
-  const auto published_index = store.current(kIndexPath);
-  if (images.empty() && !published_products && !published_index) {
-    return;
-  }
-  const Time updated = not_before(published_index, not_before(published_products, now()));
-  const auto products = render_products(stream_, images, updated);
-  const bool products_changed =
-      !published_products || !same_but_for_updated(*published_products, products);
-  const auto index = render_index(
-      stream_, images,
-      published_index ? std::optional<std::string_view>(*published_index) : std::nullopt, updated);
-  const bool index_changed =
-      products_changed || !published_index || !same_but_for_updated(*published_index, index);
-
-  // The index never names a products file that is not there, or that is empty.
-  const auto replace_products = [&] {
-    if (products_changed) {
-      store.replace(products_path, products);
-    }
-    result.push_back({store.describe(), products_path, products_changed});
-  };
-  if (!images.empty()) {
-    replace_products();
-  }
-  if (index_changed) {
-    store.replace(kIndexPath, index);
-  }
-  result.push_back({store.describe(), kIndexPath, index_changed});
-  if (images.empty() && published_products) {
-    replace_products();
-  }
 }
 
 PublicationResult OriginalDocuments::publish(const PublicationInput& input) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/crypto/signer.h"
 #include "base/error.h"
 #include "streams/image_ids.h"
 #include "streams/target.h"
@@ -43,20 +44,20 @@ class Publication {
 };
 
 /// Metadata that names images, for Juju: products file, then index, in each store. A store that
-/// fails does not stop the others.
+/// fails does not stop the others. With a signer each document also stands there clear-signed, as
+/// `.sjson`, and its signature beside it, as `.json.gpg` (`cli.md` §3).
 class ImageIdsPublication final : public Publication {
  public:
+  /// What is pointed to must outlive this; without a signer nothing is signed.
   ImageIdsPublication(ImageIdsStream stream, std::vector<std::unique_ptr<MetadataTarget>> stores,
-                      DocumentCache& cache);
+                      DocumentCache& cache, Signer* signer);
   PublicationResult publish(const PublicationInput& input) override;
 
  private:
-  void publish_to(MetadataTarget& store, const std::vector<PublishedImage>& images,
-                  std::vector<PublishedDocument>& result);
-
   ImageIdsStream stream_;
   std::vector<std::unique_ptr<MetadataTarget>> stores_;
   DocumentCache& cache_;
+  Signer* signer_;
 };
 
 /// The source's own documents, byte for byte, products before the indexes that name them; only when

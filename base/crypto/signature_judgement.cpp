@@ -15,17 +15,6 @@ namespace {
 
 constexpr std::chrono::hours kClockSkew{24};
 
-/// Fingerprints are written in groups, with "0x" and in either case.
-std::string bare_fingerprint(std::string_view written) {
-  if (written.starts_with("0x") || written.starts_with("0X")) written.remove_prefix(2);
-  std::string bare;
-  for (const char c : written) {
-    if (c == ' ' || c == ':') continue;
-    bare += c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c;
-  }
-  return bare;
-}
-
 bool is_pinned(const SigningKey& key, const std::vector<std::string>& pins) {
   return pins.empty() || std::any_of(pins.begin(), pins.end(), [&](const std::string& pin) {
            const std::string bare = bare_fingerprint(pin);
@@ -116,6 +105,16 @@ std::string too_few(std::size_t counted, unsigned wanted, const std::vector<std:
 }
 
 }  // namespace
+
+std::string bare_fingerprint(std::string_view written) {
+  if (written.starts_with("0x") || written.starts_with("0X")) written.remove_prefix(2);
+  std::string bare;
+  for (const char c : written) {
+    if (c == ' ' || c == ':') continue;
+    bare += c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return bare;
+}
 
 Signers judge_signatures(const std::vector<Signature>& signatures,
                          const std::vector<SigningKey>& keys, const SignaturePolicy& policy,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/crypto/openpgp.h"
@@ -25,6 +26,9 @@ struct SigningKey {
   std::string primary;   ///< fingerprint of the key it belongs to, maybe itself
   std::string weakness;  ///< "RSA of 1024 bits"; empty when it and its primary key are strong
 };
+
+/// As GnuPG has them; people write fingerprints in groups, with "0x" and in either case.
+std::string bare_fingerprint(std::string_view written);
 
 /// Decides which signatures count (threats-and-faults.md T2, T3, T9): the distinct keys behind
 /// them, and when the newest was made. Throws `Error{Untrusted, Source}` when one signature is bad,

@@ -130,10 +130,10 @@ bool needs_cloud(const Config& config) {
 
 class CloudDestinations {
  public:
-  /// `s3` is none where nothing is published to S3.
+  /// `s3` is none where nothing is published to S3, `signer` where nothing is signed.
   CloudDestinations(const Config& config, KeystoneSession& session, S3Client* s3,
-                    DocumentCache& cache)
-      : config_(config), session_(session), s3_(s3), cache_(cache) {}
+                    DocumentCache& cache, Signer* signer)
+      : config_(config), session_(session), s3_(s3), cache_(cache), signer_(signer) {}
 
   std::vector<Destination> make() {
     std::vector<Destination> destinations;
@@ -206,7 +206,7 @@ class CloudDestinations {
                                                     : session_.credentials().auth_url_as_given;
     destination.publication = std::make_unique<ImageIdsPublication>(
         ImageIdsStream{content_id, config_.cloud_name, destination.region, endpoint},
-        std::move(stores), cache_);
+        std::move(stores), cache_, signer_);
   }
 
   std::unique_ptr<MetadataTarget> make_store(const std::string& target, const std::string& region,
@@ -240,6 +240,7 @@ class CloudDestinations {
   KeystoneSession& session_;
   S3Client* s3_;
   DocumentCache& cache_;
+  Signer* signer_;
   std::set<std::string> stores_;
 };
 
@@ -339,6 +340,9 @@ class TreeDestinations {
 Destinations make_destinations(const Config& config, const Options& options, DocumentCache& cache,
                                std::stop_token stop) {
   Destinations destinations;
+  if (config.to_glance() && config.signing_key) {
+    destinations.signer = std::make_unique<Signer>(*config.signing_key);
+  }
   if (needs_s3(config)) {
     destinations.s3 = std::make_unique<S3Client>(s3_account_from(options.environment),
                                                  target_http(config), config.retries, stop);
@@ -352,8 +356,9 @@ Destinations make_destinations(const Config& config, const Options& options, Doc
         std::make_unique<KeystoneSession>(std::move(credentials), http, config.retries, stop);
   }
   if (config.to_glance()) {
-    destinations.all =
-        CloudDestinations(config, *destinations.session, destinations.s3.get(), cache).make();
+    destinations.all = CloudDestinations(config, *destinations.session, destinations.s3.get(),
+                                         cache, destinations.signer.get())
+                           .make();
     for (auto& destination : destinations.all) {
       for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
         destination.entries.push_back(entry);

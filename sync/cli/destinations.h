@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "base/crypto/signer.h"
 #include "keystone/keystone_session.h"
 #include "s3/s3_client.h"
 #include "sync/cli/options.h"
@@ -14,10 +15,11 @@
 namespace streamsync {
 
 /// The destinations that a configuration names; the one place that knows concrete targets. The
-/// session and the client must outlive them.
+/// session, the client and the signer must outlive them.
 struct Destinations {
   std::unique_ptr<KeystoneSession> session;
   std::unique_ptr<S3Client> s3;
+  std::unique_ptr<Signer> signer;  ///< none when nothing is to be signed
   std::vector<Destination> all;
 };
 

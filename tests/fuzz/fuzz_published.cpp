@@ -41,7 +41,7 @@ std::optional<JsonObject> entries_of(std::string_view text) {
 }
 
 void check_rendering(std::string_view current, const std::vector<PublishedImage>& images) {
-  const std::string rendered = render_index(kStream, images, current, kThen);
+  const std::string rendered = render_index(kStream, images, current, {kThen, kThen});
   auto entries = entries_of(rendered);
   require(entries.has_value(), "an index can be read");
   require(entries->erase(kStream.content_id) == (images.empty() ? 0U : 1U),
@@ -50,9 +50,9 @@ void check_rendering(std::string_view current, const std::vector<PublishedImage>
   foreign.erase(kStream.content_id);
   require(*entries == foreign, "entries of others are kept");
 
-  const std::string again = render_index(kStream, images, rendered, kThen);
+  const std::string again = render_index(kStream, images, rendered, {kThen, kThen});
   require(again == rendered, "an index is rendered from itself as itself");
-  const std::string later = render_index(kStream, images, rendered, kLater);
+  const std::string later = render_index(kStream, images, rendered, {kLater, kLater});
   require(later != rendered && same_but_for_updated(later, rendered),
           "time alone makes no difference");
   require(same_but_for_updated(current, rendered) == same_but_for_updated(rendered, current),

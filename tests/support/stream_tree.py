@@ -56,6 +56,7 @@ class SigningKey:
         algorithm="rsa2048",
         expires="never",
         made=None,
+        passphrase="",
     ):
         home = Path(home)
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -64,7 +65,9 @@ class SigningKey:
         self._home = os.path.join(self._scratch, "home")
         os.symlink(home.resolve(), self._home)
         try:
-            self.fingerprint = self._find() or self._generate(user_id, algorithm, expires, clock_at(made))
+            self.fingerprint = self._find() or self._generate(
+                user_id, algorithm, expires, passphrase, clock_at(made)
+            )
         except BaseException:
             self.close()
             raise
@@ -98,6 +101,15 @@ class SigningKey:
         """What a keyring file holds: the public key, binary unless gpg's `options` say otherwise."""
         return self._gpg(*options, "--export", self.fingerprint)
 
+    @property
+    def home(self):
+        """The GnuPG home by a way short enough for an agent's socket; gone after `close`."""
+        return self._home
+
+    def forget_passphrase(self):
+        """The agent remembers it from when the key was made."""
+        self._run(["gpgconf", "--reload", "gpg-agent"])
+
     def revoke(self):
         """From now on the public key says that it is revoked."""
         path = Path(self._home, "openpgp-revocs.d", f"{self.fingerprint}.rev")
@@ -109,8 +121,8 @@ class SigningKey:
         records = (line.split(":") for line in listing.splitlines())
         return next((record[9] for record in records if record[0] == "fpr"), None)
 
-    def _generate(self, user_id, algorithm, expires, when):
-        self._gpg(*when, "--passphrase", "", "--quick-generate-key", user_id, algorithm, "sign", expires)
+    def _generate(self, user_id, algorithm, expires, passphrase, when):
+        self._gpg(*when, "--passphrase", passphrase, "--quick-generate-key", user_id, algorithm, "sign", expires)
         return self._find()
 
     def _gpg(self, *arguments, text=b""):

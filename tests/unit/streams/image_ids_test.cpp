@@ -291,14 +291,14 @@ TEST_CASE("An index is created, with the products in order") {
  "updated": "Thu, 01 Jan 1970 00:00:00 +0000"
 }
 )";
-  REQUIRE(render_index(kStream, images, std::nullopt, kUpdated) == expected);
+  REQUIRE(render_index(kStream, images, std::nullopt, {kUpdated, kUpdated}) == expected);
   // What is damaged, or no index, counts as none.
   const std::string damaged =
       GENERATE(as<std::string>(), "", "{", "[]", "\"index\"", R"({"format":"index:1.0"})",
                R"({"format":"index:1.0","index":[]})", R"({"format":"products:1.0","index":{}})",
                R"({"index":{}})", R"({"format":"index:1.0","index":{},"index":{}})", "{} trailing");
   CAPTURE(damaged);
-  REQUIRE(render_index(kStream, images, damaged, kUpdated) == expected);
+  REQUIRE(render_index(kStream, images, damaged, {kUpdated, kUpdated}) == expected);
 }
 
 TEST_CASE("Foreign entries and members of an index are kept as they are") {
@@ -309,13 +309,14 @@ TEST_CASE("Foreign entries and members of an index are kept as they are") {
       "foreign": {"path": "x.json", "n": 1.50, "clouds": [{"region": "r", "x": {}}], "updated": "then"}
     }})";
   const JsonValue before = parsed(current);
-  const JsonValue after = parsed(render_index(kStream, {{"p", "1", "a", {}}}, current, kUpdated));
+  const JsonValue after =
+      parsed(render_index(kStream, {{"p", "1", "a", {}}}, current, {kUpdated, kUpdated}));
   REQUIRE(at(after, {"index", "foreign"}) == at(before, {"index", "foreign"}));
   REQUIRE(at(after, {"note"}) == at(before, {"note"}));
   REQUIRE_FALSE(has(at(after, {"index", "auto.sync"}), "stale"));
   REQUIRE(at(after, {"updated"}) == JsonValue{std::string("Thu, 01 Jan 1970 00:00:00 +0000")});
 
-  const JsonValue emptied = parsed(render_index(kStream, {}, current, kUpdated));
+  const JsonValue emptied = parsed(render_index(kStream, {}, current, {kUpdated, kUpdated}));
   REQUIRE_FALSE(has(at(emptied, {"index"}), "auto.sync"));
   REQUIRE(has(at(emptied, {"index"}), "foreign"));
 }
@@ -329,7 +330,7 @@ TEST_CASE("Documents that differ in `updated` alone are the same") {
     return render_products(kStream, what, time);
   };
   const auto index = [&](const Images& what, Time time) {
-    return render_index(kStream, what, std::nullopt, time);
+    return render_index(kStream, what, std::nullopt, {time, time});
   };
   REQUIRE(products(images, kUpdated) != products(images, later));
   REQUIRE(same_but_for_updated(products(images, kUpdated), products(images, later)));

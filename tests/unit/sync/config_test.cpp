@@ -1,5 +1,7 @@
 #include "sync/config.h"
 
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
@@ -152,11 +154,22 @@ TEST_CASE("mistakes name file, line and what to do") {
   CHECK(failure("publish: ['swift:']").find("needs a container") != std::string::npos);
 }
 
+TEST_CASE("a signing key is a whole fingerprint, however gpg prints it") {
+  const std::string fingerprint = "4A3CE3CD565D7EB5C810E2B97FF3F408476CF100";
+  CHECK(parse("signing_key: " + fingerprint).signing_key == fingerprint);
+  CHECK(parse("signing_key: 4a3c e3cd 565d 7eb5 c810  e2b9 7ff3 f408 476c f100").signing_key ==
+        fingerprint);
+  for (const char* key : {"476CF100", "stream@example.com", "''"}) {
+    CHECK_THAT(failure(fmt::format("signing_key: {}", key)),
+               Catch::Contains("gss.yaml:1: signing_key: ") && Catch::Contains("40 hexadecimal"));
+  }
+}
+
 TEST_CASE("what this version can't do is refused, not ignored") {
-  for (const char* text : {"signing_key: ABCD", "register_endpoint: true", "grace: 2h",
-                           "metadata: subset", "image_import_conversion: true",
-                           "set_latest_property: true", "modify_hook_scripts: /usr/bin/hook",
-                           "mirror_list: [{url: 'http://h/', modify_hook: /bin/x}]"}) {
+  for (const char* text :
+       {"register_endpoint: true", "grace: 2h", "metadata: subset", "image_import_conversion: true",
+        "set_latest_property: true", "modify_hook_scripts: /usr/bin/hook",
+        "mirror_list: [{url: 'http://h/', modify_hook: /bin/x}]"}) {
     CAPTURE(text);
     CHECK(failure(text).find("gss.yaml:1: ") == 0);
   }

@@ -3,7 +3,11 @@
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <map>
+
+#include "tests/unit/base/environment.h"
+#include "tests/unit/base/secret_keys.h"
 
 namespace streamsync {
 namespace {
@@ -50,12 +54,13 @@ Held image(const std::string& version) {
 struct Scene {
   MemoryStore::Content store;
   NoCache cache;
+  Signer* signer = nullptr;
 
   std::vector<PublishedDocument> publish(const std::vector<Held>& shown) {
     std::vector<std::unique_ptr<MetadataTarget>> stores;
     stores.push_back(std::make_unique<MemoryStore>(store));
     ImageIdsPublication publication({"auto.sync", "cloud", "RegionOne", "https://keystone:5000/v3"},
-                                    std::move(stores), cache);
+                                    std::move(stores), cache, signer);
     PublicationInput input;
     input.shown = shown;
     return publication.publish(input).documents;
@@ -102,6 +107,23 @@ TEST_CASE("a damaged index is made anew") {
   CHECK(scene.store.written == std::vector<std::string>{kIndex});
 }
 
+TEST_CASE("an index that is made anew is no newer than what it names") {
+  Scene scene;
+  scene.publish({image("20240101")});
+  auto& products = scene.store.documents[kProducts];
+  const auto date = products.find("\"updated\": \"");
+  REQUIRE(date != std::string::npos);
+  products.replace(date, std::string::npos,
+                   "\"updated\": \"Mon, 01 Jan 2024 00:00:00 +0000\"\n}\n");
+  scene.store.documents.erase(kIndex);
+  scene.store.written.clear();
+  scene.publish({image("20240101")});
+  REQUIRE(scene.store.written == std::vector<std::string>{kIndex});
+  const auto& index = scene.store.documents[kIndex];
+  const auto entry = index.substr(0, index.rfind("\"updated\""));
+  CHECK_THAT(entry, Catch::Contains("Mon, 01 Jan 2024 00:00:00 +0000"));
+}
+
 TEST_CASE("without images nothing is named") {
   Scene scene;
   scene.publish({});
@@ -116,6 +138,94 @@ TEST_CASE("without images nothing is named") {
   scene.store.written.clear();
   scene.publish({});
   CHECK(scene.store.written.empty());
+}
+
+namespace {
+
+struct SigningUser {
+  SecretKeys keys;
+  Environment home{"GNUPGHOME", keys.home().string()};
+  std::string first = keys.make_key("first", "ed25519");
+  std::string second = keys.make_key("second", "ed25519");
+};
+
+const std::vector<std::string> kSignedFiles{
+    kProducts,       "streams/v1/auto.sync.sjson", "streams/v1/auto.sync.json.gpg", kIndex,
+    kIndex + ".gpg", "streams/v1/index.sjson"};
+
+void check_signed(std::map<std::string, std::string>& documents, const Signer& signer) {
+  CHECK(signer.has_clearsigned(documents[kProducts], documents[kSignedFiles[1]]));
+  CHECK(signer.has_signed_apart(documents[kProducts], documents[kSignedFiles[2]]));
+  CHECK(signer.has_signed_apart(documents[kIndex], documents[kSignedFiles[4]]));
+  // The two indexes say the same, each of documents of its own form (`consumers.md` §4, line 6).
+  CHECK_THAT(documents[kIndex], Catch::Contains("\"streams/v1/auto.sync.json\""));
+  auto index = signer.text_of(documents[kSignedFiles[5]]).value();
+  index.replace(index.find(".sjson\""), 7, ".json\"");
+  CHECK(index + "\n" == documents[kIndex]);
+}
+
+}  // namespace
+
+TEST_CASE("with a key each document is published signed too, and only when it says something new") {
+  SigningUser user;
+  Signer signer(user.first);
+  Scene scene;
+  scene.signer = &signer;
+  auto& documents = scene.store.documents;
+  const auto& written = scene.store.written;
+  scene.publish({image("20240101")});
+  CHECK(written == kSignedFiles);
+  check_signed(documents, signer);
+
+  scene.store.written.clear();
+  SECTION("nothing to do") {
+    for (const auto& document : scene.publish({image("20240101")})) CHECK_FALSE(document.changed);
+    CHECK(written.empty());
+  }
+  SECTION("a new version") {
+    scene.publish({image("20240102")});
+    CHECK(written.front() == kProducts);
+    CHECK(written.back() == kSignedFiles.back());
+    check_signed(documents, signer);
+  }
+  SECTION("one file is damaged") {
+    const std::string file = GENERATE(from_range(kSignedFiles));
+    documents[file].erase(documents[file].size() / 2);
+    scene.publish({image("20240101")});
+    CHECK(std::find(written.begin(), written.end(), file) != written.end());
+    check_signed(documents, signer);
+    scene.store.written.clear();
+    scene.publish({image("20240101")});
+    CHECK(written.empty());
+  }
+  SECTION("another key") {
+    Signer second(user.second);
+    scene.signer = &second;
+    scene.publish({image("20240101")});
+    CHECK(written == std::vector<std::string>(kSignedFiles.begin() + 1, kSignedFiles.end()));
+    check_signed(documents, second);
+  }
+  SECTION("no images any more") {
+    scene.publish({});
+    CHECK(written == std::vector<std::string>{kSignedFiles[3], kSignedFiles[4], kSignedFiles[5],
+                                              kSignedFiles[0], kSignedFiles[1], kSignedFiles[2]});
+  }
+}
+
+TEST_CASE("a signed index keeps what the same key signed, and nothing else") {
+  SigningUser user;
+  Signer signer(user.first);
+  Scene scene;
+  scene.signer = &signer;
+  scene.store.documents["streams/v1/index.sjson"] =
+      signer.clearsign(R"({"format": "index:1.0", "index": {"ours": {"path": "ours.sjson"}}})");
+  scene.store.documents[kIndex] =
+      R"({"format": "index:1.0", "index": {"theirs": {"path": "theirs.json"}}})";
+  scene.publish({image("20240101")});
+  const auto text = signer.text_of(scene.store.documents["streams/v1/index.sjson"]).value();
+  CHECK_THAT(text, Catch::Contains("ours.sjson") && Catch::Contains("auto.sync.sjson"));
+  CHECK(text.find("theirs") == std::string::npos);
+  CHECK_THAT(scene.store.documents[kIndex], Catch::Contains("theirs.json"));
 }
 
 }  // namespace streamsync
