@@ -77,6 +77,21 @@ bool is_refusal(const Error& error) {
   return error.kind() == ErrorKind::NoRoom || error.kind() == ErrorKind::Denied;
 }
 
+std::string_view policy_and_roles(std::string_view visibility) {
+  if (visibility == "public") return "publicize_image, which by default asks for the role admin";
+  if (visibility == "community") {
+    return "communitize_image, which by default asks for the role member in the project, or admin";
+  }
+  return "modify_image, which by default asks for the role member in the project, or admin";
+}
+
+Error visibility_refused(std::string_view visibility, const Error& refusal) {
+  return {ErrorKind::Denied, Origin::Target,
+          fmt::format("images can't be made {} here, so nothing was uploaded: Glance's policy is "
+                      "{}; give the user that role or set another visibility ({})",
+                      visibility, policy_and_roles(visibility), refusal.what())};
+}
+
 Error upload_in_progress(const std::string& id) {
   return {
       ErrorKind::Conflict, Origin::Target,
@@ -93,6 +108,11 @@ struct GlanceTarget::Impl {
   bool is_ours(const Image& image) const;
   bool is_made_from(const Image& image, const BlobSpec& blob) const;
   ImageClient::Created create(const std::string& id, const BlobSpec& blob);
+  /// The id of a new image for the blob. None when there is one, of whatever kind.
+  std::optional<std::string> create_first(const BlobSpec& blob);
+  /// Whether the empty image may have the wanted visibility, by giving it that for a moment.
+  void try_visibility(const std::string& id);
+  void make_private(const std::string& id) { images.change(id, {{"visibility", "private"}}); }
   /// The image once nobody fills it, or as it is when that takes too long.
   std::optional<Image> settled(std::optional<Image> image);
   Held fill(const std::string& id, const BlobSpec& blob, ByteSource& bytes);
@@ -128,6 +148,26 @@ ImageClient::Created GlanceTarget::Impl::create(const std::string& id, const Blo
       {"disk_format", format_of_ftype(tag(blob.item.tags, "ftype")).disk_format},
   };
   return images.create(members, image_properties(blob.item, policy));
+}
+
+std::optional<std::string> GlanceTarget::Impl::create_first(const BlobSpec& blob) {
+  for (unsigned generation = 0; generation < kGenerations; ++generation) {
+    std::string id = image_id(policy, blob, generation);
+    if (create(id, blob) == ImageClient::Created::Yes) return id;
+    if (images.find(id)) break;
+  }
+  return std::nullopt;
+}
+
+void GlanceTarget::Impl::try_visibility(const std::string& id) {
+  try {
+    images.change(id, {{"visibility", policy.visibility}});
+    make_private(id);
+  } catch (const Error& error) {
+    discard(id);
+    if (error.kind() == ErrorKind::Denied) throw visibility_refused(policy.visibility, error);
+    throw;
+  }
 }
 
 std::optional<Image> GlanceTarget::Impl::settled(std::optional<Image> image) {
@@ -262,6 +302,19 @@ std::string GlanceTarget::name_of(const Item& item) const {
   return image_name(item, impl_->policy);
 }
 
+/// A policy may forbid the wanted visibility. The first new image is asked with, while it is empty
+/// and hidden; those that are there may be in another run's hands.
+void GlanceTarget::announce(const std::vector<BlobSpec>& coming) {
+  if (impl_->policy.visibility == "private") return;
+  for (const BlobSpec& blob : coming) {
+    if (!has_address_that_fits(blob.item.key)) continue;
+    if (const auto id = impl_->create_first(blob)) {
+      impl_->try_visibility(*id);
+      return;
+    }
+  }
+}
+
 Held GlanceTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
   require_address_that_fits(blob.item.key);
   for (unsigned generation = 0; generation < kGenerations; ++generation) {
@@ -276,7 +329,11 @@ Held GlanceTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
     image = impl_->settled(std::move(image));
     if (!image) continue;
     // Bytes must not become visible as they come (T25).
-    if (image->status == "queued" && is_unseen(*image)) return impl_->fill(id, blob, bytes);
+    if (image->status == "queued" && image->os_hidden) {
+      // A run was killed while it tried the visibility.
+      if (!is_unseen(*image)) impl_->make_private(id);
+      return impl_->fill(id, blob, bytes);
+    }
     if (is_complete(*image)) return impl_->accept(image, blob, std::nullopt);
     if (!is_being_filled(*image)) continue;
     if (!is_abandoned(*image)) throw upload_in_progress(id);
@@ -300,7 +357,8 @@ bool GlanceTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {
 }
 
 void GlanceTarget::reveal(const Held& held) {
-  impl_->images.show(held.placement, impl_->policy.visibility);
+  impl_->images.change(held.placement,
+                       {{"visibility", impl_->policy.visibility}, {"os_hidden", "false"}});
 }
 
 void GlanceTarget::remove(const Held& held) { impl_->images.remove(held.placement); }

@@ -20,7 +20,8 @@ class GlanceTarget final : public ItemTarget {
   /// Two requests: one filtered list per os_hidden value (`cli.md` §4.9).
   std::vector<Held> inventory() override;
   std::string name_of(const Item& item) const override;
-  void announce(const std::vector<BlobSpec>&) override {}
+  /// Throws `Error{Denied, Target}` where new images may not have the wanted visibility.
+  void announce(const std::vector<BlobSpec>& coming) override;
   Held stage(const BlobSpec& blob, ByteSource& bytes) override;
   void copy_out(const Held& held, ByteSink& to) override;
   bool verify_unrevealed(const Held& held, const BlobSpec& blob) override;

@@ -162,14 +162,16 @@ void ImageClient::download(const std::string& id, ByteSink& bytes) {
   require(request, session_.get(request, bytes), "download_image");
 }
 
-void ImageClient::show(const std::string& id, std::string_view visibility) {
+void ImageClient::change(const std::string& id, const std::map<std::string, std::string>& values) {
   const Request request{
       .method = "PATCH",
       .url = image_url(id),
       .headers = Headers({{"Content-Type", "application/openstack-images-v2.1-json-patch"}}),
-      .body = reveal_patch(visibility)};
-  // Replacing with the same values twice changes nothing.
-  session_.with_retries([&] { require(request, session_.send(request), policy_for(visibility)); });
+      .body = image_patch(values)};
+  const auto visibility = values.find("visibility");
+  const auto policy = policy_for(visibility == values.end() ? "" : visibility->second);
+  // Setting the same values twice changes nothing.
+  session_.with_retries([&] { require(request, session_.send(request), policy); });
 }
 
 void ImageClient::remove(const std::string& id) {

@@ -50,8 +50,8 @@ class ImageClient {
   Uploaded upload(const std::string& id, ByteSource& bytes, std::uint64_t size);
   void download(const std::string& id, ByteSink& bytes);
 
-  /// Sets visibility and os_hidden in one PATCH.
-  void show(const std::string& id, std::string_view visibility);
+  /// Sets these members and properties in one PATCH, all or none.
+  void change(const std::string& id, const std::map<std::string, std::string>& values);
   /// 404 and 410 are fine.
   void remove(const std::string& id);
 

@@ -83,13 +83,27 @@ void write_key(Writer& writer, std::string_view name) {
 /// The schema of the image has these as booleans, and takes no text for them.
 bool is_boolean(std::string_view member) { return member == "os_hidden" || member == "protected"; }
 
-void write_replacement(Writer& writer, std::string_view path) {
-  writer.StartObject();
-  writer.Key("op");
-  writer.String("replace");
-  writer.Key("path");
-  write(writer, path);
-  writer.Key("value");
+void write_value(Writer& writer, std::string_view member, std::string_view value) {
+  if (is_boolean(member)) {
+    writer.Bool(value == "true");
+  } else {
+    write(writer, value);
+  }
+}
+
+/// RFC 6901 §3.
+std::string json_pointer(std::string_view member) {
+  std::string pointer = "/";
+  for (const char c : member) {
+    if (c == '~') {
+      pointer += "~0";
+    } else if (c == '/') {
+      pointer += "~1";
+    } else {
+      pointer += c;
+    }
+  }
+  return pointer;
 }
 
 }  // namespace
@@ -116,11 +130,7 @@ std::string image_body(const std::map<std::string, std::string>& members, const 
   writer.StartObject();
   for (const auto& [name, value] : members) {
     write_key(writer, name);
-    if (is_boolean(name)) {
-      writer.Bool(value == "true");
-    } else {
-      write(writer, value);
-    }
+    write_value(writer, name, value);
   }
   for (const auto& [name, value] : properties) {
     if (members.count(name) != 0) continue;
@@ -131,16 +141,21 @@ std::string image_body(const std::map<std::string, std::string>& members, const 
   return {buffer.GetString(), buffer.GetSize()};
 }
 
-std::string reveal_patch(std::string_view visibility) {
+std::string image_patch(const std::map<std::string, std::string>& values) {
   rapidjson::StringBuffer buffer;
   Writer writer(buffer);
   writer.StartArray();
-  write_replacement(writer, "/visibility");
-  write(writer, visibility);
-  writer.EndObject();
-  write_replacement(writer, "/os_hidden");
-  writer.Bool(false);
-  writer.EndObject();
+  for (const auto& [name, value] : values) {
+    writer.StartObject();
+    writer.Key("op");
+    // Also replaces what is there (RFC 6902 §4.1); "replace" is refused where nothing is.
+    writer.String("add");
+    writer.Key("path");
+    write(writer, json_pointer(name));
+    writer.Key("value");
+    write_value(writer, name, value);
+    writer.EndObject();
+  }
   writer.EndArray();
   return {buffer.GetString(), buffer.GetSize()};
 }

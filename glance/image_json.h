@@ -24,7 +24,7 @@ ImagePage read_image_page(std::string_view json);
 /// name.
 std::string image_body(const std::map<std::string, std::string>& members, const Tags& properties);
 
-/// Patch that gives an image its visibility and takes it out of hiding.
-std::string reveal_patch(std::string_view visibility);
+/// Patch that gives an image these members and properties, and leaves its others alone.
+std::string image_patch(const std::map<std::string, std::string>& values);
 
 }  // namespace streamsync

@@ -147,6 +147,13 @@ Tags tags_from_properties(const Tags& properties) {
   return tags;
 }
 
+std::optional<std::string> part_that_does_not_fit(const ItemKey& key) {
+  for (const std::string_view part : {key.content_id, key.product, key.version, key.item}) {
+    if (std::any_of(part.begin(), part.end(), is_of_four_bytes)) return std::string(part);
+  }
+  return std::nullopt;
+}
+
 /// Text that can't be read as any other sequence of fields.
 void append_field(std::string& text, std::string_view field) {
   const auto size = static_cast<std::uint64_t>(field.size());
@@ -232,14 +239,14 @@ Tags image_properties(const Item& item, const ImagePolicy& policy) {
   return properties;
 }
 
+bool has_address_that_fits(const ItemKey& key) { return !part_that_does_not_fit(key); }
+
 void require_address_that_fits(const ItemKey& key) {
-  for (const std::string_view part : {key.content_id, key.product, key.version, key.item}) {
-    if (std::any_of(part.begin(), part.end(), is_of_four_bytes)) {
-      throw Error(ErrorKind::Malformed, Origin::Source,
-                  fmt::format("{}: Glance takes no characters of four bytes, as '{}' has, and "
-                              "without them it would be another item",
-                              printable(key.str()), printable(part)));
-    }
+  if (const auto part = part_that_does_not_fit(key)) {
+    throw Error(ErrorKind::Malformed, Origin::Source,
+                fmt::format("{}: Glance takes no characters of four bytes, as '{}' has, and "
+                            "without them it would be another item",
+                            printable(key.str()), printable(*part)));
   }
 }
 

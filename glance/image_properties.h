@@ -28,6 +28,8 @@ FormatOfFtype format_of_ftype(std::string_view ftype);
 std::string openstack_architecture(std::string_view arch);
 /// The custom properties of an image, byte-compatible with upstream's (§4.4).
 Tags image_properties(const Item& item, const ImagePolicy& policy);
+/// Whether Glance can hold the item's address.
+bool has_address_that_fits(const ItemKey& key);
 /// Throws `Error{Malformed, Source}` when Glance can't hold the item's address; a name is made to
 /// fit, an address can't be (threats-and-faults.md T22).
 void require_address_that_fits(const ItemKey& key);

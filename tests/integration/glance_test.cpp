@@ -475,6 +475,55 @@ TEST_CASE("an answer that got lost is found out", "[cloud]") {
   CHECK(target.inventory().empty());
 }
 
+TEST_CASE("a forbidden visibility is told before anything is sent, and leaves nothing", "[cloud]") {
+  const auto credentials = cloud_credentials(variables_of("demo"));
+  if (!cloud_credentials()) return;
+  ImageScope scope(*credentials);
+  GlanceTarget target = scope.target();
+  const BlobSpec blob = ubuntu_blob("tiny");
+  for (unsigned run = 0; run < 2; ++run) {
+    CHECK_THROWS_WITH(target.announce({blob}),
+                      Catch::Contains("publicize_image") && Catch::Contains("role admin"));
+    CHECK(kind_of_failure([&] { target.announce({blob}); }) == ErrorKind::Denied);
+    CHECK(target.inventory().empty());
+  }
+}
+
+TEST_CASE("the visibility is tried with the first new image, which is used afterwards", "[cloud]") {
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
+  scope.policy.visibility = GENERATE("public", "community", "shared");
+  GlanceTarget target = scope.target();
+  const BlobSpec there = ubuntu_blob("there");
+  BlobSpec coming = ubuntu_blob("coming");
+  coming.item.key.item = "disk.img";
+  stage(target, there, "there");
+
+  target.announce({there, coming});
+  const auto image = scope.images.find(image_id(scope.policy, coming, 0));
+  REQUIRE(image);
+  CHECK(image->status == "queued");
+  CHECK(image->visibility == "private");
+  CHECK(image->os_hidden);
+  CHECK(stage(target, coming, "coming").placement == image->id);
+}
+
+TEST_CASE("what a run left that was killed while it tried the visibility is gone on with",
+          "[cloud]") {
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
+  GlanceTarget target = scope.target();
+  const BlobSpec blob = ubuntu_blob("tiny");
+  target.announce({blob});
+  const std::string id = image_id(scope.policy, blob, 0);
+  scope.images.change(id, {{"visibility", "public"}});
+
+  PieceSource bytes("tiny", 4, [&] { CHECK(scope.images.find(id)->visibility == "private"); });
+  CHECK(target.stage(blob, bytes).placement == id);
+}
+
 TEST_CASE("a refused request names the rule that refused it", "[cloud]") {
   const auto credentials = cloud_credentials();
   if (!credentials) return;

@@ -85,9 +85,11 @@ TEST_CASE("a property can't stand in for a member") {
         R"({"visibility":"private","x":"1"})");
 }
 
-TEST_CASE("patch that reveals") {
-  CHECK(reveal_patch("public") == R"([{"op":"replace","path":"/visibility","value":"public"},)"
-                                  R"({"op":"replace","path":"/os_hidden","value":false}])");
+TEST_CASE("patch") {
+  CHECK(image_patch({{"visibility", "public"}, {"os_hidden", "false"}}) ==
+        R"([{"op":"add","path":"/os_hidden","value":false},)"
+        R"({"op":"add","path":"/visibility","value":"public"}])");
+  CHECK(image_patch({{"a/b~c", "\""}}) == R"([{"op":"add","path":"/a~1b~0c","value":"\""}])");
 }
 
 }  // namespace streamsync
