@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <exception>
+#include <map>
 #include <utility>
 
 #include "base/error.h"
@@ -104,6 +105,7 @@ struct GlanceTarget::Impl {
   KeystoneSession& session;
   ImageClient images;
   ImagePolicy policy;
+  std::map<std::string, Image> listed{};  ///< by the last inventory, those that are Present
 
   bool is_ours(const Image& image) const;
   bool is_made_from(const Image& image, const BlobSpec& blob) const;
@@ -283,6 +285,7 @@ GlanceTarget::GlanceTarget(KeystoneSession& session, const Url& endpoint, ImageP
 GlanceTarget::~GlanceTarget() = default;
 
 std::vector<Held> GlanceTarget::inventory() {
+  impl_->listed.clear();
   std::vector<Held> held;
   for (const char* hidden : {"false", "true"}) {
     const auto images = impl_->images.list({{"owner", impl_->session.project_id()},
@@ -293,6 +296,7 @@ std::vector<Held> GlanceTarget::inventory() {
       const auto state = held_state(image);
       if (!item || !state || !impl_->is_ours(image)) continue;
       held.push_back(impl_->held(image, std::move(*item), *state));
+      if (*state == HeldState::Present) impl_->listed.insert_or_assign(image.id, image);
     }
   }
   return held;
@@ -300,6 +304,32 @@ std::vector<Held> GlanceTarget::inventory() {
 
 std::string GlanceTarget::name_of(const Item& item) const {
   return image_name(item, impl_->policy);
+}
+
+std::optional<Drift> GlanceTarget::drift(const Held& held, const Item& item) const {
+  const auto image = impl_->listed.find(held.placement);
+  if (image == impl_->listed.end()) return std::nullopt;
+  std::vector<std::string> names;
+  for (const auto& [name, value] : image_changes(image->second, item, impl_->policy)) {
+    names.push_back(name);
+  }
+  if (names.empty()) return std::nullopt;
+  return Drift{fmt::format("{}", fmt::join(names, ", ")),
+               image->second.is_protected ? "protected" : ""};
+}
+
+Held GlanceTarget::update(const Held& held, const Item& item) {
+  const auto& listed = impl_->listed.at(held.placement);
+  impl_->images.change(listed.id, image_changes(listed, item, impl_->policy));
+  const auto image = impl_->images.find(listed.id);
+  auto now_from = image ? item_of(*image) : std::nullopt;
+  if (!now_from || !image_changes(*image, item, impl_->policy).empty()) {
+    throw Error(ErrorKind::Protocol, Origin::Target,
+                fmt::format("image {} does not have the properties that it was given; look at "
+                            "Glance's property protection",
+                            listed.id));
+  }
+  return impl_->held(*image, std::move(*now_from), HeldState::Present);
 }
 
 /// A policy may forbid the wanted visibility. The first new image is asked with, while it is empty

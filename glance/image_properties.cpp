@@ -239,6 +239,17 @@ Tags image_properties(const Item& item, const ImagePolicy& policy) {
   return properties;
 }
 
+std::map<std::string, std::string> image_changes(const Image& image, const Item& item,
+                                                 const ImagePolicy& policy) {
+  std::map<std::string, std::string> changes;
+  if (image.visibility != policy.visibility) changes.emplace("visibility", policy.visibility);
+  for (const auto& [name, value] : image_properties(item, policy)) {
+    const auto found = image.properties.find(name);
+    if (found == image.properties.end() || found->second != value) changes.emplace(name, value);
+  }
+  return changes;
+}
+
 bool has_address_that_fits(const ItemKey& key) { return !part_that_does_not_fit(key); }
 
 void require_address_that_fits(const ItemKey& key) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +30,10 @@ FormatOfFtype format_of_ftype(std::string_view ftype);
 std::string openstack_architecture(std::string_view arch);
 /// The custom properties of an image, byte-compatible with upstream's (§4.4).
 Tags image_properties(const Item& item, const ImagePolicy& policy);
+/// What must be set on an image for it to be as a new one of the item would be: visibility and
+/// custom properties by name. What others added is left alone.
+std::map<std::string, std::string> image_changes(const Image& image, const Item& item,
+                                                 const ImagePolicy& policy);
 /// Whether Glance can hold the item's address.
 bool has_address_that_fits(const ItemKey& key);
 /// Throws `Error{Malformed, Source}` when Glance can't hold the item's address; a name is made to

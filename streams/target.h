@@ -44,6 +44,12 @@ struct Held {
   std::uint64_t size = 0;
 };
 
+/// How an item that a target holds differs from what it would put there now, its bytes aside.
+struct Drift {
+  std::string what;           ///< for people
+  std::string stays_because;  ///< empty: `update` may mend it
+};
+
 /// Where item bytes go. A target belongs to one scope (our content_id in one region, one tree) and
 /// sees nothing outside it. `begun`, `stage`, `link`, `copy_out` and `verify_unrevealed` are called
 /// from several threads at once, all else from one. Failures are `Error` with origin Target.
@@ -56,6 +62,12 @@ class ItemTarget {
 
   /// The name the item gets, for people: what `created` lines show.
   virtual std::string name_of(const Item& item) const = 0;
+
+  /// Of a Present item of the last `inventory`, without asking anybody.
+  virtual std::optional<Drift> drift(const Held&, const Item&) const { return std::nullopt; }
+
+  /// Mends a drift, in one step. Returns the item as held then.
+  virtual Held update(const Held& held, const Item&) { return held; }
 
   /// Called once a run, before the first `stage`: the items that it will put here, maybe none, so
   /// that a target that keeps a record of its own can write it first, or mend it.

@@ -65,6 +65,7 @@ class Copying {
     const auto coming = what_comes();
     observer_.starting(size_of(coming));
     for (auto& results : results_) results.remove_begun();
+    for (auto& results : results_) results.update();
     tell();
     const bool asks_again = rules_.retries.attempts > 1;
     carry_out(coming, asks_again ? Missing::MayCome : Missing::HasFailed);

@@ -15,7 +15,7 @@ struct ActionResult {
   ActionStatus status = ActionStatus::Planned;
   std::optional<Error> error;
   std::string withheld_because;  ///< of a Remove that was not done on purpose
-  std::optional<Held> held;      ///< Create, Adopt: what the target holds now
+  std::optional<Held> held;      ///< Create, Adopt, Update: what the target holds now
   std::uint64_t fetched = 0;     ///< bytes that a source gave for it, and for others with it
   std::chrono::duration<double> seconds{0};
 };

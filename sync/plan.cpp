@@ -25,7 +25,7 @@ bool is_in_place(const Held& held) {
 }
 
 // A target that keeps items at their paths must have this one there, with this content. An image
-// has no path; what its source says now of an old serial is not compared here.
+// has no path; another digest is refused there.
 bool is_same(const Held& held, const Item& wanted) {
   if (!held.item.path || !wanted.path) {
     return true;
@@ -36,6 +36,18 @@ bool is_same(const Held& held, const Item& wanted) {
   } catch (const Error&) {
     return false;
   }
+}
+
+// By the strongest digest that both have. None: they have none in common.
+std::optional<bool> have_same_bytes(const Item& one, const Item& other) {
+  for (const auto algorithm :
+       {DigestAlgorithm::Sha512, DigestAlgorithm::Sha256, DigestAlgorithm::Md5}) {
+    const auto name = to_string(algorithm);
+    const auto first = Digest::parse(algorithm, tag(one.tags, name));
+    const auto second = Digest::parse(algorithm, tag(other.tags, name));
+    if (first && second) return *first == *second;
+  }
+  return std::nullopt;
 }
 
 // Of several that hold one address the one to keep comes first: the furthest, then the oldest name.
@@ -67,8 +79,8 @@ struct ProductVerdict {
 
 class Planner {
  public:
-  Planner(const PlanInput& input, const std::function<std::string(const Item&)>& name_of)
-      : input_(input), name_of_(name_of) {
+  Planner(const PlanInput& input, const NameOf& name_of, const DriftOf& drift_of)
+      : input_(input), name_of_(name_of), drift_of_(drift_of) {
     for (const auto& held : input.inventory) {
       by_address_[held.item.key].push_back(&held);
       by_product_[product_of(held.item.key)].push_back(&held);
@@ -213,7 +225,7 @@ class Planner {
     const auto copies = by_address_.find(wanted.item->key);
     const Held* best = copies == by_address_.end() ? nullptr : copies->second.front();
     if (best != nullptr && is_in_place(*best) && is_same(*best, *wanted.item)) {
-      keep(*best, best->state == HeldState::Present ? "in place" : "deactivated by the operator");
+      plan_in_place(*best, wanted);
       return;
     }
     auto [content, error] = content_or_error(*wanted.item);
@@ -248,10 +260,48 @@ class Planner {
     plan_.actions.push_back(std::move(action));
   }
 
+  void plan_in_place(const Held& held, const Wanted& wanted) {
+    const auto same_bytes = have_same_bytes(held.item, *wanted.item);
+    if (same_bytes && !*same_bytes) {
+      refuse_other_digest(held, wanted);
+      return;
+    }
+    if (held.state == HeldState::Deactivated) {
+      keep(held, "deactivated by the operator");
+      return;
+    }
+    const auto content = content_or_error(*wanted.item).first;
+    const auto drift = same_bytes && content ? drift_of_(held, *wanted.item) : std::nullopt;
+    if (!drift) {
+      keep(held, "in place");
+    } else if (!drift->stays_because.empty()) {
+      keep(held, fmt::format("{}, though it differs: {}", drift->stays_because, drift->what));
+    } else {
+      Action action = about(ActionKind::Update, held, fmt::format("differs: {}", drift->what));
+      action.entry = wanted.entry;
+      action.blob = BlobSpec{*wanted.item, *content};
+      settle(std::move(action));
+    }
+  }
+
+  // What was once signed for a version stays what it was (`cli.md` §2, status 3).
+  void refuse_other_digest(const Held& held, const Wanted& wanted) {
+    keep(held, "its source gives it another digest now");
+    skip(wanted, Error(ErrorKind::Untrusted, Origin::Source,
+                       fmt::format("{}: the source gives it another digest than when {} was made "
+                                   "from it; nothing was changed. Look at the source; if it is "
+                                   "right, delete {}, and the next run brings the new one",
+                                   wanted.item->key.str(), held.placement, held.placement)));
+  }
+
   void keep(const Held& held, std::string reason) {
-    settled_.insert(held.placement);
-    staying_.insert(held.placement);
-    plan_.actions.push_back(about(ActionKind::Keep, held, std::move(reason)));
+    settle(about(ActionKind::Keep, held, std::move(reason)));
+  }
+
+  void settle(Action action) {
+    settled_.insert(action.held->placement);
+    staying_.insert(action.held->placement);
+    plan_.actions.push_back(std::move(action));
   }
 
   void skip(const Wanted& wanted, const Error& error) {
@@ -402,7 +452,8 @@ class Planner {
   }
 
   const PlanInput& input_;
-  const std::function<std::string(const Item&)>& name_of_;
+  const NameOf& name_of_;
+  const DriftOf& drift_of_;
   Plan plan_;
   std::map<ItemKey, std::vector<const Held*>> by_address_;
   std::map<ProductKey, std::vector<const Held*>> by_product_;
@@ -422,8 +473,8 @@ class Planner {
 
 }  // namespace
 
-Plan make_plan(const PlanInput& input, const std::function<std::string(const Item&)>& name_of) {
-  return Planner(input, name_of).make();
+Plan make_plan(const PlanInput& input, const NameOf& name_of, const DriftOf& drift_of) {
+  return Planner(input, name_of, drift_of).make();
 }
 
 bool brings_bytes(const Action& action) noexcept {
@@ -436,6 +487,8 @@ std::string_view to_string(ActionKind kind) noexcept {
       return "create";
     case ActionKind::Adopt:
       return "adopt";
+    case ActionKind::Update:
+      return "update";
     case ActionKind::Keep:
       return "keep";
     case ActionKind::Skip:

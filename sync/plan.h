@@ -38,6 +38,7 @@ struct PlanInput {
 enum class ActionKind {
   Create,  ///< copy the bytes, compare, reveal
   Adopt,   ///< complete already: compare, reveal
+  Update,  ///< in place: what is known of it has changed
   Keep,
   Skip,    ///< can't be copied; `error` says why
   Remove,  ///< after publication, and only if nothing of the same product failed
@@ -48,9 +49,9 @@ struct Action {
   ItemKey key;
   std::string name;  ///< image name, or path in a tree
   std::uint64_t size = 0;
-  std::size_t entry = 0;         ///< Create, Adopt: whose source
-  std::optional<BlobSpec> blob;  ///< Create, Adopt
-  std::optional<Held> held;      ///< Adopt, Keep, Remove
+  std::size_t entry = 0;         ///< Create, Adopt, Update: whose source
+  std::optional<BlobSpec> blob;  ///< Create, Adopt, Update
+  std::optional<Held> held;      ///< Adopt, Update, Keep, Remove
   std::string reason;
   std::optional<Error> error;  ///< Skip
 };
@@ -58,17 +59,21 @@ struct Action {
 /// Create and Adopt: the item comes to be held in this run.
 bool brings_bytes(const Action& action) noexcept;
 
-/// What a run will do to one destination, in this order: Create, Adopt, Keep and Skip in the order
-/// of mirror_list and documents, then the Removes.
+/// What a run will do to one destination, in this order: Create, Adopt, Update, Keep and Skip in
+/// the order of mirror_list and documents, then the Removes.
 struct Plan {
   std::vector<Action> actions;
   /// The deletion cap fired: there are no Removes, and the run ends with 8.
   std::optional<Error> guard;
 };
 
+/// What `ItemTarget` says of names and drifts.
+using NameOf = std::function<std::string(const Item&)>;
+using DriftOf = std::function<std::optional<Drift>(const Held&, const Item&)>;
+
 /// Selections of all entries are united before anything is decided (`cli.md` §4.1); the unit of
-/// retention is the version (§4.2). `name_of` gives new items their name at the target.
-Plan make_plan(const PlanInput& input, const std::function<std::string(const Item&)>& name_of);
+/// retention is the version (§4.2).
+Plan make_plan(const PlanInput& input, const NameOf& name_of, const DriftOf& drift_of);
 
 std::string_view to_string(ActionKind kind) noexcept;  // "create", "adopt", … as the report says
 

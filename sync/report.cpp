@@ -148,6 +148,7 @@ Totals totals_of(const RunReport& report) {
           result.status == ActionStatus::Withheld || (done && action.kind == ActionKind::Keep) ? 1U
                                                                                                : 0U;
       totals.adopted += done && action.kind == ActionKind::Adopt ? 1U : 0U;
+      totals.updated += done && action.kind == ActionKind::Update ? 1U : 0U;
       totals.removed += done && action.kind == ActionKind::Remove ? 1U : 0U;
       totals.read += result.fetched;
       if (done && action.kind == ActionKind::Create) {
@@ -280,16 +281,18 @@ std::string to_text(const RunReport& report) {
   const auto totals = totals_of(report);
   std::uint64_t create = 0;
   std::uint64_t bytes = 0;
+  std::uint64_t update = 0;
   std::uint64_t remove = 0;
   for (const auto& destination : report.destinations) {
     for (const auto& [action, result] : destination.actions) {
       create += action.kind == ActionKind::Create ? 1U : 0U;
       bytes += action.kind == ActionKind::Create ? action.size : 0U;
+      update += action.kind == ActionKind::Update ? 1U : 0U;
       remove += action.kind == ActionKind::Remove ? 1U : 0U;
     }
   }
-  text += fmt::format("{} to create ({}), {} to remove, {} can't be had\n", create,
-                      human_size(bytes), remove, totals.failed);
+  text += fmt::format("{} to create ({}), {} to update, {} to remove, {} can't be had\n", create,
+                      human_size(bytes), update, remove, totals.failed);
   return text;
 }
 

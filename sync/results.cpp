@@ -112,6 +112,20 @@ void Results::remove_begun() {
   }
 }
 
+void Results::update() {
+  for (std::size_t index = 0; index < plan_.actions.size(); ++index) {
+    const auto& action = plan_.actions[index];
+    if (action.kind != ActionKind::Update) continue;
+    try {
+      results_[index].held = target_.update(*action.held, action.blob->item);
+      results_[index].status = ActionStatus::Done;
+    } catch (Error& error) {
+      error.add_context(action.name);
+      fail(index, error);
+    }
+  }
+}
+
 bool Results::tell() {
   while (told_ < results_.size() && plan_.actions[told_].kind != ActionKind::Remove &&
          results_[told_].status != ActionStatus::Planned) {
@@ -121,11 +135,12 @@ bool Results::tell() {
   return told_ == results_.size() || plan_.actions[told_].kind == ActionKind::Remove;
 }
 
-// A version without its successor stays (`cli.md` §4.2).
+// A version without its successor stays (`cli.md` §4.2). One that could not be updated is there.
 std::vector<ActionResult> Results::take() && {
   std::set<std::pair<std::string, std::string>> failed_products;
   for (std::size_t index = 0; index < results_.size(); ++index) {
-    if (results_[index].status == ActionStatus::Failed) {
+    if (results_[index].status == ActionStatus::Failed &&
+        plan_.actions[index].kind != ActionKind::Update) {
       const auto& key = plan_.actions[index].key;
       failed_products.emplace(key.content_id, key.product);
     }

@@ -27,6 +27,9 @@ class Results {
   /// its room.
   void remove_begun();
 
+  /// Does every Update.
+  void update();
+
   /// Tells of what is done, in plan order. False while something before the Removes is not.
   bool tell();
 

@@ -84,7 +84,8 @@ std::vector<Held> shown_items(const Plan& plan, const std::vector<ActionResult>&
   };
   std::set<VersionKey> failed;
   for (std::size_t index = 0; index < plan.actions.size(); ++index) {
-    if (results[index].status == ActionStatus::Failed) {
+    if (results[index].status == ActionStatus::Failed &&
+        plan.actions[index].kind != ActionKind::Update) {
       failed.insert(version_of(plan.actions[index].key));
     }
   }
@@ -92,9 +93,11 @@ std::vector<Held> shown_items(const Plan& plan, const std::vector<ActionResult>&
   for (std::size_t index = 0; index < plan.actions.size(); ++index) {
     const auto& action = plan.actions[index];
     const auto& result = results[index];
-    const bool stays = action.kind == ActionKind::Keep || result.status == ActionStatus::Withheld;
+    const bool updates = action.kind == ActionKind::Update;
+    const bool stays =
+        updates || action.kind == ActionKind::Keep || result.status == ActionStatus::Withheld;
     if (result.status == ActionStatus::Done && result.held &&
-        !failed.contains(version_of(action.key))) {
+        (updates || !failed.contains(version_of(action.key)))) {
       shown.push_back(*result.held);
     } else if (stays && action.held->state == HeldState::Present) {
       shown.push_back(*action.held);
@@ -430,8 +433,10 @@ struct Run::Impl {
       input.inventory = destination.items->inventory();
       input.unread_sources = unread_sources(destination, input.inventory);
       input.max_delete = config.max_delete;
-      auto plan =
-          make_plan(input, [&](const Item& item) { return destination.items->name_of(item); });
+      const auto& items = *destination.items;
+      auto plan = make_plan(
+          input, [&](const Item& item) { return items.name_of(item); },
+          [&](const Held& held, const Item& item) { return items.drift(held, item); });
       told.error = plan.guard;
       return plan;
     } catch (const Error& error) {

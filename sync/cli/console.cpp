@@ -150,6 +150,8 @@ void Console::print_result(const Action& action, const ActionResult& result) {
     log(LogLevel::Info,
         fmt::format("copied {}: {} in {:.1f} s, {}/s", action.name, human_size(action.size),
                     seconds, human_size(static_cast<std::uint64_t>(rate))));
+  } else if (action.kind == ActionKind::Update) {
+    log(LogLevel::Info, fmt::format("updated {}: {}", action.name, action.reason));
   } else {
     log(LogLevel::Debug,
         fmt::format("{} {}: {}", streamsync::to_string(action.kind), action.name, action.reason));

@@ -184,6 +184,11 @@ class Cloud:
     def image_data(self, image_id):
         return self._send("GET", self._image_url(f"/{image_id}/file"))[1]
 
+    def change_image(self, image_id, patch):
+        """`patch` as in RFC 6902."""
+        kind = "application/openstack-images-v2.1-json-patch"
+        self._send("PATCH", self._image_url(f"/{image_id}"), json.dumps(patch).encode(), kind)
+
     def delete_image(self, image_id):
         self._send("DELETE", self._image_url(f"/{image_id}"))
 

@@ -338,4 +338,32 @@ TEST_CASE("characters that Glance does not take are replaced in names, not in ad
   CHECK_THROWS_AS(require_address_that_fits(item.key), Error);
 }
 
+TEST_CASE("what must be set on an image is what differs") {
+  using Changes = std::map<std::string, std::string>;
+  Item item = bionic();
+  Image image = image_of(item);
+  image.visibility = "public";
+  ImagePolicy wanted = policy();
+
+  SECTION("nothing, as it was made") { CHECK(image_changes(image, item, wanted).empty()); }
+  SECTION("nothing of what others added") {
+    image.properties.emplace("hw_disk_bus", "scsi");
+    CHECK(image_changes(image, item, wanted).empty());
+  }
+  SECTION("visibility and properties of the configuration") {
+    wanted.visibility = "community";
+    wanted.custom_properties = {{"hw_disk_bus", "virtio"}, {"new", "1"}};
+    image.properties.emplace("hw_disk_bus", "scsi");
+    CHECK(image_changes(image, item, wanted) ==
+          Changes{{"hw_disk_bus", "virtio"}, {"new", "1"}, {"visibility", "community"}});
+  }
+  SECTION("tags of the source") {
+    item.tags.set("aliases", "18.04,b,bionic,lts");
+    item.tags.set("support_eol", "2028-04-01");
+    CHECK(image_changes(image, item, wanted) ==
+          Changes{{"simplestreams_metadata",
+                   image_properties(item, wanted).at("simplestreams_metadata")}});
+  }
+}
+
 }  // namespace streamsync

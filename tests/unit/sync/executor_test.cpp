@@ -75,6 +75,15 @@ class MemoryTarget final : public ItemTarget {
     batches.push_back(held.size());
   }
   void reveal(const Held& held) override { revealed.insert(held.placement); }
+  Held update(const Held& held, const Item& item) override {
+    if (refused.contains(held.placement)) {
+      throw Error(ErrorKind::Denied, Origin::Target, held.placement + ": forbidden");
+    }
+    updated.insert(held.placement);
+    Held now = held;
+    now.item = item;
+    return now;
+  }
   void remove(const Held& held) override {
     if (refused.contains(held.placement)) {
       throw Error(ErrorKind::Conflict, Origin::Target, held.placement + ": in use");
@@ -85,7 +94,7 @@ class MemoryTarget final : public ItemTarget {
   bool adoptable = true;
   bool can_link = false;
   bool settling_fails = false;
-  std::set<std::string> refused, revealed, removed, linked;
+  std::set<std::string> refused, revealed, removed, linked, updated;
   std::vector<std::size_t> batches;
   Files staged;
 
@@ -356,6 +365,23 @@ TEST_CASE("what a source does not have yet is asked for once more at the end") {
   SECTION("or not") { CHECK(scene.copy(plan)[0].error->kind() == ErrorKind::NotFound); }
   CHECK(scene.target.revealed.contains("p/1/a"));
   CHECK(scene.observer.lines.front() == "create q/1/late");
+}
+
+TEST_CASE("what differs is updated, and one that can't be holds nothing up") {
+  Scene scene({});
+  Plan plan;
+  plan.actions = {action(ActionKind::Update, "p", "1", "a", "aaa"),
+                  action(ActionKind::Update, "p", "1", "b", "bbb"),
+                  action(ActionKind::Remove, "p", "0", "a", "old")};
+  plan.actions[0].blob->item.tags.set("aliases", "new");
+  scene.target.refused = {"p/1/b"};
+  const auto results = scene.copy(plan);
+  CHECK(scene.target.updated == std::set<std::string>{"p/1/a"});
+  CHECK(results[0].status == ActionStatus::Done);
+  CHECK(tag(results[0].held->item.tags, "aliases") == "new");
+  CHECK(results[1].status == ActionStatus::Failed);
+  CHECK(results[1].error->kind() == ErrorKind::Denied);
+  CHECK(results[2].status == ActionStatus::Planned);
 }
 
 }  // namespace streamsync

@@ -32,6 +32,13 @@ Held held(const Item& item, HeldState state = HeldState::Present, const std::str
   return {item, placement, "name-" + placement, state, 10};
 }
 
+// As images are held: not at a path.
+Held held_image(const Item& item) {
+  auto image = held(item);
+  image.item.path.reset();
+  return image;
+}
+
 // An entry that takes these items, all of one source.
 EntrySelection entry(const std::vector<Item>& items, std::optional<std::size_t> max = 1,
                      const std::vector<std::string>& filters = {}) {
@@ -55,8 +62,13 @@ EntrySelection entry(const std::vector<Item>& items, std::optional<std::size_t> 
   return wanted;
 }
 
+Plan plan(const PlanInput& input, const DriftOf& drift_of) {
+  return make_plan(
+      input, [](const Item& one) { return one.path->str(); }, drift_of);
+}
+
 Plan plan(const PlanInput& input) {
-  return make_plan(input, [](const Item& one) { return one.path->str(); });
+  return plan(input, [](const Held&, const Item&) { return std::nullopt; });
 }
 
 // "create p/1/disk1.img", in plan order.
@@ -335,6 +347,73 @@ TEST_CASE("the deletion cap counts what goes without a replacement") {
     CHECK_FALSE(plan(input).guard);
     input.max_delete = *DeletionCap::parse("2");
     CHECK(plan(input).guard);
+  }
+}
+
+TEST_CASE("what is known of an image is brought to it when it has changed") {
+  const auto wanted = item("p", "1");
+  PlanInput input;
+  input.entries = {entry({wanted, item("q", "1")})};
+  input.inventory = {held_image(wanted), held_image(item("q", "1"))};
+  const auto of_p = [](std::string stays_because) {
+    return [=](const Held& image, const Item& item) -> std::optional<Drift> {
+      CHECK(image.item.key == item.key);
+      if (item.key.product != "p") return std::nullopt;
+      return Drift{"visibility", stays_because};
+    };
+  };
+  SECTION("by the target's own account") {
+    const auto made = plan(input, of_p(""));
+    REQUIRE(told(made) == Lines{"update p/1/disk1.img", "keep q/1/disk1.img"});
+    CHECK(made.actions[0].reason == "differs: visibility");
+    CHECK(made.actions[0].held->placement == input.inventory[0].placement);
+    CHECK(made.actions[0].blob->item.key == wanted.key);
+  }
+  SECTION("unless the target says why it stays") {
+    const auto made = plan(input, of_p("protected"));
+    CHECK(changes_nothing(made));
+    CHECK(made.actions[0].reason == "protected, though it differs: visibility");
+  }
+  SECTION("unless the operator has deactivated it") {
+    input.inventory[0].state = HeldState::Deactivated;
+    CHECK(changes_nothing(plan(input, of_p(""))));
+  }
+  SECTION("unless nothing says that it holds what the source has") {
+    input.inventory[0].item.tags.erase("sha256");
+    CHECK(changes_nothing(plan(input, of_p(""))));
+  }
+}
+
+TEST_CASE("another digest for an image that is in place is an alarm, and the image stays") {
+  auto wanted = item("p", "2");
+  PlanInput input;
+  input.inventory = {held_image(wanted), held_image(item("p", "1")), held_image(item("q", "1"))};
+  if (GENERATE(false, true)) input.inventory[0].state = HeldState::Deactivated;
+  wanted.tags.set("sha256", sha256_of("other"));
+  input.entries = {entry({wanted, item("q", "2")})};
+  const auto made = plan(input, [](const Held&, const Item&) {
+    return std::optional(Drift{"tags", ""});
+  });
+  REQUIRE(told(made) == Lines{"keep p/2/disk1.img", "skip p/2/disk1.img", "create q/2/disk1.img",
+                              "keep p/1/disk1.img", "remove q/1/disk1.img"});
+  CHECK(made.actions[1].error->kind() == ErrorKind::Untrusted);
+  CHECK(made.actions[1].error->origin() == Origin::Source);
+}
+
+TEST_CASE("the strongest digest that both have decides whether an image is another one") {
+  auto wanted = item("p", "1");
+  PlanInput input;
+  input.inventory = {held_image(wanted)};
+  input.inventory[0].item.tags.set("md5", digest_of(DigestAlgorithm::Md5, "one").hex());
+  wanted.tags.set("md5", digest_of(DigestAlgorithm::Md5, "other").hex());
+  SECTION("a weaker one is a tag as others are") {
+    input.entries = {entry({wanted})};
+    CHECK(changes_nothing(plan(input)));
+  }
+  SECTION("where there is no other it counts") {
+    wanted.tags.erase("sha256");
+    input.entries = {entry({wanted})};
+    CHECK(told(plan(input)) == Lines{"keep p/1/disk1.img", "skip p/1/disk1.img"});
   }
 }
 
