@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/http/retry.h"
+#include "glance/latest_images.h"
 #include "glance/stored_image.h"
 
 namespace streamsync {
@@ -389,6 +390,13 @@ bool GlanceTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {
 void GlanceTarget::reveal(const Held& held) {
   impl_->images.change(held.placement,
                        {{"visibility", impl_->policy.visibility}, {"os_hidden", "false"}});
+}
+
+void GlanceTarget::mark_latest(std::span<const Held> shown) {
+  if (!impl_->policy.set_latest_property) return;
+  const auto changes = latest_changes(shown, impl_->listed);
+  for (const auto& id : changes.set) impl_->images.change(id, {{kLatestProperty, "true"}});
+  for (const auto& id : changes.clear) impl_->images.drop(id, kLatestProperty);
 }
 
 void GlanceTarget::remove(const Held& held) { impl_->images.remove(held.placement); }

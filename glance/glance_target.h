@@ -28,6 +28,7 @@ class GlanceTarget final : public ItemTarget {
   void copy_out(const Held& held, ByteSink& to) override;
   bool verify_unrevealed(const Held& held, const BlobSpec& blob) override;
   void reveal(const Held& held) override;
+  void mark_latest(std::span<const Held> shown) override;
   void remove(const Held& held) override;
 
  private:

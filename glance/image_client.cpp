@@ -163,15 +163,27 @@ void ImageClient::download(const std::string& id, ByteSink& bytes) {
 }
 
 void ImageClient::change(const std::string& id, const std::map<std::string, std::string>& values) {
-  const Request request{
-      .method = "PATCH",
-      .url = image_url(id),
-      .headers = Headers({{"Content-Type", "application/openstack-images-v2.1-json-patch"}}),
-      .body = image_patch(values)};
+  const Request request = patch(id, image_patch(values));
   const auto visibility = values.find("visibility");
   const auto policy = policy_for(visibility == values.end() ? "" : visibility->second);
   // Setting the same values twice changes nothing.
   session_.with_retries([&] { require(request, session_.send(request), policy); });
+}
+
+void ImageClient::drop(const std::string& id, const std::string& property) {
+  const Request request = patch(id, drop_patch(property));
+  session_.with_retries([&] {
+    const Response response = session_.send(request);
+    if (response.status == 404 || response.status == 409 || response.status == 410) return;
+    require(request, response, policy_for(""));
+  });
+}
+
+Request ImageClient::patch(const std::string& id, std::string body) const {
+  return {.method = "PATCH",
+          .url = image_url(id),
+          .headers = Headers({{"Content-Type", "application/openstack-images-v2.1-json-patch"}}),
+          .body = std::move(body)};
 }
 
 void ImageClient::remove(const std::string& id) {

@@ -52,10 +52,13 @@ class ImageClient {
 
   /// Sets these members and properties in one PATCH, all or none.
   void change(const std::string& id, const std::map<std::string, std::string>& values);
+  /// Takes a property away. 404, 409 and 410 are fine: the image or the property is not there.
+  void drop(const std::string& id, const std::string& property);
   /// 404 and 410 are fine.
   void remove(const std::string& id);
 
  private:
+  Request patch(const std::string& id, std::string body) const;
   Url image_url(std::string_view id, std::string_view rest = {}) const;
 
   KeystoneSession& session_;

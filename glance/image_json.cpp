@@ -160,4 +160,18 @@ std::string image_patch(const std::map<std::string, std::string>& values) {
   return {buffer.GetString(), buffer.GetSize()};
 }
 
+std::string drop_patch(std::string_view property) {
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  writer.StartArray();
+  writer.StartObject();
+  writer.Key("op");
+  writer.String("remove");
+  writer.Key("path");
+  write(writer, json_pointer(property));
+  writer.EndObject();
+  writer.EndArray();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
 }  // namespace streamsync

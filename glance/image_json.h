@@ -26,5 +26,7 @@ std::string image_body(const std::map<std::string, std::string>& members, const 
 
 /// Patch that gives an image these members and properties, and leaves its others alone.
 std::string image_patch(const std::map<std::string, std::string>& values);
+/// Patch that takes a property away.
+std::string drop_patch(std::string_view property);
 
 }  // namespace streamsync

@@ -17,6 +17,7 @@ struct ImagePolicy {
   std::string visibility = "public";
   Tags custom_properties;
   bool hypervisor_mapping = false;
+  bool set_latest_property = false;
 };
 
 /// Image name: prefix + (pubname or name), "-" + item_name unless it ends so (§4.4).

@@ -217,19 +217,19 @@ void drop_updated(JsonValue& document) {
   }
 }
 
-// Better kinds first (`cli.md` §4.5).
-std::size_t preference(std::string_view item) {
-  constexpr std::array<std::string_view, 4> kOrder = {"disk1.img", "disk.img", "uefi1.img",
-                                                      "uefi.img"};
-  return static_cast<std::size_t>(std::find(kOrder.begin(), kOrder.end(), item) - kOrder.begin());
-}
-
 bool is_better(const PublishedImage& one, const PublishedImage& other) {
-  return std::tuple(preference(one.item), std::string_view(one.item)) <
-         std::tuple(preference(other.item), std::string_view(other.item));
+  return std::tuple(item_preference(one.item), std::string_view(one.item)) <
+         std::tuple(item_preference(other.item), std::string_view(other.item));
 }
 
 }  // namespace
+
+std::size_t item_preference(std::string_view item_name) {
+  constexpr std::array<std::string_view, 4> kOrder = {"disk1.img", "disk.img", "uefi1.img",
+                                                      "uefi.img"};
+  return static_cast<std::size_t>(std::find(kOrder.begin(), kOrder.end(), item_name) -
+                                  kOrder.begin());
+}
 
 std::vector<PublishedImage> one_per_kind(std::vector<PublishedImage> images) {
   using Kind = std::tuple<std::string_view, std::string_view, std::string_view, std::string_view>;

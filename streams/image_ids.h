@@ -23,6 +23,9 @@ struct PublishedImage {
 /// disk1.img, disk.img, uefi1.img, uefi.img, then by name (`cli.md` §4.5). Result in input order.
 std::vector<PublishedImage> one_per_kind(std::vector<PublishedImage> images);
 
+/// Lower for the item names that are preferred there.
+std::size_t item_preference(std::string_view item_name);
+
 /// What one region's stream says about itself.
 struct ImageIdsStream {
   std::string content_id;

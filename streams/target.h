@@ -101,6 +101,10 @@ class ItemTarget {
   /// Makes a settled item visible: one atomic step, idempotent.
   virtual void reveal(const Held& held) = 0;
 
+  /// For a target that marks the newest of what is shown. Called once everything is revealed, and
+  /// before anything that is shown no more is removed.
+  virtual void mark_latest(std::span<const Held>) {}
+
   /// Removes the item; no error when it is gone already.
   virtual void remove(const Held& held) = 0;
 };

@@ -56,7 +56,7 @@ void refuse_unsupported(YamlMap& map) {
       refuse(key);
     }
   }
-  for (const char* key : {"register_endpoint", "image_import_conversion", "set_latest_property"}) {
+  for (const char* key : {"register_endpoint", "image_import_conversion"}) {
     if (map.boolean(key).value_or(false)) {
       refuse(key);
     }
@@ -326,6 +326,7 @@ void read_images(YamlMap& map, Config& config) {
   }
   config.custom_properties = custom_properties(map);
   config.hypervisor_mapping = map.boolean("hypervisor_mapping").value_or(false);
+  config.set_latest_property = map.boolean("set_latest_property").value_or(false);
   config.cloud = map.text("cloud");
   if (const auto region = map.text("region")) {
     config.regions = {*region};

@@ -58,6 +58,7 @@ struct Config {
   std::string visibility = "public";
   Tags custom_properties;
   bool hypervisor_mapping = false;
+  bool set_latest_property = false;
   std::vector<std::string> regions;
   std::optional<std::string> cloud;
   std::optional<std::string> signing_key;       ///< a fingerprint, 40 capital hex digits

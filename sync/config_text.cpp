@@ -84,6 +84,7 @@ std::string show_config(const Config& config) {
   }
   out << YAML::EndMap;
   out << YAML::Key << "hypervisor_mapping" << YAML::Value << config.hypervisor_mapping;
+  out << YAML::Key << "set_latest_property" << YAML::Value << config.set_latest_property;
   out << YAML::Key << "regions" << YAML::Value << YAML::Flow << config.regions;
   if (config.cloud) {
     out << YAML::Key << "cloud" << YAML::Value << *config.cloud;
@@ -149,6 +150,7 @@ name_prefix: auto-sync/
 visibility: public              # public, private, community or shared
 # custom_properties: {hw_firmware_type: uefi}
 # hypervisor_mapping: false
+# set_latest_property: false    # latest=true for the newest of an os_version and architecture
 content_id_template: auto.sync  # {region} is replaced; marks which images are ours
 
 # Where metadata for Juju goes.

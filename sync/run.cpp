@@ -496,6 +496,7 @@ struct Run::Impl {
     for (std::size_t index = 0; index < assignments.size(); ++index) {
       auto& plan = assignments[index].plan;
       auto& told = report.destinations[served[index]];
+      mark_latest(*assignments[index].target, plan, results[index], told);
       publish(destinations[served[index]], plan, results[index], told);
       executor.remove(assignments[index], results[index]);
       told.actions.reserve(plan.actions.size());
@@ -514,6 +515,17 @@ struct Run::Impl {
           sources[entry]->preferring(catalog == catalogs.end() ? 0 : catalog->second.base));
     }
     return result;
+  }
+
+  // The one that was the newest stays until its successor is marked.
+  static void mark_latest(ItemTarget& target, const Plan& plan, std::vector<ActionResult>& results,
+                          DestinationReport& told) {
+    try {
+      target.mark_latest(shown_items(plan, results));
+    } catch (const Error& error) {
+      if (!told.error) told.error = error;
+      withhold_removals(plan, results, "the newest images could not be marked");
+    }
   }
 
   // Nothing is removed that published metadata may still name.

@@ -181,6 +181,7 @@ class CloudDestinations {
     policy.visibility = config_.visibility;
     policy.custom_properties = config_.custom_properties;
     policy.hypervisor_mapping = config_.hypervisor_mapping;
+    policy.set_latest_property = config_.set_latest_property;
 
     auto destination = empty_region(region);
     destination.items =

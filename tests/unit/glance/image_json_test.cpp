@@ -89,6 +89,7 @@ TEST_CASE("patch") {
   CHECK(image_patch({{"visibility", "public"}, {"os_hidden", "false"}}) ==
         R"([{"op":"add","path":"/os_hidden","value":false},)"
         R"({"op":"add","path":"/visibility","value":"public"}])");
+  CHECK(drop_patch("latest") == R"([{"op":"remove","path":"/latest"}])");
   CHECK(image_patch({{"a/b~c", "\""}}) == R"([{"op":"add","path":"/a~1b~0c","value":"\""}])");
 }
 

@@ -166,13 +166,19 @@ TEST_CASE("a signing key is a whole fingerprint, however gpg prints it") {
 }
 
 TEST_CASE("what this version can't do is refused, not ignored") {
-  for (const char* text :
-       {"register_endpoint: true", "grace: 2h", "metadata: subset", "image_import_conversion: true",
-        "set_latest_property: true", "modify_hook_scripts: /usr/bin/hook",
-        "mirror_list: [{url: 'http://h/', modify_hook: /bin/x}]"}) {
+  for (const char* text : {"register_endpoint: true", "grace: 2h", "metadata: subset",
+                           "image_import_conversion: true", "modify_hook_scripts: /usr/bin/hook",
+                           "mirror_list: [{url: 'http://h/', modify_hook: /bin/x}]"}) {
     CAPTURE(text);
     CHECK(failure(text).find("gss.yaml:1: ") == 0);
   }
+}
+
+TEST_CASE("the newest images are marked where that is asked for") {
+  CHECK_FALSE(parse("images: glance").set_latest_property);
+  const auto config = parse("set_latest_property: true");
+  CHECK(config.set_latest_property);
+  CHECK(parse_config(show_config(config), "shown.yaml", kDefaults).set_latest_property);
 }
 
 TEST_CASE("the effective configuration reads back as itself, without secrets") {
