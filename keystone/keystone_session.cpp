@@ -249,4 +249,8 @@ Response KeystoneSession::get(Request request, ByteSink& body) {
       [] { return true; });
 }
 
+Response KeystoneSession::get_as_anyone(const Request& request, ByteSink& body) {
+  return state_->client.get(request, body);
+}
+
 }  // namespace streamsync

@@ -44,6 +44,9 @@ class KeystoneSession {
   Response put(Request request, ByteSource& body, std::uint64_t size);
   Response get(Request request, ByteSink& body);
 
+  /// Without our token, as anybody may.
+  Response get_as_anyone(const Request& request, ByteSink& body);
+
   /// Repeats `action`, which must be safe to repeat as a whole, by this session's policy. For what
   /// is more than one `send`.
   void with_retries(const std::function<void()>& action);

@@ -38,14 +38,25 @@ DocumentState ObjectDocuments::read(const std::string& path, const Validator& kn
   });
 }
 
+DocumentState ObjectDocuments::read_as_anyone(const std::string& path) {
+  const std::string name = object_name(prefix_, path);
+  return with_context("reading " + store_->describe(name) + " as anyone", [&] {
+    return fetch_by([&](ByteSink& bytes) { return store_->get_as_anyone(name, bytes); }, name);
+  });
+}
+
 DocumentState ObjectDocuments::fetch(const std::string& name, const Validator& known) {
+  return fetch_by([&](ByteSink& bytes) { return store_->get(name, known, bytes); }, name);
+}
+
+DocumentState ObjectDocuments::fetch_by(const Get& get, const std::string& name) {
   DocumentState state = Absent{};
   store_->with_retries([&] {
     FetchedDocument document;
     CappedSink capped(document.bytes, most_bytes_, Origin::Target,
                       fmt::format("{}: larger than {}, so none of ours: remove it",
                                   store_->describe(name), human_size(most_bytes_)));
-    Found found = store_->get(name, known, capped);
+    Found found = get(capped);
     document.validator = std::move(found.validator);
     state = Absent{};
     if (found.state == Found::State::Unchanged) state = Unchanged{};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,10 +24,13 @@ class ObjectDocuments final : public MetadataTarget {
 
   std::string describe() const override;
   DocumentState read(const std::string& path, const Validator& known) override;
+  DocumentState read_as_anyone(const std::string& path) override;
   void write(const std::string& path, const Spool& content) override;
 
  private:
+  using Get = std::function<Found(ByteSink&)>;
   DocumentState fetch(const std::string& name, const Validator& known);
+  DocumentState fetch_by(const Get& get, const std::string& name);
   void put(const std::string& name, const Spool& content);
   void check_published(const std::string& name, const Spool& content);
   bool holds(const std::string& name, const Spool& content);

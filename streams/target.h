@@ -118,6 +118,9 @@ class MetadataTarget {
   virtual std::string describe() const = 0;
   /// The document as published now; `Unchanged` when it is what `known` describes.
   virtual DocumentState read(const std::string& path, const Validator& known) = 0;
+  /// What readers without credentials get there: a document, or word that there is none. Throws
+  /// `Error{Denied, Target}` for any other answer, at which they would stop.
+  virtual DocumentState read_as_anyone(const std::string& path) { return read(path, Validator{}); }
   /// Replaces the document; readers see the old or the new one, never a part.
   virtual void write(const std::string& path, const Spool& content) = 0;
 };

@@ -51,6 +51,14 @@ Request document_request(const Url& url, const DocumentPut& document) {
   return request;
 }
 
+Found found_by(const Request& request, const Response& response) {
+  if (response.status == 404) return {};
+  require_ok(request, response, Origin::Target);
+  return {Found::State::Given,
+          {response.headers.find("ETag").value_or(""),
+           response.headers.find("Last-Modified").value_or("")}};
+}
+
 }  // namespace
 
 SwiftStore::SwiftStore(KeystoneSession& session, const Url& endpoint, std::string container)
@@ -77,12 +85,23 @@ Found SwiftStore::get(const std::string& name, const Validator& known, ByteSink&
     request.headers.add("If-Modified-Since", known.last_modified);
   }
   const Response response = session_.get(request, bytes);
-  if (response.status == 404) return {};
   if (response.status == 304 && !known.empty()) return {Found::State::Unchanged, known};
-  require_ok(request, response, Origin::Target);
-  return {Found::State::Given,
-          {response.headers.find("ETag").value_or(""),
-           response.headers.find("Last-Modified").value_or("")}};
+  return found_by(request, response);
+}
+
+Found SwiftStore::get_as_anyone(const std::string& name, ByteSink& bytes) {
+  const Request request{.url = url_of(name), .headers = {{"X-Newest", "true"}}};
+  const Response response = session_.get_as_anyone(request, bytes);
+  if (response.status == 401 || response.status == 403) throw not_for_anyone(request, response);
+  return found_by(request, response);
+}
+
+Error SwiftStore::not_for_anyone(const Request& request, const Response& response) const {
+  return Error(ErrorKind::Denied, Origin::Target,
+               fmt::format("GET {} without a token answered {}: container {} must be there for "
+                           "everybody to read, with the ACL '{}', and nothing before the object "
+                           "store may ask for credentials",
+                           request.url.redacted(), response.status, container_, completed_acl("")));
 }
 
 std::optional<std::uint64_t> SwiftStore::size_of(const std::string& name) {

@@ -3,13 +3,31 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
+#include <variant>
+
+#include "base/crypto/digest.h"
 
 namespace streamsync {
 namespace {
 
 constexpr std::uint64_t kMaxPublished = std::uint64_t{64} << 20;
+
+// Whatever is published (`consumers.md` §1.1, §2.6): 403 or 5xx to one of them ends its lookup.
+const std::vector<std::string> kTriedByJuju{"streams/v1/index2.sjson", "streams/v1/index.sjson",
+                                            "streams/v1/index2.json",  "streams/v1/index.json",
+                                            "streams/v1/mirrors.json", "streams/v1/mirrors.sjson"};
+
+std::string digest_of_all(const std::map<std::string, std::string>& documents) {
+  Hasher hasher(DigestAlgorithm::Sha256);
+  for (const auto& [path, text] : documents) {
+    hasher.update(as_bytes(fmt::format("{} {}\n", path, text.size())));
+    hasher.update(as_bytes(text));
+  }
+  return hasher.finish().hex();
+}
 
 // A store of one region under its key: other regions may have one of the same name.
 class CachedStore {
@@ -49,7 +67,40 @@ class CachedStore {
     cache_.store(key(path), published->validator, published->bytes);
   }
 
+  // Asks for all that Juju tries, as it does; once for each state of the store, as an idle run has
+  // its requests counted (`cli.md` §4.9, threats-and-faults.md F28).
+  void require_readers(const std::map<std::string, std::string>& published) {
+    const Validator state{digest_of_all(published), ""};
+    const auto checked = cache_.find(key("as anyone"));
+    if (checked && checked->validator.etag == state.etag) {
+      return;
+    }
+    for (const auto& path : kTriedByJuju) {
+      if (!published.contains(path)) {
+        store_.read_as_anyone(path);
+      }
+    }
+    for (const auto& [path, text] : published) {
+      require_reader(path, text);
+    }
+    cache_.store(key("as anyone"), state, Spool());
+  }
+
  private:
+  void require_reader(const std::string& path, const std::string& text) {
+    const auto state = store_.read_as_anyone(path);
+    const auto* found = std::get_if<FetchedDocument>(&state);
+    if (found != nullptr && same_bytes(found->bytes, spool_of(text))) {
+      return;
+    }
+    throw Error(
+        ErrorKind::Denied, Origin::Target,
+        fmt::format("{}/{}: who reads it without a token finds {}; if this is RADOS Gateway, "
+                    "set rgw_swift_account_in_url and end the catalog's endpoint with "
+                    "/AUTH_%(project_id)s, else see what stands before the object store",
+                    describe(), path, found == nullptr ? "nothing" : "something else"));
+  }
+
   std::string key(const std::string& path) const {
     return fmt::format("{} {}/{}", scope_, describe(), path);
   }
@@ -106,7 +157,7 @@ class StreamWriter {
     if (images_.empty() && !products && !index_) {
       return;
     }
-    signed_index_ = current_signed_index();
+    read_signed_index();
     const Time updated = not_before(signed_index_, not_before(index_, not_before(products, now())));
     const auto wanted = products_after(products, updated);
 
@@ -118,14 +169,17 @@ class StreamWriter {
     if (images_.empty() && products) {
       put_products(wanted);
     }
+    store_.require_readers(published_);
   }
 
  private:
   // Entries that somebody else signed, or nobody, are not for us to sign.
-  std::optional<std::string> current_signed_index() {
-    const auto message =
-        signer_ != nullptr ? store_.current(index_path(DocumentForm::Clearsigned)) : std::nullopt;
-    return message ? signer_->text_of(*message) : std::nullopt;
+  void read_signed_index() {
+    if (signer_ == nullptr) {
+      return;
+    }
+    index_message_ = store_.current(index_path(DocumentForm::Clearsigned));
+    signed_index_ = index_message_ ? signer_->text_of(*index_message_) : std::nullopt;
   }
 
   // Where the published one says the same it stays, with its date.
@@ -172,8 +226,8 @@ class StreamWriter {
       return;
     }
     put_signature_of(index);
-    put({index_path(DocumentForm::Clearsigned), changed ? signer_->clearsign(named) : std::string(),
-         changed});
+    put({index_path(DocumentForm::Clearsigned),
+         changed ? signer_->clearsign(named) : *index_message_, changed});
   }
 
   void put_signature_of(const Document& document) {
@@ -190,6 +244,7 @@ class StreamWriter {
     if (document.changed) {
       store_.replace(document.path, document.text);
     }
+    published_.emplace(document.path, document.text);
     result_.push_back({store_.describe(), document.path, document.changed});
   }
 
@@ -199,6 +254,8 @@ class StreamWriter {
   Signer* signer_;
   std::vector<PublishedDocument>& result_;
   std::optional<std::string> index_, signed_index_;  ///< texts, as published before
+  std::optional<std::string> index_message_;         ///< the one that is signed, as it stands there
+  std::map<std::string, std::string> published_;     ///< by path, as they are now
 };
 
 }  // namespace

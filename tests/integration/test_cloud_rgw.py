@@ -20,16 +20,16 @@ from cloud_setup import control, new_cloud  # noqa: E402
 from openstack_api import Cloud  # noqa: E402
 from sync_scene import NEW, NEWEST, Scene, Source, created, removed  # noqa: E402
 
-DONE = 0
+DONE, TARGET_UNAVAILABLE = 0, 5
 
 
 def setUpModule():
     if not shutil.which("radosgw", path="/usr/sbin:/usr/bin"):
         raise unittest.SkipTest("radosgw is not installed (tests/cloud/install --with rgw)")
-    RgwCase.folder = unittest.enterModuleContext(new_cloud("keystone,glance,rgw"))
+    RgwStage.folder = unittest.enterModuleContext(new_cloud("keystone,glance,rgw"))
 
 
-class RgwCase:
+class RgwStage:
     """Published to the operator's place, simplestreams/data, in a project that nobody else uses."""
 
     @classmethod
@@ -42,9 +42,12 @@ class RgwCase:
     @classmethod
     def put_account_in_url(cls):
         configuration = cls.folder / "etc/ceph/ceph.conf"
-        said, wanted = configuration.read_text("utf-8"), str(cls.account_in_url).lower()
-        for setting in ("rgw_swift_account_in_url", "rgw_keystone_implicit_tenants"):
-            said = re.sub(rf"^({setting}) = .*", rf"\1 = {wanted}", said, flags=re.M)
+        said = configuration.read_text("utf-8")
+        for setting, wanted in (
+            ("rgw_swift_account_in_url", cls.account_in_url),
+            ("rgw_keystone_implicit_tenants", cls.own_names),
+        ):
+            said = re.sub(rf"^({setting}) = .*", rf"\1 = {str(wanted).lower()}", said, flags=re.M)
         configuration.write_text(said, encoding="utf-8")
         control("service", "restart", "radosgw")
         cloud = Cloud.from_environment()
@@ -81,6 +84,8 @@ class RgwCase:
             self.assertEqual((None, ""), (result.step, result.problem))
             self.assertEqual([image["id"]], result.image_ids)
 
+
+class RgwCase(RgwStage):
     def test_first_sync_then_nothing_to_do_then_a_new_version(self):
         self.assertRegex(self.scene.cloud.endpoint("object-store"), self.endpoint)
         self.assertEqual(2, len(created(self.sync())))
@@ -114,15 +119,28 @@ class RgwCase:
 class AccountInUrl(RgwCase, unittest.TestCase):
     """As with Swift, and as the charm has it with namespace-tenants."""
 
-    account_in_url = True
+    account_in_url = own_names = True
     endpoint = r"/swift/v1/AUTH_[0-9a-f]{32}$"
 
 
 class NoAccountInUrl(RgwCase, unittest.TestCase):
     """The charm's default: all projects share the names of containers."""
 
-    account_in_url = False
+    account_in_url = own_names = False
     endpoint = r"/swift/v1$"
+
+
+class NobodyCanRead(RgwStage, unittest.TestCase):
+    """Projects have names of their own and the URL does not say whose are meant: only a token does."""
+
+    account_in_url, own_names = False, True
+
+    def test_each_run_says_so_and_what_to_set(self):
+        for _ in range(2):
+            run = self.scene.sync()
+            self.assertEqual(TARGET_UNAVAILABLE, run.status, run.err)
+            self.assertIn("without a token", run.last_words())
+            self.assertIn("rgw_swift_account_in_url", run.last_words())
 
 
 if __name__ == "__main__":

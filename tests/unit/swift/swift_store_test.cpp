@@ -46,6 +46,7 @@ class FakeSwift {
   std::map<std::string, std::string> objects;
   std::vector<int> refusals;  ///< of coming PUTs of objects, the last first; 0 lets one pass
   std::string damage;         ///< is added to what is stored
+  int to_anyone = 0;          ///< who has no token gets this
 
  private:
   Reply container(const Received& request) {
@@ -60,6 +61,7 @@ class FakeSwift {
   }
 
   Reply object(const Received& request) {
+    if (to_anyone != 0 && request.header("x-auth-token").empty()) return {to_anyone, "no"};
     if (!exists) return {404};
     const auto etag = [](const std::string& text) {
       return digest_of(DigestAlgorithm::Md5, text).hex();
@@ -180,6 +182,28 @@ TEST_CASE("reading") {
     const auto request = cloud.server.received().back();
     CHECK(request.header("x-newest") == "true");
     CHECK(request.header("if-none-match").empty());
+  }
+}
+
+TEST_CASE("reading as anyone") {
+  Cloud cloud;
+  auto target = cloud.target();
+  cloud.swift.objects[kIndexUrl] = "{}";
+
+  SECTION("what is there and what is not") {
+    CHECK(text_of(target.read_as_anyone(kIndex)) == "{}");
+    CHECK(cloud.server.received().back().header("x-auth-token").empty());
+    CHECK(std::holds_alternative<Absent>(target.read_as_anyone("streams/v1/index2.json")));
+  }
+  SECTION("a refusal says what to do") {
+    cloud.swift.to_anyone = GENERATE(401, 403);
+    const auto error = target_error([&] { target.read_as_anyone(kIndex); });
+    CHECK(error.kind() == ErrorKind::Denied);
+    CHECK_THAT(error.what(), Contains("without a token answered") && Contains(".r:*,.rlistings"));
+  }
+  SECTION("any other answer is an error") {
+    cloud.swift.to_anyone = 500;
+    CHECK(target_error([&] { target.read_as_anyone(kIndex); }).kind() == ErrorKind::Transient);
   }
 }
 

@@ -17,6 +17,8 @@ class MemoryStore final : public MetadataTarget {
   struct Content {
     std::map<std::string, std::string> documents;
     std::vector<std::string> written;
+    std::vector<std::string> asked_as_anyone;
+    std::map<std::string, std::string> for_anyone;  ///< instead of what is there; empty: nothing
   };
   explicit MemoryStore(Content& content) : content_(content) {}
 
@@ -27,6 +29,13 @@ class MemoryStore final : public MetadataTarget {
       return Absent{};
     }
     return FetchedDocument{spool_of(document->second), {}};
+  }
+  DocumentState read_as_anyone(const std::string& path) override {
+    content_.asked_as_anyone.push_back(path);
+    const auto other = content_.for_anyone.find(path);
+    if (other == content_.for_anyone.end()) return read(path, {});
+    if (other->second.empty()) return Absent{};
+    return FetchedDocument{spool_of(other->second), {}};
   }
   void write(const std::string& path, const Spool& document) override {
     content_.documents[path] = read_all(*document.reader(), 1 << 20);
@@ -51,19 +60,38 @@ Held image(const std::string& version) {
           7};
 }
 
+class MemoryCache final : public DocumentCache {
+ public:
+  std::optional<FetchedDocument> find(const std::string& url) override {
+    const auto found = documents_.find(url);
+    if (found == documents_.end()) return std::nullopt;
+    return FetchedDocument{spool_of(found->second.second), found->second.first};
+  }
+  void store(const std::string& url, const Validator& validator, const Spool& document) override {
+    documents_[url] = {validator, read_all(*document.reader(), 1 << 20)};
+  }
+
+ private:
+  std::map<std::string, std::pair<Validator, std::string>> documents_;
+};
+
 struct Scene {
   MemoryStore::Content store;
-  NoCache cache;
+  MemoryCache cache;
   Signer* signer = nullptr;
 
   std::vector<PublishedDocument> publish(const std::vector<Held>& shown) {
+    return result_of(shown).documents;
+  }
+
+  PublicationResult result_of(const std::vector<Held>& shown) {
     std::vector<std::unique_ptr<MetadataTarget>> stores;
     stores.push_back(std::make_unique<MemoryStore>(store));
     ImageIdsPublication publication({"auto.sync", "cloud", "RegionOne", "https://keystone:5000/v3"},
                                     std::move(stores), cache, signer);
     PublicationInput input;
     input.shown = shown;
-    return publication.publish(input).documents;
+    return publication.publish(input);
   }
 };
 
@@ -122,6 +150,36 @@ TEST_CASE("an index that is made anew is no newer than what it names") {
   const auto& index = scene.store.documents[kIndex];
   const auto entry = index.substr(0, index.rfind("\"updated\""));
   CHECK_THAT(entry, Catch::Contains("Mon, 01 Jan 2024 00:00:00 +0000"));
+}
+
+TEST_CASE("what was published is read as anyone may, once, with all names that Juju tries") {
+  Scene scene;
+  CHECK_FALSE(scene.result_of({image("20240101")}).error);
+  auto asked = scene.store.asked_as_anyone;
+  std::sort(asked.begin(), asked.end());
+  CHECK(asked == std::vector<std::string>{kProducts, kIndex, "streams/v1/index.sjson",
+                                          "streams/v1/index2.json", "streams/v1/index2.sjson",
+                                          "streams/v1/mirrors.json", "streams/v1/mirrors.sjson"});
+  scene.store.asked_as_anyone.clear();
+  scene.publish({image("20240101")});
+  CHECK(scene.store.asked_as_anyone.empty());
+  scene.publish({image("20240102")});
+  CHECK(scene.store.asked_as_anyone.size() == 7);
+}
+
+TEST_CASE("what others do not get as it was written is an error until they do") {
+  Scene scene;
+  const std::string path = GENERATE(kProducts, kIndex);
+  const std::string instead = GENERATE(as<std::string>(), "", "<html>log in</html>");
+  scene.store.for_anyone[path] = instead;
+  for (int run = 1; run <= 2; ++run) {
+    const auto error = scene.result_of({image("20240101")}).error;
+    REQUIRE(error);
+    CHECK(error->origin() == Origin::Target);
+    CHECK_THAT(error->what(), Catch::Contains("without a token") && Catch::Contains(path));
+  }
+  scene.store.for_anyone.clear();
+  CHECK_FALSE(scene.result_of({image("20240101")}).error);
 }
 
 TEST_CASE("without images nothing is named") {
