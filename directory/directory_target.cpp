@@ -303,6 +303,7 @@ void DirectoryTarget::copy_out(const Held& held, ByteSink& to) {
 
 bool DirectoryTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {
   const auto& path = held.placement;
+  const Claim claim(*this, path);
   for (const auto& file : {path, RootDirectory::part_of(path)}) {
     if (writable().size_of(file) && has_bytes(file, blob.content)) {
       note_put(path, Durability::Unknown);
@@ -315,34 +316,50 @@ bool DirectoryTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) 
 
 // Many small files are on the disk sooner together than one by one (threats-and-faults.md F10).
 void DirectoryTarget::settle(std::span<const Held> held) {
-  const std::lock_guard lock(mutex_);
-  const bool has_unsynced = std::any_of(held.begin(), held.end(), [this](const Held& each) {
-    return unsynced_.contains(each.placement);
+  // Jobs go on meanwhile: what they stage from now on is for the next time.
+  const auto unsynced = [this] {
+    const std::lock_guard lock(mutex_);
+    return unsynced_;
+  }();
+  const bool has_unsynced = std::any_of(held.begin(), held.end(), [&](const Held& each) {
+    return unsynced.contains(each.placement);
   });
-  if (!has_unsynced) return;
+  if (!has_unsynced && !sync_failure_) return;
   try {
-    writable().sync();
+    sync();
   } catch (const Error&) {
-    // Asked again the kernel may say that all is well (F11).
-    for (const auto& path : unsynced_) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& path : std::exchange(unsynced_, {})) {
       writable().remove_part(path);
       put_here_.erase(path);
     }
-    unsynced_.clear();
     throw;
   }
-  for (const auto& each : held) unsynced_.erase(each.placement);
+  const std::lock_guard lock(mutex_);
+  for (const auto& path : unsynced) unsynced_.erase(path);
+}
+
+// A file system that has failed once is trusted no more in this run: asked again the kernel may say
+// that all is well (F11), and what it has lost may be of any file that was written by then.
+void DirectoryTarget::sync() {
+  if (sync_failure_) throw Error(*sync_failure_);
+  try {
+    writable().sync();
+  } catch (const Error& error) {
+    sync_failure_ = error;
+    throw;
+  }
 }
 
 void DirectoryTarget::sync_names() {
   if (names_are_synced_) return;
-  writable().sync();
+  sync();
   names_are_synced_ = true;
 }
 
 void DirectoryTarget::reveal(const Held& held) {
   names_are_synced_ = false;
-  if (!writable().show_part(held.placement) && !root_->size_of(held.placement)) {
+  if (!writable().show_part(held.placement) && root_->size_of(held.placement) != held.size) {
     throw Error(ErrorKind::NotFound, Origin::Target,
                 fmt::format("{}: is gone before it could be shown", held.placement));
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/io/root_directory.h"
 #include "streams/target.h"
 
@@ -53,6 +54,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   bool has_bytes(const std::string& file, const ItemContent& promised);
   void discard(const std::string& path);
   void forget(const Item& gone);
+  void sync();
   void sync_names();
   void remove_parts_of_records();
   void record(const std::string& content_id, const std::vector<Item>& items);
@@ -66,6 +68,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   std::set<std::string> under_way_;
   std::set<std::string> put_here_;
   std::set<std::string> unsynced_;  ///< of those, and of what earlier runs staged
+  std::optional<Error> sync_failure_;
   // A killed run may have revealed items and not come to that.
   bool names_are_synced_ = false;
   std::set<std::string> stale_records_;  ///< content_ids: what they name is not there

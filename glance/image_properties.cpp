@@ -25,6 +25,13 @@ constexpr const char* kMetadata = "simplestreams_metadata";
 constexpr std::array<std::string_view, 4> kNotInMetadata{"item_name", "path", "product_name",
                                                          "version_name"};
 
+/// What every image has beside its properties, and what is said of it by other keys than
+/// custom_properties.
+constexpr std::array<std::string_view, 13> kMembers = {
+    "id",          "name",       "status",          "visibility",   "owner",
+    "disk_format", "checksum",   "os_hidden",       "os_hash_algo", "os_hash_value",
+    "created_at",  "updated_at", "container_format"};
+
 /// What makes an image ours, and the item it was made from. No custom property may replace these.
 constexpr std::array<std::string_view, 6> kIdentity{
     "content_id", "source_content_id", "product_name", "version_name", "item_name", kMetadata};
@@ -234,7 +241,8 @@ Tags image_properties(const Item& item, const ImagePolicy& policy) {
   properties.emplace(kMetadata, python_json(metadata));
 
   for (const auto& [name, value] : policy.custom_properties) {
-    if (!contains(kIdentity, name)) properties.insert_or_assign(name, value);
+    if (contains(kIdentity, name) || contains(kMembers, name)) continue;
+    properties.insert_or_assign(name, value);
   }
   return properties;
 }

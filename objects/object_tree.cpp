@@ -232,6 +232,7 @@ std::string ObjectTree::name_of(const Item& item) const {
 }
 
 void ObjectTree::announce(const std::vector<BlobSpec>& coming) {
+  if (coming.empty()) return;
   std::map<std::string, std::vector<Item>> records;
   std::map<ItemKey, const BlobSpec*> renewed;
   std::set<std::string> names;

@@ -41,7 +41,6 @@ std::string manifest_of(const std::vector<StoredPart>& parts) {
 /// The answer begins before the server knows how it ends: 200 may hold an error.
 void require_completed(const Request& request, Response response) {
   if (response.ok() && element_text(response.body, "Code")) response.status = 500;
-  if (response.ok() && element_text(response.body, "Code")) response.status = 500;
   require_done(request, response);
 }
 

@@ -72,6 +72,7 @@ bool ContentCopy::is_linked(const WantedItem& wanted) {
 // Of two items of one target the second is copied from the first.
 void ContentCopy::begin_round() {
   began_ = Clock::now();
+  failures_.clear();
   std::set<const ItemTarget*> targets;
   std::vector<WantedItem> later;
   for (auto& wanted : wanted_) {
@@ -97,7 +98,7 @@ void ContentCopy::bring() {
       if (place != asked_first) asks = 1;
       const bool another_ask = asks < kAsksOfAPlace;
       if (!has_wrong_bytes(error) || (!another_ask && place + 1 == places.size())) {
-        for (const auto& wanted : std::exchange(round_, {})) failed(wanted, error);
+        fail_round(error);
         return;
       }
       if (!another_ask) {
@@ -106,6 +107,15 @@ void ContentCopy::bring() {
       }
       tell_retry(error, std::chrono::milliseconds(0));
     }
+  }
+}
+
+// Each has its own reason; that of one alone also says how often it was tried.
+void ContentCopy::fail_round(const Error& error) {
+  for (const auto& wanted : std::exchange(round_, {})) {
+    const auto own = failures_.find(wanted.id);
+    const bool is_shared = own == failures_.end() || failures_.size() == 1;
+    failed(wanted, is_shared ? error : own->second);
   }
 }
 
@@ -163,6 +173,7 @@ void ContentCopy::tell(std::vector<Delivered> delivered) {
       staged(round_[at], std::move(*held));
     } else if (is_retryable(*failure) || has_wrong_bytes(*failure)) {
       again.push_back(round_[at]);
+      failures_.insert_or_assign(round_[at].id, *failure);
       if (!reason) reason = std::move(failure);
     } else {
       failed(round_[at], *failure);

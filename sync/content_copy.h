@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "sync/job_events.h"
@@ -47,6 +48,7 @@ class ContentCopy {
   bool is_linked(const WantedItem& wanted);
   void begin_round();
   void bring();
+  void fail_round(const Error& error);
   void copy_from(const std::vector<ItemPlace>& places, std::size_t& place);
   void copy_once(const std::vector<ItemPlace>& places, std::size_t& place);
   std::vector<ItemPlace> places() const;
@@ -60,7 +62,8 @@ class ContentCopy {
   std::vector<PresentItem> present_;
   const TransferRules& rules_;
   JobEvents& events_;
-  std::vector<WantedItem> round_;  ///< what is being brought now: one item a target
+  std::vector<WantedItem> round_;       ///< what is being brought now: one item a target
+  std::map<ActionId, Error> failures_;  ///< of the round's items, the last of each
   Clock::time_point began_{};
   std::uint64_t fetched_ = 0;  ///< and not told yet
 };

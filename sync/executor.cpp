@@ -149,24 +149,32 @@ class Copying {
     JobEvents events;
     std::atomic<std::size_t> next{0};
     const auto job = [&] {
+      std::exception_ptr failure;
       try {
         for (auto at = next++; at < order.size() && !rules_.stop.stop_requested(); at = next++) {
           ContentCopy(wanted(*order[at]), order[at]->present, rules_, events).run();
         }
       } catch (const Cancelled&) {
         // The run sees it, too.
+      } catch (const std::exception&) {
+        failure = std::current_exception();
       }
-      events.post(JobEnded{});
+      events.post(JobEnded{failure});
     };
     std::vector<std::jthread> jobs(std::min(jobs_, order.size()));
-    for (auto& thread : jobs) thread = std::jthread(job);
-    for (auto running = jobs.size(); running > 0;) {
-      for (auto& event : events.take()) {
-        if (std::holds_alternative<JobEnded>(event)) --running;
-        handle(event, missing);
+    try {
+      for (auto& thread : jobs) thread = std::jthread(job);
+      for (auto running = jobs.size(); running > 0;) {
+        for (auto& event : events.take()) {
+          if (std::holds_alternative<JobEnded>(event)) --running;
+          handle(event, missing);
+        }
+        for (auto& results : results_) results.reveal_versions();
+        tell();
       }
-      for (auto& results : results_) results.reveal_versions();
-      tell();
+    } catch (...) {
+      next = order.size();  // else all the rest would be copied before anybody hears of it
+      throw;
     }
     if (rules_.stop.stop_requested()) throw Cancelled();
   }
@@ -182,7 +190,9 @@ class Copying {
   }
 
   void handle(const JobEvent& event, Missing missing) {
-    if (const auto* progress = std::get_if<Progress>(&event)) {
+    if (const auto* ended = std::get_if<JobEnded>(&event)) {
+      if (ended->failure) std::rethrow_exception(ended->failure);
+    } else if (const auto* progress = std::get_if<Progress>(&event)) {
       observer_.progress(action(progress->id), progress->bytes);
     } else if (const auto* retry = std::get_if<Retry>(&event)) {
       observer_.retrying(action(retry->id), retry->error, retry->wait);

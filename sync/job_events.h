@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <mutex>
 #include <utility>
 #include <variant>
@@ -44,7 +45,9 @@ struct Failed {
   std::uint64_t fetched;
   std::chrono::duration<double> seconds;
 };
-struct JobEnded {};
+struct JobEnded {
+  std::exception_ptr failure;  ///< none, but for what no item is to blame for
+};
 using JobEvent = std::variant<Progress, Retry, Staged, Failed, JobEnded>;
 
 /// From many threads to one.

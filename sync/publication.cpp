@@ -197,19 +197,14 @@ class StreamWriter {
                         dates, form);
   }
 
+  // A signer that fails must not leave a document beside another one's signature.
   void put_products(const Document& products) {
-    put(products);
-    if (signer_ == nullptr) {
-      return;
+    std::vector<Document> documents{products};
+    if (signer_ != nullptr) {
+      documents.push_back(clearsigned(products));
+      documents.push_back(signature_of(products));
     }
-    const auto path = products_path(stream_, DocumentForm::Clearsigned);
-    const auto message = store_.current(path);
-    if (message && signer_->has_clearsigned(products.text, *message)) {
-      put({path, *message, false});
-    } else {
-      put({path, signer_->clearsign(products.text), true});
-    }
-    put_signature_of(products);
+    put_all(documents);
   }
 
   // Both forms of an index say the same, dates included (`consumers.md` §4, line 6).
@@ -219,25 +214,32 @@ class StreamWriter {
     const auto named = render(signed_index_, dates, DocumentForm::Clearsigned);
     const bool changed = products.changed || !says(index_, plain) ||
                          (signer_ != nullptr && !says(signed_index_, named));
-    const Document index{index_path(DocumentForm::Plain), changed ? std::move(plain) : *index_,
-                         changed};
-    put(index);
-    if (signer_ == nullptr) {
-      return;
+    std::vector<Document> documents{
+        {index_path(DocumentForm::Plain), changed ? std::move(plain) : *index_, changed}};
+    if (signer_ != nullptr) {
+      documents.push_back(signature_of(documents.front()));
+      documents.push_back({index_path(DocumentForm::Clearsigned),
+                           changed ? signer_->clearsign(named) : *index_message_, changed});
     }
-    put_signature_of(index);
-    put({index_path(DocumentForm::Clearsigned),
-         changed ? signer_->clearsign(named) : *index_message_, changed});
+    put_all(documents);
   }
 
-  void put_signature_of(const Document& document) {
+  Document clearsigned(const Document& products) {
+    const auto path = products_path(stream_, DocumentForm::Clearsigned);
+    const auto message = store_.current(path);
+    const bool is_there = message && signer_->has_clearsigned(products.text, *message);
+    return {path, is_there ? *message : signer_->clearsign(products.text), !is_there};
+  }
+
+  Document signature_of(const Document& document) {
     const auto path = document.path + ".gpg";
     const auto signature = store_.current(path);
-    if (signature && signer_->has_signed_apart(document.text, *signature)) {
-      put({path, *signature, false});
-    } else {
-      put({path, signer_->sign_apart(document.text), true});
-    }
+    const bool is_there = signature && signer_->has_signed_apart(document.text, *signature);
+    return {path, is_there ? *signature : signer_->sign_apart(document.text), !is_there};
+  }
+
+  void put_all(const std::vector<Document>& documents) {
+    for (const auto& document : documents) put(document);
   }
 
   void put(const Document& document) {

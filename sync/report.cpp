@@ -135,7 +135,10 @@ void write_destination(Writer& json, const DestinationReport& destination) {
 
 struct Totals {
   std::uint64_t created = 0, adopted = 0, updated = 0, removed = 0, kept = 0, failed = 0;
-  std::uint64_t read = 0, sent = 0, avoided = 0;  // bytes
+  std::uint64_t read = 0, sent = 0;  // bytes
+  std::uint64_t read_for_created = 0;
+
+  std::uint64_t avoided() const { return sent - std::min(sent, read_for_created); }
 };
 
 Totals totals_of(const RunReport& report) {
@@ -154,7 +157,7 @@ Totals totals_of(const RunReport& report) {
       if (done && action.kind == ActionKind::Create) {
         ++totals.created;
         totals.sent += action.size;
-        totals.avoided += action.size - std::min(action.size, result.fetched);
+        totals.read_for_created += result.fetched;
       }
     }
   }
@@ -172,7 +175,7 @@ void write_totals(Writer& json, const Totals& totals) {
   member(json, "failed", totals.failed);
   member(json, "bytes_read", totals.read);
   member(json, "bytes_sent", totals.sent);
-  member(json, "bytes_avoided", totals.avoided);
+  member(json, "bytes_avoided", totals.avoided());
   json.EndObject();
 }
 

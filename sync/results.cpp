@@ -106,8 +106,8 @@ void Results::remove_begun() {
     try {
       target_.remove(*action.held);
       results_[index].status = ActionStatus::Done;
-    } catch (const Error& error) {
-      fail(index, error);
+    } catch (const Error&) {
+      // It is tried again with the other Removes, and is no item that did not come.
     }
   }
 }

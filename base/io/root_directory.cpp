@@ -454,7 +454,7 @@ void RootDirectory::remove_part(std::string_view name) const noexcept {
   try {
     const Place place = place_of(name);
     const FileDescriptor directory = find_directory(fd_, place.directory);
-    ::unlinkat(directory.get(), partial(place.leaf).c_str(), 0);
+    if (directory.is_open()) ::unlinkat(directory.get(), partial(place.leaf).c_str(), 0);
   } catch (const std::exception&) {
     // Whoever removes it has an error to tell already.
   }

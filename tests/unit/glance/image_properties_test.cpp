@@ -346,6 +346,10 @@ TEST_CASE("what must be set on an image is what differs") {
   ImagePolicy wanted = policy();
 
   SECTION("nothing, as it was made") { CHECK(image_changes(image, item, wanted).empty()); }
+  SECTION("nothing that is no property") {
+    wanted.custom_properties = {{"name", "x"}, {"visibility", "private"}};
+    CHECK(image_changes(image, item, wanted).empty());
+  }
   SECTION("nothing of what others added") {
     image.properties.emplace("hw_disk_bus", "scsi");
     CHECK(image_changes(image, item, wanted).empty());

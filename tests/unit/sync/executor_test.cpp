@@ -54,6 +54,7 @@ class MemoryTarget final : public ItemTarget {
     if (refused.contains(path)) {
       throw Error(ErrorKind::NoRoom, Origin::Target, path + ": no room");
     }
+    if (!busy.empty()) throw Error(ErrorKind::Transient, Origin::Target, busy);
     auto content = read_all(bytes, 1 << 20);
     const std::lock_guard lock(mutex_);
     staged[path] = std::move(content);
@@ -94,6 +95,7 @@ class MemoryTarget final : public ItemTarget {
   bool adoptable = true;
   bool can_link = false;
   bool settling_fails = false;
+  std::string busy;  // why it takes nothing now
   std::set<std::string> refused, revealed, removed, linked, updated;
   std::vector<std::size_t> batches;
   Files staged;
@@ -382,6 +384,34 @@ TEST_CASE("what differs is updated, and one that can't be holds nothing up") {
   CHECK(results[1].status == ActionStatus::Failed);
   CHECK(results[1].error->kind() == ErrorKind::Denied);
   CHECK(results[2].status == ActionStatus::Planned);
+}
+
+TEST_CASE("what an earlier run began and can't be removed is no item that did not come") {
+  Scene scene(Files{{"p/2/a", "aaa"}});
+  Plan plan;
+  plan.actions = {action(ActionKind::Create, "p", "2", "a", "aaa"),
+                  action(ActionKind::Remove, "p", "1", "begun", "old"),
+                  action(ActionKind::Remove, "p", "1", "a", "old")};
+  plan.actions[1].held->state = HeldState::Incomplete;
+  scene.target.refused = {"p/1/begun"};
+  auto results = scene.copy(plan);
+  CHECK(results[0].status == ActionStatus::Done);
+  scene.remove(results);
+  CHECK(results[1].status == ActionStatus::Failed);
+  CHECK(results[2].status == ActionStatus::Done);
+}
+
+TEST_CASE("each target of a common transfer fails for its own reason") {
+  Scene scene(Files{{"p/1/a", "aaa"}});
+  MemoryTarget other;
+  scene.target.busy = "one is busy";
+  other.busy = "the other is busy";
+  Plan plan;
+  plan.actions = {action(ActionKind::Create, "p", "1", "a", "aaa")};
+  scene.assignments = {scene.assignment(scene.target, plan), scene.assignment(other, plan)};
+  const auto results = scene.executor().copy();
+  CHECK_THAT(results[0][0].error->what(), Catch::Contains("one is busy"));
+  CHECK_THAT(results[1][0].error->what(), Catch::Contains("the other is busy"));
 }
 
 }  // namespace streamsync
