@@ -143,8 +143,10 @@ class AtAnyMoment(Broken):
         self.mirror(self.old_detached, self.detached)
         self.assert_found(new=self.detached, old=self.old_detached)
         self.put(signature, self.old_detached.documents[signature])
-        lines = self.found(self.detached, self.old_detached)
-        self.assertIn(f"I1: {index} does not verify", lines)
+        self.assertEqual([], self.found(self.detached, self.old_detached), "for the moment of the change")
+        self.assertIn(f"I1: {index} does not verify", self.found(self.detached), "not afterwards")
+        self.put(signature, b"nobody's")
+        self.assertIn(f"I1: {index} does not verify", self.found(self.detached, self.old_detached))
 
     def test_a_detached_signature_that_is_missing(self):
         self.mirror(self.detached)

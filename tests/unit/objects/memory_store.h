@@ -72,9 +72,9 @@ class MemoryStore final : public ObjectStore {
       return {text.size(), digest_of(DigestAlgorithm::Md5, text)};
     }
 
-    void complete(const std::vector<StoredPart>& parts) override {
+    void complete(const std::vector<StoredPart>& stored) override {
       std::string whole;
-      for (unsigned number = 1; number <= parts.size(); ++number) {
+      for (unsigned number = 1; number <= stored.size(); ++number) {
         whole += store_.parts[place_.parts].at(number);
       }
       store_.log.push_back("complete");
