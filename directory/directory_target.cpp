@@ -282,9 +282,12 @@ std::optional<Held> DirectoryTarget::link(const Held& held, const BlobSpec& blob
   const auto& path = blob.item.path->str();
   const Claim claim(*this, path);
   if (was_put(path)) return staged(blob);
-  if (held.placement == path || !has_bytes(held.placement, blob.content)) return std::nullopt;
-  writable().remove(path);  // what is there is not the item, or the plan would keep it
-  writable().link(held.placement, path);
+  // Another item of that path may be published.
+  if (!has_bytes(path, blob.content)) {
+    if (held.placement == path || !has_bytes(held.placement, blob.content)) return std::nullopt;
+    writable().remove(path);
+    writable().link(held.placement, path);
+  }
   note_put(path, Durability::Synced);
   return staged(blob);
 }

@@ -135,6 +135,12 @@ TEST_CASE("bytes that are there under another path are linked, when they still a
     target.remove(present);
     CHECK(read_file(root / "y/b.img") == "aaa");
   }
+  SECTION("not where they are already: another item may have the path") {
+    const auto neighbour = put(target, blob("3", "y/b.img", "aaa"), "aaa");
+    DirectoryTarget next(root.path());
+    CHECK(next.link(present, second)->placement == neighbour.placement);
+    CHECK_FALSE(std::filesystem::equivalent(root / "x/a.img", root / "y/b.img"));
+  }
   SECTION("damaged") {
     std::ofstream(root / "x/a.img") << "aab";
     CHECK_FALSE(target.link(present, second));
