@@ -128,17 +128,13 @@ VerifyingSink::VerifyingSink(const Digest& expected, std::uint64_t size, ByteSin
     : expected_(expected), size_(size), hasher_(expected.algorithm()), next_(next) {}
 
 void VerifyingSink::write(Bytes bytes) {
-  take_over(bytes);  // throws before anything is passed on
-  next_.write(bytes);
-}
-
-void VerifyingSink::take_over(Bytes bytes) {
   if (bytes.size() > size_ - seen_) {
     throw Error(ErrorKind::Corrupt, Origin::Source,
                 fmt::format("the content is longer than the {} bytes that were promised", size_));
   }
   hasher_.update(bytes);
   seen_ += bytes.size();
+  next_.write(bytes);
 }
 
 void VerifyingSink::finish() {

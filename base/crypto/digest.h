@@ -66,8 +66,6 @@ class VerifyingSink final : public ByteSink {
 
   void write(Bytes bytes) override;
   void finish() override;
-  /// Hashes and counts bytes that `next` has already.
-  void take_over(Bytes bytes);
 
  private:
   Digest expected_;
