@@ -223,8 +223,8 @@ class TargetLegs {
                                                         source_leg.request_stop();
                                                     }));
       }
-    } catch (...) {
-      pipe.fail(std::current_exception());  // those that have begun would wait for ever
+    } catch (const std::exception& error) {
+      pipe.fail(internal_error(error));  // those that have begun would wait for ever
       throw;
     }
   }
@@ -233,7 +233,7 @@ class TargetLegs {
   void source_failed(const Error& error, Pipe& pipe) {
     for (const auto& leg : legs_) had_ended_.push_back(leg->has_ended());
     source_failure_ = error;
-    pipe.fail(std::make_exception_ptr(error));
+    pipe.fail(error);
   }
 
   std::vector<Delivered> results() {

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
-
-#include "base/error.h"
 
 namespace streamsync {
 namespace {
@@ -65,7 +64,7 @@ struct Pipe::State {
   std::vector<Chunk> unused;
   std::size_t made = 0;
   bool finished = false;
-  std::exception_ptr failure;
+  std::optional<Error> failure;
 };
 
 class Pipe::In final : public ByteSink {
@@ -146,23 +145,19 @@ class Pipe::Out final : public ByteSource {
   /// Makes `current_` have unread bytes; false at the end.
   bool prepare() {
     std::unique_lock lock(state_.mutex);
-    // Also while bytes are left: what a failed writer sent is not worth passing on.
-    throw_if_failed();
     if (current_ != nullptr && position_ < current_->size()) {
       state_.throw_if_stopped();
       return true;
     }
     give_back();
-    state_.wait(lock, [this] {
-      return state_.failure != nullptr || state_.finished || waiting() != nullptr;
-    });
-    throw_if_failed();
+    state_.wait(lock, [this] { return state_.failure || state_.finished || waiting() != nullptr; });
     current_ = waiting();
+    if (current_ == nullptr) throw_if_failed();
     return current_ != nullptr;
   }
 
   void throw_if_failed() const {
-    if (state_.failure != nullptr) std::rethrow_exception(state_.failure);
+    if (state_.failure) throw Error(*state_.failure);
   }
 
   void give_back() {
@@ -197,9 +192,9 @@ ByteSink& Pipe::in() noexcept { return *in_; }
 
 ByteSource& Pipe::out(std::size_t reader) noexcept { return outs_[reader]; }
 
-void Pipe::fail(std::exception_ptr cause) noexcept {
+void Pipe::fail(const Error& cause) {
   const std::lock_guard lock(state_->mutex);
-  if (state_->failure == nullptr) state_->failure = std::move(cause);
+  if (!state_->failure) state_->failure = cause;
   state_->changed.notify_all();
 }
 

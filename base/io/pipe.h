@@ -9,6 +9,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "base/error.h"
 #include "base/io/bytes.h"
 
 namespace streamsync {
@@ -35,8 +36,9 @@ class Pipe {
   ByteSink& in() noexcept;
   ByteSource& out(std::size_t reader) noexcept;
 
-  /// The writer failed: `read` throws this, whatever is buffered.
-  void fail(std::exception_ptr cause) noexcept;
+  /// The writer failed: `read` throws this after the chunks that were full. A target that can go on
+  /// later has use for them; the chunk that is withheld is dropped.
+  void fail(const Error& cause);
 
   /// The reader wants no more, and nobody waits for it any longer. When it was the last one,
   /// `in().write` throws `PipeClosed` from now on. Called by its thread.
