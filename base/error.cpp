@@ -10,6 +10,11 @@ Error&& Error::with_retry_after(std::chrono::seconds wait) && {
   return std::move(*this);
 }
 
+Error&& Error::with_host(std::string host) && {
+  host_ = std::move(host);
+  return std::move(*this);
+}
+
 void Error::add_context(std::string_view doing) { text_.insert(0, std::string(doing) + ": "); }
 
 std::string_view to_string(ErrorKind kind) noexcept {

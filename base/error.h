@@ -46,6 +46,11 @@ class Error : public std::exception {
   std::optional<std::chrono::seconds> retry_after() const noexcept { return retry_after_; }
   Error&& with_retry_after(std::chrono::seconds wait) &&;
 
+  /// The host that failed or refused, when it was one: waits are counted for each
+  /// (`retries.budget`).
+  const std::string& host() const noexcept { return host_; }
+  Error&& with_host(std::string host) &&;
+
   /// It was tried again as often as it may be: no outer layer starts over.
   bool is_given_up() const noexcept { return given_up_; }
   void give_up() noexcept { given_up_ = true; }
@@ -57,6 +62,7 @@ class Error : public std::exception {
   ErrorKind kind_;
   Origin origin_;
   std::string text_;
+  std::string host_;
   bool given_up_ = false;
   std::optional<std::chrono::seconds> retry_after_;
 };

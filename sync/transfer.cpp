@@ -129,16 +129,16 @@ class SourceLeg {
     const auto& retries = rules_.retries;
     for (;;) {
       const auto before = progress_.offset;
-      std::chrono::milliseconds wait{};
+      std::optional<std::chrono::milliseconds> wait;
       try {
         return retrying(retries, stop_, listener_.on_retry, [&] { try_from(place, sink); });
       } catch (const Error& error) {
         if (!error.is_given_up() || progress_.offset - before < kWorthAnotherRound) throw;
-        constexpr double kOnAverage = 0.5;
-        wait = retry_delay(retries.attempts, retries, error.retry_after(), kOnAverage);
-        listener_.on_retry(error, wait);
+        wait = next_wait(retries.attempts, retries, error);
+        if (!wait) throw;
+        listener_.on_retry(error, *wait);
       }
-      wait_for(wait, stop_);
+      wait_for(*wait, stop_);
     }
   }
 

@@ -215,7 +215,8 @@ void Exchange::check_time() {
 
 Error Exchange::error(ErrorKind kind, std::string_view why) const {
   return Error(kind, options_.origin,
-               fmt::format("{} {}: {}", request_.method, request_.url.redacted(), why));
+               fmt::format("{} {}: {}", request_.method, request_.url.redacted(), why))
+      .with_host(request_.url.host());
 }
 
 }  // namespace streamsync

@@ -237,7 +237,8 @@ class HttpClient::Call {
     if (code != CURLE_OK && !is_answered(code)) {
       CurlFailure failure = handle_->failure(code);
       failure.proxy = setup_.proxy();
-      throw to_error(failure, name_of(trail_.request()), pool_.options().origin);
+      throw to_error(failure, name_of(trail_.request()), pool_.options().origin)
+          .with_host(trail_.request().url.host());
     }
     Response answer = exchange_.take_response();
     if (answer.status == kProxyAuthenticationRequired) throw proxy_refuses();

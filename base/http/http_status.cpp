@@ -67,9 +67,10 @@ void require_ok(const Request& request, const Response& response, Origin origin)
   if (response.ok()) return;
   const auto wait = retry_after(response.headers);
   const std::string text = quote(response.body);
-  Error error(kind_of(response.status, wait.has_value(), origin), origin,
-              fmt::format("{} {}: status {}{}{}", request.method, request.url.redacted(),
-                          response.status, text.empty() ? "" : ": ", text));
+  Error error = Error(kind_of(response.status, wait.has_value(), origin), origin,
+                      fmt::format("{} {}: status {}{}{}", request.method, request.url.redacted(),
+                                  response.status, text.empty() ? "" : ": ", text))
+                    .with_host(request.url.host());
   if (error.kind() == ErrorKind::RateLimited && wait)
     throw std::move(error).with_retry_after(*wait);
   throw error;

@@ -23,6 +23,11 @@ double random_share() {
   return std::generate_canonical<double, 32>(device);
 }
 
+std::string exhausted(const Error& error, const RetryPolicy& policy) {
+  return fmt::format("this run has waited for {} as long as retries.budget lets it ({} s)",
+                     error.host().empty() ? "it" : error.host(), policy.budget.count());
+}
+
 }  // namespace
 
 bool is_retryable(const Error& error) noexcept {
@@ -41,6 +46,21 @@ Milliseconds retry_delay(unsigned attempt, const RetryPolicy& policy,
   return Milliseconds(static_cast<Milliseconds::rep>(std::min(std::max(jittered, asked), most)));
 }
 
+bool WaitsPerHost::add(const std::string& host, Milliseconds wait, std::chrono::seconds budget) {
+  const std::lock_guard lock(mutex_);
+  auto& waited = waited_[host];
+  if (waited + wait > budget) return false;
+  waited += wait;
+  return true;
+}
+
+std::optional<Milliseconds> next_wait(unsigned attempt, const RetryPolicy& policy,
+                                      const Error& error) {
+  const auto wait = retry_delay(attempt, policy, error.retry_after(), random_share());
+  if (!policy.waits->add(error.host(), wait, policy.budget)) return std::nullopt;
+  return wait;
+}
+
 void wait_for(Milliseconds wait, std::stop_token stop) {
   std::mutex mutex;
   std::condition_variable_any never_notified;
@@ -51,23 +71,22 @@ void wait_for(Milliseconds wait, std::stop_token stop) {
 
 void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListener& on_retry,
               const std::function<void()>& action) {
-  Milliseconds waited{};
   for (unsigned attempt = 1;; ++attempt) {
-    Milliseconds wait{};
+    std::optional<Milliseconds> wait;
     try {
       return action();
     } catch (Error& error) {
       if (!is_retryable(error)) throw;
-      wait = retry_delay(attempt, policy, error.retry_after(), random_share());
-      if (attempt >= policy.attempts || waited + wait > policy.budget) {
+      if (attempt < policy.attempts) wait = next_wait(attempt, policy, error);
+      if (!wait) {
+        if (attempt < policy.attempts) error.add_context(exhausted(error, policy));
         if (attempt > 1) error.add_context(fmt::format("given up after {} attempts", attempt));
         error.give_up();
         throw;
       }
-      if (on_retry) on_retry(error, wait);
+      if (on_retry) on_retry(error, *wait);
     }
-    wait_for(wait, stop);
-    waited += wait;
+    wait_for(*wait, stop);
   }
 }
 

@@ -2,18 +2,34 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
 
 #include "base/error.h"
 
 namespace streamsync {
 
-/// `cli.md` §3, `retries`.
+/// How long a run has waited for each host so far, all its threads together. Thread-safe.
+class WaitsPerHost {
+ public:
+  /// Adds `wait`, unless that is more than `budget` together with those before: then false.
+  bool add(const std::string& host, std::chrono::milliseconds wait, std::chrono::seconds budget);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::chrono::milliseconds> waited_;
+};
+
+/// `cli.md` §3, `retries`. Copies count together: a run has one policy.
 struct RetryPolicy {
   unsigned attempts = 5;
   std::chrono::seconds max_wait{60};  ///< for one wait, Retry-After included
-  std::chrono::seconds budget{600};   ///< for all waits of one operation together
+  std::chrono::seconds budget{600};   ///< for all waits for one host
+  std::shared_ptr<WaitsPerHost> waits = std::make_shared<WaitsPerHost>();
 };
 
 /// Whether trying the same again can help.
@@ -28,6 +44,11 @@ std::chrono::milliseconds retry_delay(unsigned attempt, const RetryPolicy& polic
 
 /// Sleeps for `wait`, or throws `Cancelled` as soon as `stop` is requested.
 void wait_for(std::chrono::milliseconds wait, std::stop_token stop);
+
+/// The wait for the host of `error` that `retry_delay` says, counted; none when the budget of that
+/// host does not have it.
+std::optional<std::chrono::milliseconds> next_wait(unsigned attempt, const RetryPolicy& policy,
+                                                   const Error& error);
 
 /// The only place that retries. `action` must be safe to repeat as a whole. `on_retry`, when given,
 /// hears the error and the wait before each repetition.

@@ -657,6 +657,14 @@ class Busy(FaultCase):
         self.assertLess(seconds, PATIENCE)
         self.assert_image_failed(run)
 
+    def test_the_budget_is_one_for_all_that_a_host_is_waited_for(self):
+        server = self.serve({"path": "*.img", "status": 503, "retry_after": "1"})
+        run = self.sync_from(server, retries={"attempts": 3, "budget": "3s"})
+        self.assertEqual(ITEMS_FAILED, run.status, run.err)
+        asked = [path for path in server.paths() if path.endswith(".img")]
+        self.assertEqual(2 + 3, len(asked), "each once, and once more for each second of the budget")
+        self.assertIn("retries.budget", run.err)
+
     def test_attempts_end_it(self):
         server = self.serve(image(status=429, retry_after="0"))
         run = self.sync_from(server, retries={"attempts": 3, **ONE_AFTER_THE_OTHER})
@@ -765,7 +773,7 @@ class Missing(FaultCase):
         self.assert_image_failed(self.sync_from(server))
         first, rest, again = starts(server)
         self.assertEqual((None, HALF), (first, rest))
-        self.assertLessEqual(HALF - 512 * 1024, again, "it is asked for the rest once more")
+        self.assertLessEqual(HALF - IN_FLIGHT, again, "it is asked for the rest once more")
 
     def test_it_comes_while_the_run_lasts(self):
         for status in self.STATUSES:

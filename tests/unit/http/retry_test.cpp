@@ -148,6 +148,32 @@ TEST_CASE("retrying does not begin a wait that is beyond the budget") {
   CHECK(calls == 1);
 }
 
+TEST_CASE("the waits for a host are counted together, whoever waits") {
+  RetryPolicy policy;
+  policy.budget = 3s;
+  const RetryPolicy copy = policy;
+  const auto wait_for_host = [](const RetryPolicy& rules, const char* host) {
+    return next_wait(1, rules,
+                     error_of(ErrorKind::RateLimited).with_retry_after(2s).with_host(host));
+  };
+  CHECK(wait_for_host(policy, "one"));
+  CHECK_FALSE(wait_for_host(copy, "one"));
+  CHECK(wait_for_host(copy, "other"));
+  const RetryPolicy of_another_run = {.budget = 3s};
+  CHECK(wait_for_host(of_another_run, "one"));
+}
+
+TEST_CASE("who is given up because its waits are used up is named") {
+  const RetryPolicy policy = {.budget = 0s};
+  const Error error = failure_of([&] {
+    retrying(policy, {}, {}, [] {
+      throw error_of(ErrorKind::RateLimited).with_retry_after(1s).with_host("mirror.example");
+    });
+  });
+  CHECK_THAT(error.what(), Catch::Contains("mirror.example") && Catch::Contains("retries.budget"));
+  CHECK(error.is_given_up());
+}
+
 TEST_CASE("a stop request ends the wait") {
   std::stop_source stop;
   SECTION("before it begins") {

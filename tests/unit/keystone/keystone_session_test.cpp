@@ -20,7 +20,7 @@ namespace {
 
 using Catch::Matchers::Contains;
 
-constexpr RetryPolicy kThreeTriesAtOnce{3, std::chrono::seconds(0)};
+const RetryPolicy kThreeTriesAtOnce{3, std::chrono::seconds(0)};
 
 Credentials password_credentials(const std::string& url) {
   testing::start_process();

@@ -10,7 +10,7 @@
 namespace streamsync {
 namespace {
 
-constexpr RetryPolicy kAtOnce{3, std::chrono::seconds(0), std::chrono::seconds(600)};
+const RetryPolicy kAtOnce{3, std::chrono::seconds(0), std::chrono::seconds(600)};
 
 // Gives its content in pieces, each ended by the failure of the link; the last one is whole.
 class BreakingSource final : public Source {
