@@ -1,10 +1,12 @@
 #include "directory/directory_target.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <map>
+#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -135,6 +137,18 @@ RootDirectory& DirectoryTarget::writable() {
     root_.emplace(path_);
   }
   return *root_;
+}
+
+std::optional<std::uint64_t> DirectoryTarget::room() const {
+  std::error_code failure;
+  auto place = std::filesystem::absolute(path_, failure);
+  while (!std::filesystem::exists(place, failure) && place.has_relative_path()) {
+    place = place.parent_path();
+  }
+  const auto space = std::filesystem::space(place, failure);
+  if (failure || space.capacity == 0) return std::nullopt;
+  // A share of the file system is kept for root alone.
+  return ::geteuid() == 0 ? space.free : space.available;
 }
 
 std::vector<Item> DirectoryTarget::recorded() const {

@@ -28,6 +28,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
 
   std::vector<Held> inventory() override;
   std::string name_of(const Item& item) const override;
+  std::optional<std::uint64_t> room() const override;
   void announce(const std::vector<BlobSpec>& coming) override;
   std::optional<BegunItem> begun(const BlobSpec& blob) override;
   Held stage(const BlobSpec& blob, ByteSource& bytes) override;

@@ -69,6 +69,9 @@ class ItemTarget {
   /// Mends a drift, in one step. Returns the item as held then.
   virtual Held update(const Held& held, const Item&) { return held; }
 
+  /// How many bytes still fit, as far as the target can tell.
+  virtual std::optional<std::uint64_t> room() const { return std::nullopt; }
+
   /// Called once a run, before the first `stage`: the items that it will put here, maybe none, so
   /// that a target that keeps a record of its own can write it first, or mend it.
   virtual void announce(const std::vector<BlobSpec>& coming) = 0;

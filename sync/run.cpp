@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/text.h"
 #include "filters/selection.h"
 #include "sync/executor.h"
 
@@ -245,6 +246,8 @@ struct Run::Impl {
       note_missing(entry, scope, catalog);
       catalogs.emplace(std::pair(entry, scope), std::move(catalog));
     } catch (const Error& error) {
+      // A keyring without keys is found out here, before anything is touched (`cli.md` §2).
+      if (error.kind() == ErrorKind::Config) throw;
       fail_entry(entry, error);
     }
   }
@@ -462,6 +465,7 @@ struct Run::Impl {
     for (std::size_t index = 0; index < destinations.size(); ++index) {
       auto& told = report.destinations[index];
       auto plan = plan_for(destinations[index], std::move(wanted[index]), told);
+      if (plan) warn_of_room(*plan, destinations[index]);
       if (plan && mode == RunMode::Plan) {
         tell_plan(*plan, told);
       } else if (plan && announce(*plan, destinations[index], told)) {
@@ -476,13 +480,35 @@ struct Run::Impl {
     }
   }
 
-  static bool announce(const Plan& plan, const Destination& destination, DestinationReport& told) {
-    std::vector<BlobSpec> coming;
+  static std::vector<BlobSpec> coming(const Plan& plan) {
+    std::vector<BlobSpec> blobs;
     for (const auto& action : plan.actions) {
-      if (brings_bytes(action)) coming.push_back(*action.blob);
+      if (brings_bytes(action)) blobs.push_back(*action.blob);
     }
+    return blobs;
+  }
+
+  // No refusal: a file system that compresses takes more than it says (threats-and-faults.md F11).
+  void warn_of_room(const Plan& plan, const Destination& destination) const {
+    const auto room = destination.items->room();
+    if (!room) return;
+    std::map<Digest, std::uint64_t> lacking;
+    for (const auto& blob : coming(plan)) {
+      const auto begun = destination.items->begun(blob);
+      lacking[blob.content.strongest] = blob.content.size - (begun ? begun->size : 0);
+    }
+    std::uint64_t wanted = 0;
+    for (const auto& [digest, size] : lacking) wanted += size;
+    if (wanted <= *room) return;
+    observer.warn(
+        fmt::format("{}: {} are to come, and there is room for {}; what does not fit will "
+                    "fail, so add room",
+                    destination.target, human_size(wanted), human_size(*room)));
+  }
+
+  static bool announce(const Plan& plan, const Destination& destination, DestinationReport& told) {
     try {
-      destination.items->announce(coming);
+      destination.items->announce(coming(plan));
       return true;
     } catch (const Error& error) {
       told.error = error;

@@ -66,6 +66,15 @@ class FullDisk(DiskFaultCase):
     def test_of_the_state(self):
         self.assert_converges_with_any_room(self.program.state, FILES)
 
+    def test_that_it_will_not_do_is_told_before_anything_is_fetched(self):
+        self.target.mkdir()
+        self.use_disk(self.target)
+        with private_mounts.fill(self.target, LARGE):
+            plan = self.program.run("plan", "-c", self.config)
+        self.assertEqual(DONE, plan.status, plan.err)
+        self.assertIn("are to come, and there is room for", plan.err)
+        self.assertNotIn("there is room for", self.program.run("plan", "-c", self.config).err)
+
     def test_of_temporary_files(self):
         self.assert_converges_with_any_room(self.scratch_files, FILES)
 
