@@ -118,7 +118,7 @@ class CatalogWalk {
         return news(reference, std::move(*changed), where, reader_.cache);
       }
       try {
-        return vouched(reference, std::move(*known), where, reader_.cache);
+        return as_known(reference, std::move(*known), where);
       } catch (const Error& error) {
         if (!is_refusal(error)) {
           throw;
@@ -130,10 +130,18 @@ class CatalogWalk {
     return news(reference, std::move(*fetch(path, Validator{})), where, nothing);
   }
 
+  CatalogDocument as_known(const Reference& reference, CachedDocument known,
+                           const std::string& where) {
+    const std::string examination = std::move(known.examination);
+    auto document = vouched(reference, std::move(known), where, reader_.cache, examination);
+    document.is_cached = document.text.examination_record() == examination;
+    return document;
+  }
+
   CatalogDocument news(const Reference& reference, FetchedDocument fetched,
                        const std::string& where, DocumentCache& cache) {
     is_news_ = true;
-    return vouched(reference, std::move(fetched), where, cache);
+    return vouched(reference, std::move(fetched), where, cache, {});
   }
 
   std::optional<FetchedDocument> fetch(const RelativePath& path, const Validator& known) {
@@ -143,20 +151,21 @@ class CatalogWalk {
   }
 
   CatalogDocument vouched(const Reference& reference, FetchedDocument fetched,
-                          const std::string& where, DocumentCache& cache) {
+                          const std::string& where, DocumentCache& cache,
+                          const std::string& examination) {
     const auto& path = reference.path;
     auto& bytes = fetched.bytes;
-    const auto unsigned_document = [&]() -> CatalogDocument {
-      return {path, fetched.validator, accept_unverified(std::move(bytes), where), {}, {}};
+    const auto document_of = [&](TrustedText text) -> CatalogDocument {
+      return {path, fetched.validator, std::move(text), {}, {}};
+    };
+    const auto unsigned_document = [&] {
+      return document_of(accept_unverified(std::move(bytes), where));
     };
     if (trust_.verification == Verification::Off) return unsigned_document();
     if (is_clearsigned(bytes)) {
       const auto& keyring = require_keyring(where);
-      return {path,
-              fetched.validator,
-              keyring.verify_clearsigned(std::move(bytes), trust_.signatures, where),
-              {},
-              {}};
+      return document_of(
+          keyring.verify_clearsigned(std::move(bytes), trust_.signatures, where, examination));
     }
     if (may_be_unsigned(reference)) return unsigned_document();
     // A .sjson bears its signature or none (`upstream-gss.md` §1.1).
@@ -165,7 +174,7 @@ class CatalogWalk {
     const auto& keyring = require_keyring(where);
     try {
       auto text = keyring.verify_detached(std::move(bytes), signature.fetched.bytes,
-                                          trust_.signatures, where);
+                                          trust_.signatures, where, examination);
       return {path, fetched.validator, std::move(text), std::move(signature), {}};
     } catch (const BadSignature& error) {
       // A mirror replaces the two files one after the other.
@@ -379,10 +388,13 @@ void CatalogReader::keep(const Catalog& catalog, const Source& base) const {
   // What nobody vouched for must not come back as if somebody had.
   if (trust.verification == Verification::Off) return;
   for (const auto& document : catalog.documents) {
-    cache.store(base.describe(document.path), document.validator, document.text.document());
+    if (!document.is_cached) {
+      cache.store(base.describe(document.path), document.validator, document.text.document(),
+                  document.text.examination_record());
+    }
     if (const auto& signature = document.signature) {
       cache.store(base.describe(signature->path), signature->fetched.validator,
-                  signature->fetched.bytes);
+                  signature->fetched.bytes, {});
     }
   }
 }

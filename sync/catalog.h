@@ -58,6 +58,7 @@ struct CatalogDocument {
   TrustedText text;
   std::optional<DetachedSignature> signature;
   DocumentHead head;
+  bool is_cached = false;  ///< with what GnuPG found in it
   bool holds_products() const { return head.format == "products:1.0"; }
 };
 

@@ -48,7 +48,7 @@ class CachedStore {
       return read_all(*known->bytes.reader(), kMaxPublished);
     }
     const auto& document = std::get<FetchedDocument>(state);
-    cache_.store(key(path), document.validator, document.bytes);
+    cache_.store(key(path), document.validator, document.bytes, {});
     return read_all(*document.bytes.reader(), kMaxPublished);
   }
 
@@ -64,7 +64,7 @@ class CachedStore {
                               "the next run writes it again",
                               describe(), path));
     }
-    cache_.store(key(path), published->validator, published->bytes);
+    cache_.store(key(path), published->validator, published->bytes, {});
   }
 
   // Asks for all that Juju tries, as it does; once for each state of the store, as an idle run has
@@ -83,7 +83,7 @@ class CachedStore {
     for (const auto& [path, text] : published) {
       require_reader(path, text);
     }
-    cache_.store(key("as anyone"), state, Spool());
+    cache_.store(key("as anyone"), state, Spool(), {});
   }
 
  private:

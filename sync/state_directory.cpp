@@ -15,13 +15,13 @@ constexpr std::string_view kTrust = "trust.json";
 
 // A URL can hold what a file name can't.
 std::string stem_of(const std::string& url) {
-  return "documents/" + digest_of(DigestAlgorithm::Sha256, url).hex();
+  return "verified/" + digest_of(DigestAlgorithm::Sha256, url).hex();
 }
 
-// Header: etag and last_modified, a line each; neither can hold a line end (RFC 9110 §5.5). The
-// document follows in the same file, so that one rename replaces both.
-std::string header_of(const Validator& validator) {
-  return fmt::format("{}\n{}\n", validator.etag, validator.last_modified);
+// Header: etag, last_modified and examination, a line each; none can hold a line end (RFC 9110
+// §5.5). The document follows in the same file, so that one rename replaces all.
+std::string header_of(const Validator& validator, const std::string& examination) {
+  return fmt::format("{}\n{}\n{}\n", validator.etag, validator.last_modified, examination);
 }
 
 RootDirectory open_root(const std::filesystem::path& path) {
@@ -55,31 +55,33 @@ std::unique_ptr<FileLock> StateDirectory::lock() const {
   return std::make_unique<FileLock>(root_.path() / "lock");
 }
 
-std::optional<FetchedDocument> StateDirectory::find(const std::string& url) {
+std::optional<CachedDocument> StateDirectory::find(const std::string& url) {
   const auto name = stem_of(url);
   if (!root_.size_of(name)) {
     return std::nullopt;
   }
   const auto file = root_.open(name);
-  FetchedDocument document;
+  CachedDocument document;
   document.validator.etag = read_line(*file);
   document.validator.last_modified = read_line(*file);
+  document.examination = read_line(*file);
   copy(*file, document.bytes);
   return document;
 }
 
 void StateDirectory::store(const std::string& url, const Validator& validator,
-                           const Spool& document) {
+                           const Spool& document, const std::string& examination) {
   if (validator.empty()) {
     return;
   }
   if (const auto known = find(url); known && known->validator.etag == validator.etag &&
                                     known->validator.last_modified == validator.last_modified &&
+                                    known->examination == examination &&
                                     same_bytes(known->bytes, document)) {
     return;
   }
   const auto file = root_.create(stem_of(url));
-  file->write(as_bytes(header_of(validator)));
+  file->write(as_bytes(header_of(validator, examination)));
   copy(*document.reader(), *file);
   file->finish();
 }

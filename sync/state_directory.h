@@ -14,15 +14,19 @@
 
 namespace streamsync {
 
-/// Documents as they were last fetched, with what the server said about them, so that an unchanged
-/// one costs a conditional request. What is read from here is verified again like any other: the
-/// cache saves bytes, not trust.
+struct CachedDocument : FetchedDocument {
+  std::string examination;  ///< `TrustedText::examination_record`; empty: it was not verified
+};
+
+/// Documents as they were last fetched, with what the server said about them and what GnuPG found
+/// in them, so that an unchanged one costs a conditional request and no GnuPG (`cli.md` §4.9).
 class DocumentCache {
  public:
   virtual ~DocumentCache() = default;
-  virtual std::optional<FetchedDocument> find(const std::string& url) = 0;
+  virtual std::optional<CachedDocument> find(const std::string& url) = 0;
   /// No write when the same is there already.
-  virtual void store(const std::string& url, const Validator& validator, const Spool& document) = 0;
+  virtual void store(const std::string& url, const Validator& validator, const Spool& document,
+                     const std::string& examination) = 0;
 };
 
 /// Where a run keeps what no target can tell it (`cli.md` §3, `state_dir`): cached documents and
@@ -35,8 +39,9 @@ class StateDirectory final : public DocumentCache {
   /// Held as long as the result lives; throws `Error{Busy, Local}` (exit 7).
   std::unique_ptr<FileLock> lock() const;
 
-  std::optional<FetchedDocument> find(const std::string& url) override;
-  void store(const std::string& url, const Validator& validator, const Spool& document) override;
+  std::optional<CachedDocument> find(const std::string& url) override;
+  void store(const std::string& url, const Validator& validator, const Spool& document,
+             const std::string& examination) override;
 
   TrustState trust() const;
   /// The ledger first: what is trusted is in it.
@@ -52,16 +57,16 @@ class StateDirectory final : public DocumentCache {
 /// For commands that change nothing, and for a first run: always empty.
 class NoCache final : public DocumentCache {
  public:
-  std::optional<FetchedDocument> find(const std::string&) override { return std::nullopt; }
-  void store(const std::string&, const Validator&, const Spool&) override {}
+  std::optional<CachedDocument> find(const std::string&) override { return std::nullopt; }
+  void store(const std::string&, const Validator&, const Spool&, const std::string&) override {}
 };
 
 /// Reads through another cache and writes nothing: `plan` changes nothing.
 class ReadOnlyCache final : public DocumentCache {
  public:
   explicit ReadOnlyCache(DocumentCache& cache) : cache_(cache) {}
-  std::optional<FetchedDocument> find(const std::string& url) override { return cache_.find(url); }
-  void store(const std::string&, const Validator&, const Spool&) override {}
+  std::optional<CachedDocument> find(const std::string& url) override { return cache_.find(url); }
+  void store(const std::string&, const Validator&, const Spool&, const std::string&) override {}
 
  private:
   DocumentCache& cache_;

@@ -91,11 +91,6 @@ Context make_signing_context() {
   return context;
 }
 
-Error unusable_keyring(const std::filesystem::path& file, std::string_view why) {
-  return Error(ErrorKind::Config, Origin::Config,
-               fmt::format("keyring {}: {}", file.string(), why));
-}
-
 /// What factoring or a discrete logarithm on today's machines may reach. Curves have no such sizes.
 std::string weakness_of(const _gpgme_subkey& key) {
   constexpr unsigned kFewestBits = 2048;
@@ -105,12 +100,24 @@ std::string weakness_of(const _gpgme_subkey& key) {
   return fmt::format("{} of {} bits", gpgme_pubkey_algo_name(key.pubkey_algo), key.length);
 }
 
+/// GnuPG's 0 is never.
+std::optional<Time> expiry(unsigned long seconds) {
+  if (seconds == 0) return std::nullopt;
+  return Time(std::chrono::seconds(seconds));
+}
+
+std::optional<Time> first_expiry(const _gpgme_subkey& primary, const _gpgme_subkey& key) {
+  const auto one = expiry(static_cast<unsigned long>(primary.expires));
+  const auto other = expiry(static_cast<unsigned long>(key.expires));
+  return one && other ? std::min(*one, *other) : (one ? one : other);
+}
+
 void add_signing_keys(const _gpgme_key& key, std::vector<SigningKey>& out) {
   const std::string primary_weakness = weakness_of(*key.subkeys);
   for (gpgme_subkey_t subkey = key.subkeys; subkey != nullptr; subkey = subkey->next) {
     // Who breaks the primary key can give it any subkey.
     const std::string weakness = primary_weakness.empty() ? weakness_of(*subkey) : primary_weakness;
-    out.push_back({subkey->fpr, key.subkeys->fpr, weakness});
+    out.push_back({subkey->fpr, key.subkeys->fpr, weakness, first_expiry(*key.subkeys, *subkey)});
   }
 }
 
@@ -247,6 +254,7 @@ Signature signature_of(const _gpgme_signature& given) {
   signature.status = status_of(given.status);
   signature.digest = text_of(gpgme_hash_algo_name(given.hash_algo), "(unknown)");
   signature.made = Time(std::chrono::seconds(given.timestamp));
+  signature.expires = expiry(given.exp_timestamp);
   signature.detail = gpgme_strerror(given.status);
   if (given.wrong_key_usage != 0 && signature.status == SignatureStatus::Good) {
     signature.status = SignatureStatus::Unusable;
@@ -417,13 +425,9 @@ Gnupg::Gnupg() : session_(new Session{{}, make_signing_context()}) {}
 
 Gnupg::~Gnupg() = default;
 
-std::vector<SigningKey> Gnupg::import_keys(const std::filesystem::path& file) {
-  // Read here, not by gpg: some characters of a path mean something to it (T5).
-  const FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!opened.is_open()) throw unusable_keyring(file, std::generic_category().message(errno));
-  gpgme_data_t raw = nullptr;
-  require_engine(gpgme_data_new_from_fd(&raw, opened.get()));
-  const Data keys(raw);
+std::vector<SigningKey> Gnupg::import_keys(const KeyringFile& keyring) {
+  const auto& file = keyring.path;
+  const Data keys = data_over(keyring.content);
   const gpgme_ctx_t context = session_->context.get();
   const gpgme_error_t code = gpgme_op_import(context, keys.get());
   if (is_engine_failure(code)) throw engine_failure(code);

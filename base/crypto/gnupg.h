@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/crypto/keyring_file.h"
 #include "base/crypto/signature_judgement.h"
 #include "base/io/bytes.h"
 
@@ -28,8 +29,8 @@ class Gnupg {
   Gnupg& operator=(const Gnupg&) = delete;
 
   /// Takes armored and binary files; gives every key that may sign, primary keys and subkeys.
-  /// Throws `Error{Config}` when it can't be read or holds no public key.
-  std::vector<SigningKey> import_keys(const std::filesystem::path& file);
+  /// Throws `Error{Config}` when it holds no public key.
+  std::vector<SigningKey> import_keys(const KeyringFile& keyring);
 
   std::vector<SigningKey> import_keys(std::string_view exported);
 

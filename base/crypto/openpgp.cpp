@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/crypto/clearsign_framing.h"
+#include "base/crypto/examination_record.h"
 #include "base/crypto/gnupg.h"
 #include "base/crypto/gnupg_home.h"
 #include "base/crypto/signature_judgement.h"
@@ -62,22 +63,34 @@ std::unique_ptr<ByteSource> verbatim_text(const Spool& document, const Clearsign
 
 }  // namespace
 
+/// What the keyring found, and in what.
+struct TrustedText::Evidence {
+  Digest keyring;
+  std::optional<Digest> signature;  ///< none when it stands in the document
+  Examination examination;
+  std::string record;  ///< known from before
+};
+
 struct Keyring::Home {
+  explicit Home(const KeyringFile& file) : keys(gpg.import_keys(file)) {}
+
   GnupgHome directory;
   Gnupg gpg{directory.path()};
   std::vector<SigningKey> keys;
 };
 
-Keyring::Keyring(const std::filesystem::path& file) : home_(std::make_unique<Home>()) {
-  home_->keys = home_->gpg.import_keys(file);
-}
+Keyring::Keyring(KeyringFile keys)
+    : keys_(std::move(keys)), digest_(digest_of(DigestAlgorithm::Sha256, keys_.content)) {}
 
-Keyring::Keyring(std::unique_ptr<Home> home) : home_(std::move(home)) {}
+Keyring::Keyring(const std::filesystem::path& file) : Keyring(read_keyring(file)) {}
 
 Keyring Keyring::of_keys(std::string_view exported) {
-  auto home = std::make_unique<Home>();
-  home->keys = home->gpg.import_keys(exported);
-  return Keyring(std::move(home));
+  return Keyring(KeyringFile{"of the signing key", std::string(exported)});
+}
+
+Keyring::Home& Keyring::home() const {
+  if (!home_) home_ = std::make_unique<Home>(keys_);
+  return *home_;
 }
 
 Keyring::~Keyring() = default;
@@ -85,9 +98,15 @@ Keyring::Keyring(Keyring&&) noexcept = default;
 Keyring& Keyring::operator=(Keyring&&) noexcept = default;
 
 TrustedText Keyring::verify_clearsigned(Spool document, const SignaturePolicy& policy,
-                                        std::string_view where) const {
+                                        std::string_view where, std::string_view record) const {
   return with_context(where, [&] {
     require_clearsigned(document);
+    if (!record.empty()) {
+      auto parts = require_framing(document);
+      TrustedText text(std::move(document), std::move(parts));
+      if (!is_known(text, std::nullopt, policy, record)) vouch_for_framed(text, policy);
+      return text;
+    }
     if (auto guess = guess_parts(document)) {
       return verify_guessed(std::move(document), std::move(*guess), policy);
     }
@@ -111,26 +130,58 @@ TrustedText Keyring::verify_guessed(Spool document, ClearsignedParts guess,
 }
 
 TrustedText Keyring::verify_detached(Spool document, const Spool& signature,
-                                     const SignaturePolicy& policy, std::string_view where) const {
+                                     const SignaturePolicy& policy, std::string_view where,
+                                     std::string_view record) const {
   return with_context(where, [&] {
     TrustedText text(std::move(document), std::nullopt);
-    text.signers_ = signers_of(*text.reader(), *signature.reader(), policy);
+    const Digest apart = digest_of(DigestAlgorithm::Sha256, *signature.reader());
+    if (is_known(text, apart, policy, record)) return text;
+    auto evidence = examine(*text.reader(), *signature.reader(), policy, text);
+    evidence->signature = apart;
+    text.evidence_ = std::move(evidence);
     return text;
   });
+}
+
+bool Keyring::is_known(TrustedText& text, std::optional<Digest> signature,
+                       const SignaturePolicy& policy, std::string_view record) const {
+  if (record.empty()) return false;
+  TrustedText::Evidence evidence{digest_, std::move(signature), {}, std::string(record)};
+  auto known = recorded_examination(record, seal_of(evidence, text.document()), now());
+  if (!known) return false;
+  text.signers_ = judge_signatures(*known, policy, now());
+  evidence.examination = std::move(*known);
+  text.evidence_ = std::make_shared<const TrustedText::Evidence>(std::move(evidence));
+  return true;
 }
 
 void Keyring::vouch_for_framed(TrustedText& text, const SignaturePolicy& policy) const {
   const auto reader = text.reader();
   DigestingSource digesting(*reader);
   TextSource signature(text.framing_->signature);
-  text.signers_ = signers_of(digesting, signature, policy);
+  text.evidence_ = examine(digesting, signature, policy, text);
   text.digest_ = digesting.finish();
 }
 
-Signers Keyring::signers_of(ByteSource& text, ByteSource& signature,
-                            const SignaturePolicy& policy) const {
-  const auto signatures = home_->gpg.examine_signatures(text, signature);
-  return judge_signatures(signatures, home_->keys, policy, now());
+std::shared_ptr<TrustedText::Evidence> Keyring::examine(ByteSource& bytes, ByteSource& signature,
+                                                        const SignaturePolicy& policy,
+                                                        TrustedText& text) const {
+  Examination examination{home().gpg.examine_signatures(bytes, signature), home().keys};
+  text.signers_ = judge_signatures(examination, policy, now());
+  return std::make_shared<TrustedText::Evidence>(
+      TrustedText::Evidence{digest_, std::nullopt, std::move(examination), {}});
+}
+
+Digest Keyring::seal_of(const TrustedText::Evidence& evidence, const Spool& document) {
+  const Digest text = digest_of(DigestAlgorithm::Sha256, *document.reader());
+  const std::string apart = evidence.signature ? evidence.signature->hex() : "none";
+  return digest_of(DigestAlgorithm::Sha256, evidence.keyring.hex() + text.hex() + apart);
+}
+
+std::string TrustedText::examination_record() const {
+  if (!evidence_) return {};
+  if (!evidence_->record.empty()) return evidence_->record;
+  return record_examination(Keyring::seal_of(*evidence_, document_), evidence_->examination);
 }
 
 TrustedText::TrustedText(Spool document, std::optional<ClearsignedParts> framing)

@@ -9,6 +9,7 @@
 
 #include "base/crypto/clearsign_framing.h"
 #include "base/crypto/digest.h"
+#include "base/crypto/keyring_file.h"
 #include "base/error.h"
 #include "base/io/spool.h"
 #include "base/time.h"
@@ -35,16 +36,21 @@ class TrustedText {
   /// SHA-256 of the text as a clear-signed document has it, so that it is the same however and how
   /// often the text is signed.
   Digest digest() const;
+  /// What the keyring found, to be kept with the document and given to the keyring that verifies
+  /// it again; empty when it was taken unsigned. Reads the document.
+  std::string examination_record() const;
 
  private:
   friend class Keyring;
   friend TrustedText accept_unverified(Spool document, std::string_view where);
+  struct Evidence;
   TrustedText(Spool document, std::optional<ClearsignedParts> framing);
 
   Spool document_;
   std::optional<ClearsignedParts> framing_;
   std::optional<Signers> signers_;
   std::optional<Digest> digest_;
+  std::shared_ptr<const Evidence> evidence_;
 };
 
 /// Who must have signed (`cli.md` §3: pinned_fingerprints, signature_threshold).
@@ -60,10 +66,12 @@ class BadSignature : public Error {
 };
 
 /// Public keys in a GnuPG home of their own: private, temporary, gone with the object; nothing of
-/// the user's GnuPG is read (threats-and-faults.md T5). Not thread-safe.
+/// the user's GnuPG is read (threats-and-faults.md T5). The home is made when GnuPG is first
+/// needed, which it is not for a document that it has seen before. Not thread-safe.
 class Keyring {
  public:
-  /// Takes armored and binary files. Throws `Error{Config}` when it is missing or holds no key.
+  /// Takes armored and binary files. Throws `Error{Config}` when it is missing or no file of keys.
+  /// When GnuPG can use none of the keys, that is thrown by the first verification that asks it.
   explicit Keyring(const std::filesystem::path& file);
   /// Of keys that GnuPG has exported.
   static Keyring of_keys(std::string_view exported);
@@ -76,23 +84,36 @@ class Keyring {
   /// footer (T1). GnuPG never sees the framing: it is given the text and the signature apart. Each
   /// signature is judged by its own status, never by an exit code (T2, T3): good and SHA-2, by a
   /// key of enough strength; unknown keys are not counted; one bad signature refuses the document.
-  /// `where` names the document in messages. Throws `Error{Untrusted, Source}`.
+  /// `where` names the document in messages. With the `record` of an earlier examination of the
+  /// same bytes by the same keys GnuPG is not asked; framing and policy are looked at all the same.
+  /// Throws `Error{Untrusted, Source}`.
   TrustedText verify_clearsigned(Spool document, const SignaturePolicy& policy,
-                                 std::string_view where) const;
+                                 std::string_view where, std::string_view record = {}) const;
 
   /// The same for a document whose signature, armored or not, is in a file of its own. Throws
   /// `BadSignature` when the two do not fit.
   TrustedText verify_detached(Spool document, const Spool& signature, const SignaturePolicy& policy,
-                              std::string_view where) const;
+                              std::string_view where, std::string_view record = {}) const;
 
  private:
   struct Home;
-  explicit Keyring(std::unique_ptr<Home> home);
+  explicit Keyring(KeyringFile keys);
+  Home& home() const;
   TrustedText verify_guessed(Spool document, ClearsignedParts guess,
                              const SignaturePolicy& policy) const;
+  /// Whether `record` vouches for it.
+  bool is_known(TrustedText& text, std::optional<Digest> signature, const SignaturePolicy& policy,
+                std::string_view record) const;
   void vouch_for_framed(TrustedText& text, const SignaturePolicy& policy) const;
-  Signers signers_of(ByteSource& text, ByteSource& signature, const SignaturePolicy& policy) const;
-  std::unique_ptr<Home> home_;
+  /// Gives `text` its signers.
+  std::shared_ptr<TrustedText::Evidence> examine(ByteSource& bytes, ByteSource& signature,
+                                                 const SignaturePolicy& policy,
+                                                 TrustedText& text) const;
+  static Digest seal_of(const TrustedText::Evidence& evidence, const Spool& document);
+  friend class TrustedText;
+  KeyringFile keys_;
+  Digest digest_;
+  mutable std::unique_ptr<Home> home_;
 };
 
 /// For sources that the operator takes unsigned (`allow_unsigned`, `--no-verify`): the text of a

@@ -116,14 +116,13 @@ std::string bare_fingerprint(std::string_view written) {
   return bare;
 }
 
-Signers judge_signatures(const std::vector<Signature>& signatures,
-                         const std::vector<SigningKey>& keys, const SignaturePolicy& policy,
-                         Time now) {
+Signers judge_signatures(const Examination& examination, const SignaturePolicy& policy, Time now) {
+  const auto& signatures = examination.signatures;
   std::for_each(signatures.begin(), signatures.end(), refuse_bad);
   Signers signers;
   std::vector<std::string> reasons;
   for (const Signature& signature : signatures) {
-    const SigningKey* key = find_key(keys, signature.key);
+    const SigningKey* key = find_key(examination.keys, signature.key);
     if (const Objection reason = objection(signature, key, policy, now)) {
       reasons.push_back(sentence(signature, *reason));
     } else {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ struct Signature {
   SignatureStatus status = SignatureStatus::Unusable;
   std::string digest;  ///< "SHA256"
   Time made{};
+  std::optional<Time> expires{};
   std::string detail;  ///< why it is unusable
 };
 
@@ -25,6 +27,13 @@ struct SigningKey {
   std::string fingerprint;
   std::string primary;   ///< fingerprint of the key it belongs to, maybe itself
   std::string weakness;  ///< "RSA of 1024 bits"; empty when it and its primary key are strong
+  std::optional<Time> expires{};  ///< it or its primary key, whichever is first
+};
+
+/// All that GnuPG can say of the signatures of one document.
+struct Examination {
+  std::vector<Signature> signatures;
+  std::vector<SigningKey> keys;
 };
 
 /// As GnuPG has them; people write fingerprints in groups, with "0x" and in either case.
@@ -34,8 +43,6 @@ std::string bare_fingerprint(std::string_view written);
 /// them, and when the newest was made. Throws `Error{Untrusted, Source}` when one signature is bad,
 /// or when fewer keys than the policy asks for are left, with the reason for each that does not
 /// count.
-Signers judge_signatures(const std::vector<Signature>& signatures,
-                         const std::vector<SigningKey>& keys, const SignaturePolicy& policy,
-                         Time now);
+Signers judge_signatures(const Examination& examination, const SignaturePolicy& policy, Time now);
 
 }  // namespace streamsync

@@ -217,7 +217,7 @@ class Failures(TreeCase):
     def test_a_cache_that_was_damaged_is_fetched_again(self):
         with self.served() as server:
             self.sync(entry(server.url))
-            for cached in (self.program.state / "documents").iterdir():
+            for cached in (self.program.state / "verified").iterdir():
                 cached.write_bytes(cached.read_bytes().replace(b"focal", b"fowal"))
             run = self.sync(entry(server.url))
             self.assertEqual(run.status, 0, run.err)

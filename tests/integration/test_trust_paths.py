@@ -183,7 +183,7 @@ class Paths(TreeCase):
     def test_no_item_goes_into_our_own_state(self):
         """An operator who keeps it inside the tree is told to take it elsewhere."""
         self.program.state = self.target / "server/.state"
-        for number, name in enumerate(("x.img", "lock", "documents/x.img", "last-run.json")):
+        for number, name in enumerate(("x.img", "lock", "verified/x.img", "last-run.json")):
             self.stream.add_item(BIONIC, NEW, f"own{number}", f"server/.state/{name}", size=10, ftype="disk1.img")
         self.stream.write()
         run = self.sync(entry(self.server.url))
@@ -287,9 +287,9 @@ class PlantedLinks(TreeCase):
 
     def test_the_state_directory_is_as_careful(self):
         self.sync(entry(self.server.url))
-        documents = self.program.state / "documents"
-        documents.rename(self.victim / "documents")
-        documents.symlink_to(self.victim / "documents")
+        kept = self.program.state / "verified"
+        kept.rename(self.victim / "verified")
+        kept.symlink_to(self.victim / "verified")
         self.add(self.stream, "bionic", NEWEST)
         self.stream.write()
         before = snapshot(self.victim)

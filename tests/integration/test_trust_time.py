@@ -9,6 +9,7 @@ import unittest
 from pathlib import Path
 
 from stream_tree import SigningKey, StreamTree
+from streamsync_program import Program
 from tree_case import INDEX, NEW, NEWEST, OLD, PRODUCTS, TreeCase, entry, snapshot
 from tree_server import TreeServer
 
@@ -373,6 +374,65 @@ class Detached(TimeCase):
     def test_none_is_refused(self):
         (self.stream.root / "streams/v1/index.json.gpg").unlink()
         self.assert_refused(self.server, self.mirror(path=self.PATH), "not signed")
+
+
+class Remembered(TimeCase):
+    """Of a document that has not changed GnuPG is not asked again, as long as the keys are the same (§4.9)."""
+
+    PATHS = (INDEX, "streams/v1/index.json")
+
+    def setUp(self):
+        super().setUp()
+        self.without_gnupg = Program(self.work, PATH="/nowhere")
+
+    def mirror_without_gnupg(self, path):
+        return self.without_gnupg.run("sync", "-c", self.configure(entry(self.server.url, path=path)))
+
+    def test_what_was_verified_needs_no_gnupg(self):
+        for path in self.PATHS:
+            with self.subTest(path):
+                self.setUp()
+                self.assert_taken(path=path)
+                before = snapshot(self.target, self.program.state)
+                run = self.mirror_without_gnupg(path)
+                self.assertEqual(0, run.status, run.err)
+                self.assertEqual(before, snapshot(self.target, self.program.state))
+
+    def test_what_is_new_does(self):
+        for path in self.PATHS:
+            with self.subTest(path):
+                self.setUp()
+                self.assert_taken(path=path)
+                self.newer()
+                run = self.mirror_without_gnupg(path)
+                self.assertEqual(2, run.status, run.err)
+                self.assertIn("gpg", run.last_words())
+
+    def test_what_other_keys_are_to_vouch_for_does(self):
+        for path in self.PATHS:
+            with self.subTest(path), SigningKey(self.work / "second") as second:
+                self.setUp()
+                self.keyring = self.work / "keyring.gpg"
+                self.keyring.write_bytes(self.key.public_key())
+                self.assert_taken(path=path)
+                self.keyring.write_bytes(second.public_key())
+                self.server.take_requests()
+                self.assertEqual(2, self.mirror_without_gnupg(path).status)
+                self.assert_refused(self.server, self.mirror(path=path), "not in the keyring")
+
+    def test_what_was_changed_in_the_cache_is_fetched_again(self):
+        self.assert_taken()
+        for copy in (self.program.state / "verified").iterdir():
+            content = copy.read_bytes()
+            copy.write_bytes(content[:-700] + bytes([content[-700] ^ 1]) + content[-699:])
+        self.server.take_requests()
+        self.assert_taken()
+        self.assertEqual({304, 200}, {request.status for request in self.server.requests()})
+
+    def test_pins_are_looked_at_each_time(self):
+        self.assert_taken()
+        self.server.take_requests()
+        self.assert_refused(self.server, self.mirror(pinned_fingerprints=["0" * 40]), "pinned")
 
 
 class Ledger(TimeCase):

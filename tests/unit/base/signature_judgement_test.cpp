@@ -16,15 +16,15 @@ const std::string kSecond(40, 'C');
 const std::string kWeak(40, 'D');
 const std::string kUnknown(16, 'E');
 
-const std::vector<SigningKey> kKeys = {{kFirst, kFirst, ""},
-                                       {kFirstSubkey, kFirst, ""},
-                                       {kSecond, kSecond, ""},
-                                       {kWeak, kWeak, "RSA of 1024 bits"}};
+const std::vector<SigningKey> kKeys = {{kFirst, kFirst, "", {}},
+                                       {kFirstSubkey, kFirst, "", {}},
+                                       {kSecond, kSecond, "", {}},
+                                       {kWeak, kWeak, "RSA of 1024 bits", {}}};
 
 const Time kNow{std::chrono::seconds(1'800'000'000)};
 
 Signature good(const std::string& key) {
-  return {key, SignatureStatus::Good, "SHA512", kNow - std::chrono::hours(1), ""};
+  return {key, SignatureStatus::Good, "SHA512", kNow - std::chrono::hours(1), {}, ""};
 }
 
 Signature with(SignatureStatus status, const std::string& key) {
@@ -36,7 +36,7 @@ Signature with(SignatureStatus status, const std::string& key) {
 using Fingerprints = std::vector<std::string>;
 
 Fingerprints judge(const std::vector<Signature>& signatures, const SignaturePolicy& policy = {}) {
-  return judge_signatures(signatures, kKeys, policy, kNow).fingerprints;
+  return judge_signatures({signatures, kKeys}, policy, kNow).fingerprints;
 }
 
 std::string refusal(const std::vector<Signature>& signatures, const SignaturePolicy& policy = {}) {
@@ -106,7 +106,7 @@ TEST_CASE("the newest signature that counts dates the document") {
   older.made -= std::chrono::hours(5);
   Signature expired = with(SignatureStatus::Expired, kFirst);
   expired.made = kNow;
-  const Signers signers = judge_signatures({older, good(kSecond), expired}, kKeys, {}, kNow);
+  const Signers signers = judge_signatures({{older, good(kSecond), expired}, kKeys}, {}, kNow);
   CHECK(signers.signed_at == good(kSecond).made);
 }
 

@@ -62,12 +62,13 @@ Held image(const std::string& version) {
 
 class MemoryCache final : public DocumentCache {
  public:
-  std::optional<FetchedDocument> find(const std::string& url) override {
+  std::optional<CachedDocument> find(const std::string& url) override {
     const auto found = documents_.find(url);
     if (found == documents_.end()) return std::nullopt;
-    return FetchedDocument{spool_of(found->second.second), found->second.first};
+    return CachedDocument{{spool_of(found->second.second), found->second.first}, {}};
   }
-  void store(const std::string& url, const Validator& validator, const Spool& document) override {
+  void store(const std::string& url, const Validator& validator, const Spool& document,
+             const std::string&) override {
     documents_[url] = {validator, read_all(*document.reader(), 1 << 20)};
   }
 
