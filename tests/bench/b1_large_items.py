@@ -2,6 +2,7 @@
 
 import into_directory
 import made_source
+import peers
 from harness import Bar
 from peers import installed
 
@@ -18,9 +19,24 @@ def measure(bench):
     source = made_source.large_items(bench.work / "source", bench.key, size)
     rivals = [
         into_directory.Streamsync,
-        *installed(into_directory.CurlTeeOpenssl, into_directory.SstreamMirror, into_directory.Aria2),
+        *installed(
+            into_directory.CurlTeeOpenssl,
+            into_directory.CurlAlone,
+            into_directory.SstreamMirror,
+            into_directory.Aria2,
+        ),
     ]
     with source.server:
         comparison = bench.compare(source.what, [rival(source) for rival in rivals], source.gigabytes)
     bench.judge_times(source.what, comparison, TIME_BARS)
     bench.judge_time(f"own CPU, ns/byte: {source.what}", comparison.cpu(), CPU_BAR)
+    say_floor(bench, comparison)
+
+
+def say_floor(bench, comparison):
+    """What no program that hashes can be below, on this machine, as it is today."""
+    hashing = peers.sha256_nanoseconds()
+    if hashing and installed(into_directory.CurlAlone):
+        alone = comparison.cpu(into_directory.CurlAlone.name)
+        what = f"to receive and to write {alone:.2f}, to hash {hashing:.2f}"
+        bench.tell(f"own CPU / ({what} ns/byte)", comparison.cpu() / (alone + hashing))

@@ -107,6 +107,25 @@ class CurlTeeOpenssl(Mirror):
         return figures
 
 
+class CurlAlone(Mirror):
+    """All items by one curl, which hashes nothing: what it takes to receive and to write."""
+
+    name = "curl -o"
+
+    @staticmethod
+    def programs():
+        return [peers.find("curl")]
+
+    def prepare(self):
+        super().prepare()
+        pairs = zip(self.source.urls(), self.source.items, strict=True)
+        self._write_urls(f'url = "{url}"\noutput = "{self.tree / item["path"]}"' for url, item in pairs)
+
+    def run(self):
+        options = ["-q", "--noproxy", "*", "--silent", "--show-error", "--fail", "--create-dirs"]
+        return measured.run(["curl", *options, "--config", "urls"], self.work)
+
+
 class Aria2(Mirror):
     """Five items at once, as it is delivered. It reads each file again for its digest."""
 
