@@ -122,10 +122,10 @@ struct GlanceTarget::Impl {
   std::exception_ptr upload(const std::string& id, ByteSource& bytes, std::uint64_t size);
   Held accept(const std::optional<Image>& image, const BlobSpec& blob,
               const std::optional<Digest>& sent);
+  Image corrected(const Image& image, const Item& item);
   Held held(const Image& image, Item item, HeldState state) const;
   bool holds(const Image& image, const ItemContent& promised, const std::optional<Digest>& sent);
   Digest read_back(const std::string& id, DigestAlgorithm algorithm);
-  void discard(const std::string& id);
 };
 
 bool GlanceTarget::Impl::is_ours(const Image& image) const {
@@ -167,7 +167,7 @@ void GlanceTarget::Impl::try_visibility(const std::string& id) {
     images.change(id, {{"visibility", policy.visibility}});
     make_private(id);
   } catch (const Error& error) {
-    discard(id);
+    images.discard(id);
     if (error.kind() == ErrorKind::Denied) throw visibility_refused(policy.visibility, error);
     throw;
   }
@@ -201,7 +201,7 @@ std::exception_ptr GlanceTarget::Impl::upload(const std::string& id, ByteSource&
   } catch (const Error& error) {
     if (error.origin() != Origin::Target) throw;
     if (is_refusal(error)) {
-      discard(id);
+      images.discard(id);
       throw;
     }
     return std::current_exception();
@@ -228,13 +228,23 @@ Held GlanceTarget::Impl::accept(const std::optional<Image>& image, const BlobSpe
                             image->id));
   }
   if (!holds(*image, blob.content, sent)) {
-    discard(image->id);
+    images.discard(image->id);
     throw Error(ErrorKind::Corrupt, Origin::Target,
                 fmt::format("what Glance stored as image {} has not size {} and {}; it was deleted "
                             "before anybody could see it",
                             image->id, blob.content.size, blob.content.strongest.str()));
   }
-  return held(*image, *item_of(*image), HeldState::Unrevealed);
+  const Image now_right = corrected(*image, blob.item);
+  return held(now_right, *item_of(now_right), HeldState::Unrevealed);
+}
+
+/// A run with another configuration may have left it, or what was read of it was damaged: what is
+/// published is what it says.
+Image GlanceTarget::Impl::corrected(const Image& image, const Item& item) {
+  auto changes = image_changes(image, item, policy);
+  changes.erase("visibility");  // that of what nobody may see yet
+  if (const auto name = image_name(item, policy); image.name != name) changes.emplace("name", name);
+  return changes.empty() ? image : images.change(image.id, changes);
 }
 
 /// What consumers are told of an image beside its item's tags (`upstream-gss.md` §4.7).
@@ -267,16 +277,6 @@ Digest GlanceTarget::Impl::read_back(const std::string& id, DigestAlgorithm algo
     digest = sink.digest();
   });
   return *digest;
-}
-
-/// After a failure, which is what has to be reported: an image that can't be deleted now is found
-/// by the next inventory, still private and hidden.
-void GlanceTarget::Impl::discard(const std::string& id) {
-  try {
-    images.remove(id);
-  } catch (const Error&) {
-    return;
-  }
 }
 
 GlanceTarget::GlanceTarget(KeystoneSession& session, const Url& endpoint, ImagePolicy policy)

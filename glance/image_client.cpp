@@ -73,6 +73,20 @@ std::string_view policy_for(std::string_view visibility) {
   return "modify_image";
 }
 
+/// Whether it has done so is in the answer: what stands before Glance may damage a request, and a
+/// member that is misspelt is a property to Glance.
+void require_values(const Request& request, const Image& image,
+                    const std::map<std::string, std::string>& values) {
+  for (const auto& [name, value] : values) {
+    if (value_of(image, name) == value) continue;
+    throw Error(ErrorKind::Protocol, Origin::Target,
+                fmt::format("{} {} was answered with {} '{}' where '{}' was asked for: look at "
+                            "Glance's property protection and at what stands before Glance",
+                            request.method, request.url.redacted(), printable(name),
+                            printable(value_of(image, name).value_or("")), printable(value)));
+  }
+}
+
 /// `next` is relative to the root of the service, which may stand behind a prefix that Glance does
 /// not know of. So only its query is taken, which also keeps us on this host.
 Url page_after(const Url& images, std::string_view next) {
@@ -131,14 +145,24 @@ ImageClient::Created ImageClient::create(const std::map<std::string, std::string
                         .url = images_,
                         .headers = Headers({{"Content-Type", "application/json"}}),
                         .body = image_body(members, properties)};
-  auto created = Created::Yes;
+  Response response;
   // The id is in the body, so a repetition can't make a second image.
   session_.with_retries([&] {
-    const Response response = session_.send(request);
-    created = response.status == 409 ? Created::IdTaken : Created::Yes;
-    if (created == Created::Yes) require(request, response, "add_image");
+    response = session_.send(request);
+    if (response.status != 409) require(request, response, "add_image");
   });
-  return created;
+  if (response.status == 409) return Created::IdTaken;
+
+  auto values = members;
+  for (const auto& [name, value] : properties) values.emplace(name, value);
+  const Image image = with_context("creating an image", [&] { return read_image(response.body); });
+  try {
+    require_values(request, image, values);
+  } catch (const Error&) {
+    discard(image.id);
+    throw;
+  }
+  return Created::Yes;
 }
 
 ImageClient::Uploaded ImageClient::upload(const std::string& id, ByteSource& bytes,
@@ -162,12 +186,19 @@ void ImageClient::download(const std::string& id, ByteSink& bytes) {
   require(request, session_.get(request, bytes), "download_image");
 }
 
-void ImageClient::change(const std::string& id, const std::map<std::string, std::string>& values) {
+Image ImageClient::change(const std::string& id, const std::map<std::string, std::string>& values) {
   const Request request = patch(id, image_patch(values));
   const auto visibility = values.find("visibility");
   const auto policy = policy_for(visibility == values.end() ? "" : visibility->second);
+  Response response;
   // Setting the same values twice changes nothing.
-  session_.with_retries([&] { require(request, session_.send(request), policy); });
+  session_.with_retries([&] {
+    response = session_.send(request);
+    require(request, response, policy);
+  });
+  Image image = with_context("changing image " + id, [&] { return read_image(response.body); });
+  require_values(request, image, values);
+  return image;
 }
 
 void ImageClient::drop(const std::string& id, const std::string& property) {
@@ -191,6 +222,14 @@ void ImageClient::remove(const std::string& id) {
   const Response response = session_.send(request);
   if (response.status == 404 || response.status == 410) return;
   require(request, response, "delete_image");
+}
+
+void ImageClient::discard(const std::string& id) {
+  try {
+    remove(id);
+  } catch (const Error&) {
+    return;
+  }
 }
 
 }  // namespace streamsync

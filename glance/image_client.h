@@ -42,7 +42,8 @@ class ImageClient {
   std::optional<Image> find(const std::string& id);
 
   enum class Created { Yes, IdTaken };
-  /// POST with these members. 409 is `IdTaken`; a lost answer is too, on the repetition.
+  /// POST with these members. 409 is `IdTaken`; a lost answer is too, on the repetition. What was
+  /// created otherwise than it was asked for is deleted, and an error.
   Created create(const std::map<std::string, std::string>& members, const Tags& properties);
 
   enum class Uploaded { Yes, NotQueued };
@@ -50,12 +51,16 @@ class ImageClient {
   Uploaded upload(const std::string& id, ByteSource& bytes, std::uint64_t size);
   void download(const std::string& id, ByteSink& bytes);
 
-  /// Sets these members and properties in one PATCH, all or none.
-  void change(const std::string& id, const std::map<std::string, std::string>& values);
+  /// Sets these members and properties in one PATCH, all or none. Gives the image as it is then;
+  /// it is an error when it does not have them.
+  Image change(const std::string& id, const std::map<std::string, std::string>& values);
   /// Takes a property away. 404, 409 and 410 are fine: the image or the property is not there.
   void drop(const std::string& id, const std::string& property);
   /// 404 and 410 are fine.
   void remove(const std::string& id);
+  /// The same after a failure, which is what has to be reported: an image that can't be deleted now
+  /// is found by the next listing, and no error.
+  void discard(const std::string& id);
 
  private:
   Request patch(const std::string& id, std::string body) const;

@@ -124,6 +124,19 @@ ImagePage read_image_page(std::string_view json) {
   return page;
 }
 
+std::optional<std::string> value_of(const Image& image, std::string_view name) {
+  const auto said = [](bool value) { return value ? "true" : "false"; };
+  if (name == "id") return image.id;
+  if (name == "name") return image.name;
+  if (name == "visibility") return image.visibility;
+  if (name == "disk_format") return image.disk_format;
+  if (name == "container_format") return image.container_format;
+  if (name == "os_hidden") return said(image.os_hidden);
+  if (name == "protected") return said(image.is_protected);
+  const auto property = image.properties.find(name);
+  return property == image.properties.end() ? std::nullopt : std::optional(property->second);
+}
+
 std::string image_body(const std::map<std::string, std::string>& members, const Tags& properties) {
   rapidjson::StringBuffer buffer;
   Writer writer(buffer);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,9 @@ struct ImagePage {
 /// Both throw `Error{Protocol, Target}` for anything but what the service is to answer.
 Image read_image(std::string_view json);
 ImagePage read_image_page(std::string_view json);
+
+/// The member or property of this name, in the form in which the bodies below set it.
+std::optional<std::string> value_of(const Image& image, std::string_view name);
 
 /// Body of a create request. Properties stand beside members; a member wins over a property of its
 /// name.

@@ -43,6 +43,23 @@ TEST_CASE("an image is read") {
   CHECK(image.properties == Tags{{"content_id", "auto.sync"}, {"os_distro", "ubuntu"}});
 }
 
+TEST_CASE("a value is found by the name that sets it") {
+  const Image image = read_image(kActive);
+  const auto [name, value] = GENERATE(table<const char*, const char*>({
+      {"id", "20e46835-8354-8400-8d5d-12e382cccc61"},
+      {"name", "auto-sync/x"},
+      {"visibility", "private"},
+      {"disk_format", "qcow2"},
+      {"container_format", "bare"},
+      {"os_hidden", "true"},
+      {"protected", "false"},
+      {"content_id", "auto.sync"},
+  }));
+  CAPTURE(name);
+  CHECK(value_of(image, name) == value);
+  CHECK_FALSE(value_of(image, "content_ie"));
+}
+
 TEST_CASE("an image without data is read") {
   const Image image = read_image(kQueued);
   CHECK(image.checksum.empty());
