@@ -83,14 +83,17 @@ class Cloud:
         endpoint = self._endpoints[service_type, "public"]["id"]
         self._identity("PATCH", f"/endpoints/{endpoint}", {"endpoint": {"url": url}})
 
-    def create_region(self, name):
-        """A region with the identity and image service of ours, for those who log in from now on."""
+    def create_region(self, name, urls=None):
+        """A region with services at these URLs, by type, for those who log in from now on; without any it has
+        the identity and image service of ours."""
         self._identity("POST", "/regions", {"region": {"id": name}})
-        for service_type in ("identity", "image"):
-            ours = self._endpoints[service_type, "public"]
+        for service_type, url in (urls or self._urls("identity", "image")).items():
             service = self._identity("GET", f"/services?type={service_type}")["services"][0]
             place = {"service_id": service["id"], "region_id": name, "interface": "public"}
-            self._identity("POST", "/endpoints", {"endpoint": {**place, "url": ours["url"]}})
+            self._identity("POST", "/endpoints", {"endpoint": {**place, "url": url}})
+
+    def _urls(self, *service_types):
+        return {name: self._endpoints[name, "public"]["url"] for name in service_types}
 
     def delete_region(self, name):
         """With its endpoints."""
@@ -199,6 +202,10 @@ class Cloud:
 
     def put_container(self, container):
         self._send("PUT", self.object_url(container).rstrip("/"))
+
+    def delete_container(self, container):
+        """An empty one."""
+        self._send("DELETE", self.object_url(container).rstrip("/"))
 
     def objects(self, container, prefix=""):
         """Names of the objects in a container; none when there is no such container."""
