@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""The checklist for published metadata, as far as it concerns an unsigned Juju tree.
+"""The checklist for published metadata, as far as it concerns the unsigned documents of a Juju tree.
 
-One function a line of the checklist, each gives the list of its violations, as sentences. `line_9`
-(signatures), `line_10` (item paths) and `line_18` onwards do not apply here. What the checklist calls a
+One function a line of the checklist, each gives the list of its violations, as sentences. `line_9` is in
+signed_checklist.py; `line_10` (item paths) and `line_18` onwards do not apply here. What the checklist calls a
 warning comes from `warnings`, not from the lines.
 
     metadata_checklist.py ROOT_URL REGION ENDPOINT
@@ -22,6 +22,7 @@ import anonymous_http  # noqa: E402
 
 INDEX = "streams/v1/index.json"
 NOT_OF_AN_UNSIGNED_TREE = ("index2.sjson", "index.sjson", "index2.json", "mirrors.sjson", "mirrors.json")
+NOT_OF_A_SIGNED_TREE = tuple(name for name in NOT_OF_AN_UNSIGNED_TREE if name != "index.sjson")
 BOOLEAN_TAGS = ("supported",)
 INTEGER_TAGS = ("size",)
 
@@ -72,16 +73,17 @@ class Tree:
                 yield Node((*version.address, item_name), (item, *version.levels))
 
 
-def read_tree(root):
+def read_tree(root, absent=NOT_OF_AN_UNSIGNED_TREE, ca=None):
+    """`absent` are the names that must not be there; `ca` is for a root of https."""
     root = root if root.endswith("/") else root + "/"
-    tree = Tree(root, anonymous_http.get(root + INDEX))
+    tree = Tree(root, anonymous_http.get(root + INDEX, ca=ca))
     tree.index = _object(tree.index_answer)
     for content_id, entry in tree.entries().items():
-        answer = anonymous_http.get(root + str(entry.get("path")))
+        answer = anonymous_http.get(root + str(entry.get("path")), ca=ca)
         tree.answers[content_id] = answer
         tree.documents[content_id] = _object(answer)
-    for name in NOT_OF_AN_UNSIGNED_TREE:
-        tree.unexpected[name] = anonymous_http.get(f"{root}streams/v1/{name}")
+    for name in absent:
+        tree.unexpected[name] = anonymous_http.get(f"{root}streams/v1/{name}", ca=ca)
     return tree
 
 
