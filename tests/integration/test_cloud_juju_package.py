@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 import juju_lookup  # noqa: E402
 from juju_package import JujuPackage, Unavailable  # noqa: E402
-from stream_tree import product_name  # noqa: E402
+from stream_tree import SigningKey, product_name  # noqa: E402
 from sync_scene import NEW, NEWEST, OLD, STREAMS, Scene, Source, all_products  # noqa: E402
 
 FOCAL_ARM = product_name("focal", "arm64", "released")
@@ -65,6 +65,20 @@ class PublishedMetadata(unittest.TestCase):
                 expected = self.image_ids(*((product, NEW) for product in products))
                 ours, jujus = juju_lookup.lookup(*where), package.lookup(*where)
                 self.assertEqual((expected, expected), (ours.image_ids, jujus.image_ids), jujus.problem)
+
+    def test_a_source_that_must_be_signed(self):
+        key = self.enterContext(SigningKey(self.source.root.parent / "user"))
+        self.scene.use_environment(GNUPGHOME=key.home)
+        self.scene.write_config(signing_key=key.fingerprint)
+        self.sync()
+        where = (self.scene.root, self.region, self.endpoint, [FOCAL_ARM])
+        expected = self.image_ids((FOCAL_ARM, NEW))
+        self.assertEqual(expected, juju_lookup.lookup(*where).image_ids)
+        self.assertEqual(expected, package.lookup(*where).image_ids)
+        signed = package.lookup(*where, key=key.public_key("--armor").decode())
+        self.assertEqual((expected, ""), (signed.image_ids, signed.problem))
+        stranger = self.source.key.public_key("--armor").decode()
+        self.assertEqual([], package.lookup(*where, key=stranger).image_ids)
 
     def test_whatever_tags_the_source_has(self):
         tree = self.source.trees["released"]

@@ -3,7 +3,8 @@
 // Every line of its input is a lookup, {"root": URL, "region": "", "endpoint": "", "stream": "",
 // "releases": [], "arches": []}; every line of its output, in the same order, is the answer: the images,
 // by their ids, the index that they come from, or what was wrong. The source is as Juju makes it of the
-// root in a Keystone catalog: without a signing key, and unsigned metadata will do.
+// root in a Keystone catalog: without a signing key, and unsigned metadata will do. With "key", an armored
+// public key, it is one that must be signed by it.
 package main
 
 import (
@@ -26,6 +27,7 @@ type lookup struct {
 	Stream   string   `json:"stream"`
 	Releases []string `json:"releases"`
 	Arches   []string `json:"arches"`
+	Key      string   `json:"key"`
 }
 
 type answer struct {
@@ -46,6 +48,8 @@ func fetch(wanted lookup) answer {
 		Description:          "keystone catalog",
 		BaseURL:              wanted.Root,
 		HostnameVerification: true,
+		PublicSigningKey:     wanted.Key,
+		RequireSigned:        wanted.Key != "",
 		Priority:             simplestreams.SPECIFIC_CLOUD_DATA,
 		Clock:                impatient{clock.WallClock},
 	})
