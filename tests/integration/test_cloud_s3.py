@@ -14,8 +14,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 import anonymous_http  # noqa: E402
 import juju_lookup  # noqa: E402
+import metadata_checklist  # noqa: E402
+import signed_checklist  # noqa: E402
 from cloud_log import CloudLog  # noqa: E402
 from cloud_setup import new_cloud  # noqa: E402
+from stream_tree import SigningKey  # noqa: E402
 from sync_scene import NEW, NEWEST, Scene, Source, created, removed  # noqa: E402
 
 DONE, USAGE, TARGET = 0, 2, 5
@@ -35,17 +38,29 @@ def account():
 
 
 class BucketScene(Scene):
-    """Published to a bucket instead of a container."""
+    """Published to a bucket instead of a container, and signed."""
 
-    def __init__(self, work, source, bucket):
+    def __init__(self, work, source, bucket, key):
         super().__init__(work, source)
         self.bucket = bucket
-        self.write_config(publish=[f"s3:{bucket}/data"])
-        self.use_environment(**account())
+        self.own = {"GNUPGHOME": key.home}
+        self.keyring = work / "public.gpg"
+        self.keyring.write_bytes(key.public_key())
+        self.write_config(publish=[f"s3:{bucket}/data"], signing_key=key.fingerprint)
+        self.use_account(**account())
+
+    def use_account(self, **variables):
+        self.use_environment(**self.own, **variables)
 
     @property
     def root(self):
         return f"{account()['AWS_ENDPOINT_URL']}/{self.bucket}/data/"
+
+    def published(self):
+        return metadata_checklist.read_tree(self.root, metadata_checklist.NOT_OF_A_SIGNED_TREE)
+
+    def violations(self):
+        return super().violations() + signed_checklist.violations(self.published(), self.keyring)
 
 
 class Publication(unittest.TestCase):
@@ -54,7 +69,9 @@ class Publication(unittest.TestCase):
         self.source = self.enterContext(Source(work))
         self.source.add_one(NEW)
         self.source.write()
-        self.scene = BucketScene(work, self.source, "bucket-" + self._testMethodName.replace("_", "-")[:50])
+        key = self.enterContext(SigningKey(work / "user"))
+        bucket = "bucket-" + self._testMethodName.replace("_", "-")[:50]
+        self.scene = BucketScene(work, self.source, bucket, key)
         self.addCleanup(self.scene.clean_up)
 
     def sync(self):
@@ -94,14 +111,14 @@ class Publication(unittest.TestCase):
         self.assertEqual({("GET", 304)}, {(method, status) for method, _, status in asked}, asked)
 
     def test_without_keys_nothing_is_done(self):
-        self.scene.use_environment(AWS_ENDPOINT_URL="http://127.0.0.1:1")
+        self.scene.use_account(AWS_ENDPOINT_URL="http://127.0.0.1:1")
         run = self.scene.sync()
         self.assertEqual(USAGE, run.status, run.err)
         self.assertIn("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY", run.last_words())
         self.assertEqual({}, self.scene.images())
 
     def test_a_wrong_key_is_told_and_the_images_are_there(self):
-        self.scene.use_environment(**{**account(), "AWS_SECRET_ACCESS_KEY": "hunter2"})
+        self.scene.use_account(**{**account(), "AWS_SECRET_ACCESS_KEY": "hunter2"})
         run = self.scene.sync()
         self.assertEqual(TARGET, run.status, run.err)
         self.assertIn("status 403: ", run.err)
