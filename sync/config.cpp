@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <set>
 
 #include "base/crypto/signature_judgement.h"
 #include "base/text.h"
@@ -351,6 +352,32 @@ void check_target(YamlMap& map, const std::string& key, const std::string& targe
   }
 }
 
+// One spelling for each place.
+std::string place_of(const std::string& target) {
+  if (const auto place = ObjectPlace::parse(target)) return place->str();
+  const std::filesystem::path directory = target.starts_with("dir:") ? target.substr(4) : target;
+  return (directory / "").lexically_normal().string();
+}
+
+// A mirrored stream and metadata for Juju have different readers, and the same names of documents
+// (`consumers.md` §4, line 11).
+void require_places_apart(const YamlMap& map, const Config& config) {
+  if (!config.to_glance()) return;
+  std::set<std::string> published;
+  for (const auto& target : config.publications()) published.insert(place_of(target));
+  for (const auto& target : config.images) {
+    if (target == "glance") continue;
+    for (const auto& entry : config.mirrors) {
+      const bool alone = config.mirrors.size() == 1;
+      if (published.contains(place_of(alone ? target : target + "/" + entry.name))) {
+        map.fail("images", fmt::format("'{}' is where metadata for Juju is published: the stream "
+                                       "that is mirrored there needs a place of its own",
+                                       target));
+      }
+    }
+  }
+}
+
 // Shorter names of keys can be had by anybody.
 std::string fingerprint(const YamlMap& map, const char* key, const std::string& given) {
   constexpr std::size_t kDigits = 40;
@@ -374,6 +401,7 @@ void read_targets(YamlMap& map, Config& config) {
   for (const auto& target : config.publish.value_or(std::vector<std::string>{})) {
     check_target(map, "publish", target);
   }
+  require_places_apart(map, config);
   if (const auto key = map.text("signing_key")) {
     config.signing_key = fingerprint(map, "signing_key", *key);
   }
@@ -460,6 +488,12 @@ std::optional<DeletionCap> DeletionCap::parse(std::string_view text) {
 
 bool Config::to_glance() const {
   return std::find(images.begin(), images.end(), "glance") != images.end();
+}
+
+std::vector<std::string> Config::publications() const {
+  if (publish) return *publish;
+  return use_swift ? std::vector<std::string>{"swift:simplestreams/data"}
+                   : std::vector<std::string>{};
 }
 
 std::vector<std::filesystem::path> Config::trees() const {

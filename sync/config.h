@@ -73,6 +73,8 @@ struct Config {
   std::filesystem::path state_dir;
 
   bool to_glance() const;
+  /// Where metadata for Juju goes, when images go to Glance.
+  std::vector<std::string> publications() const;
   /// Roots of the directories among `images`.
   std::vector<std::filesystem::path> trees() const;
 };

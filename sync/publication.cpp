@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "base/crypto/digest.h"
+#include "sync/root_family.h"
 
 namespace streamsync {
 namespace {
@@ -67,6 +68,11 @@ class CachedStore {
     cache_.store(key(path), published->validator, published->bytes, {});
   }
 
+  void require_own_family(const std::string& path, const std::string& index) const {
+    auto conflict = family_conflict(store_, path, spool_of(index), StreamFamily::OpenStack);
+    if (conflict) throw Error(std::move(*conflict));
+  }
+
   // Asks for all that Juju tries, as it does; once for each state of the store, as an idle run has
   // its requests counted (`cli.md` §4.9, threats-and-faults.md F28).
   void require_readers(const std::map<std::string, std::string>& published) {
@@ -109,6 +115,14 @@ class CachedStore {
   DocumentCache& cache_;
   std::string scope_;
 };
+
+std::optional<Error> conflict_in(MetadataTarget& root, std::optional<StreamFamily> coming) {
+  try {
+    return family_conflict(root, coming);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
 
 // Consumers may hold the newest date they saw against us (`consumers.md` §4, line 4), and clocks of
 // two units differ.
@@ -244,10 +258,21 @@ class StreamWriter {
 
   void put(const Document& document) {
     if (document.changed) {
+      require_own_family();
       store_.replace(document.path, document.text);
     }
     published_.emplace(document.path, document.text);
     result_.push_back({store_.describe(), document.path, document.changed});
+  }
+
+  // Once, and of what was read already: a newer index would hide that somebody has written it
+  // meanwhile (threats-and-faults.md F23). A signed one that is not ours stays, so it counts too.
+  void require_own_family() {
+    if (std::exchange(family_is_ours_, true)) return;
+    const auto clear = index_path(DocumentForm::Clearsigned);
+    const auto message = signer_ == nullptr ? store_.current(clear) : index_message_;
+    if (index_) store_.require_own_family(index_path(DocumentForm::Plain), *index_);
+    if (message) store_.require_own_family(clear, *message);
   }
 
   const ImageIdsStream& stream_;
@@ -257,7 +282,8 @@ class StreamWriter {
   std::vector<PublishedDocument>& result_;
   std::optional<std::string> index_, signed_index_;  ///< texts, as published before
   std::optional<std::string> index_message_;         ///< the one that is signed, as it stands there
-  std::map<std::string, std::string> published_;     ///< by path, as they are now
+  bool family_is_ours_ = false;
+  std::map<std::string, std::string> published_;  ///< by path, as they are now
 };
 
 }  // namespace
@@ -266,6 +292,13 @@ ImageIdsPublication::ImageIdsPublication(ImageIdsStream stream,
                                          std::vector<std::unique_ptr<MetadataTarget>> stores,
                                          DocumentCache& cache, Signer* signer)
     : stream_(std::move(stream)), stores_(std::move(stores)), cache_(cache), signer_(signer) {}
+
+std::optional<Error> ImageIdsPublication::refusal(const std::vector<const Catalog*>&) {
+  for (const auto& store : stores_) {
+    if (auto conflict = conflict_in(*store, StreamFamily::OpenStack)) return conflict;
+  }
+  return std::nullopt;
+}
 
 PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
   std::vector<PublishedImage> images;
@@ -286,17 +319,32 @@ PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
   return result;
 }
 
+namespace {
+
+void require_family(MetadataTarget& tree, const std::vector<const Catalog*>& coming) {
+  auto conflict = family_conflict(tree, family_of(coming));
+  if (conflict) throw Error(std::move(*conflict));
+}
+
+}  // namespace
+
+std::optional<Error> OriginalDocuments::refusal(const std::vector<const Catalog*>& catalogs) {
+  return conflict_in(tree_, family_of(catalogs));
+}
+
 PublicationResult OriginalDocuments::publish(const PublicationInput& input) {
   PublicationResult result;
   if (!input.every_item_is_there) {
     result.waits_for_items = true;
     return result;
   }
+  bool was_asked = false;
   const auto publish_file = [&](const std::string& path, const Spool& bytes) {
     const auto state = tree_.read(path, Validator{});
     const auto* published = std::get_if<FetchedDocument>(&state);
     const bool changed = published == nullptr || !same_bytes(published->bytes, bytes);
     if (changed) {
+      if (!std::exchange(was_asked, true)) require_family(tree_, input.catalogs);
       tree_.write(path, bytes);
     }
     result.documents.push_back({tree_.describe(), path, changed});

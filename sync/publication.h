@@ -35,11 +35,15 @@ struct PublicationResult {
   bool waits_for_items = false;  ///< the same, because an item failed
 };
 
-/// How a destination's metadata comes about. Called once a run, after the items and before any
-/// removal; writes only what changed.
+/// How a destination's metadata comes about. `publish` is called once a run, after the items and
+/// before any removal; it writes only what changed.
 class Publication {
  public:
   virtual ~Publication() = default;
+  /// Why nothing of these sources may come here: a root belongs to another family of readers.
+  /// Asked before anything is written, and only where something will be. A root that can't be
+  /// read now is no reason; `publish` will tell.
+  virtual std::optional<Error> refusal(const std::vector<const Catalog*>& catalogs) = 0;
   virtual PublicationResult publish(const PublicationInput& input) = 0;
 };
 
@@ -51,6 +55,7 @@ class ImageIdsPublication final : public Publication {
   /// What is pointed to must outlive this; without a signer nothing is signed.
   ImageIdsPublication(ImageIdsStream stream, std::vector<std::unique_ptr<MetadataTarget>> stores,
                       DocumentCache& cache, Signer* signer);
+  std::optional<Error> refusal(const std::vector<const Catalog*>& catalogs) override;
   PublicationResult publish(const PublicationInput& input) override;
 
  private:
@@ -66,6 +71,7 @@ class OriginalDocuments final : public Publication {
  public:
   /// `tree` must outlive this.
   explicit OriginalDocuments(MetadataTarget& tree) : tree_(tree) {}
+  std::optional<Error> refusal(const std::vector<const Catalog*>& catalogs) override;
   PublicationResult publish(const PublicationInput& input) override;
 
  private:

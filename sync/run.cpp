@@ -440,12 +440,24 @@ struct Run::Impl {
       auto plan = make_plan(
           input, [&](const Item& item) { return items.name_of(item); },
           [&](const Held& held, const Item& item) { return items.drift(held, item); });
+      told.error = refusal(destination, plan);
+      if (told.error) return std::nullopt;
       told.error = plan.guard;
       return plan;
     } catch (const Error& error) {
       told.error = error;
       return std::nullopt;
     }
+  }
+
+  // Before anything is written: items must not come to a place where nothing will name them.
+  std::optional<Error> refusal(const Destination& destination, const Plan& plan) const {
+    const bool changes_something =
+        std::any_of(plan.actions.begin(), plan.actions.end(), [](const Action& action) {
+          return action.kind != ActionKind::Keep && action.kind != ActionKind::Skip;
+        });
+    if (!changes_something || !destination.publication) return std::nullopt;
+    return destination.publication->refusal(catalogs_of(destination));
   }
 
   static void tell_plan(const Plan& plan, DestinationReport& told) {
@@ -583,12 +595,19 @@ struct Run::Impl {
     input.every_item_is_there = std::none_of(
         results.begin(), results.end(),
         [](const ActionResult& result) { return result.status == ActionStatus::Failed; });
+    input.catalogs = catalogs_of(destination);
+    return input;
+  }
+
+  // Those that were read.
+  std::vector<const Catalog*> catalogs_of(const Destination& destination) const {
+    std::vector<const Catalog*> read;
     for (const auto entry : destination.entries) {
       if (const auto found = catalogs.find({entry, destination.scope}); found != catalogs.end()) {
-        input.catalogs.push_back(&found->second);
+        read.push_back(&found->second);
       }
     }
-    return input;
+    return read;
   }
 };
 

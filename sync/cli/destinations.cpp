@@ -21,7 +21,6 @@ namespace {
 
 constexpr std::string_view kImageService = "image";
 constexpr std::string_view kObjectStore = "object-store";
-constexpr std::string_view kDefaultPublication = "swift:simplestreams/data";
 
 // Upstream's place (`upstream-gss.md` §5.3).
 const std::filesystem::path kIdentityFile = "/etc/glance-simplestreams-sync/identity.yaml";
@@ -96,14 +95,6 @@ std::string fill_in(std::string text, const std::string& region) {
   return text;
 }
 
-std::vector<std::string> publish_targets(const Config& config) {
-  if (config.publish) {
-    return *config.publish;
-  }
-  return config.use_swift ? std::vector<std::string>{std::string(kDefaultPublication)}
-                          : std::vector<std::string>{};
-}
-
 HttpOptions target_http(const Config& config) {
   HttpOptions http;
   http.timeouts = config.timeouts;
@@ -121,7 +112,7 @@ bool names_one(const std::vector<std::string>& targets, ObjectService service) {
 
 bool needs_s3(const Config& config) {
   return names_one(config.images, ObjectService::S3) ||
-         (config.to_glance() && names_one(publish_targets(config), ObjectService::S3));
+         (config.to_glance() && names_one(config.publications(), ObjectService::S3));
 }
 
 bool needs_cloud(const Config& config) {
@@ -192,7 +183,7 @@ class CloudDestinations {
 
   void add_publication(Destination& destination, const std::string& content_id) {
     std::vector<std::unique_ptr<MetadataTarget>> stores;
-    for (const auto& target : publish_targets(config_)) {
+    for (const auto& target : config_.publications()) {
       // Without an object store images are still synced (threats-and-faults.md F16).
       try {
         stores.push_back(make_store(target, destination.region, content_id));

@@ -15,10 +15,11 @@ import metadata_checklist  # noqa: E402
 import nginx_server  # noqa: E402
 import signed_checklist  # noqa: E402
 from certificates import Certificates  # noqa: E402
+from consumer_trees import LxdTree  # noqa: E402
 from stream_tree import SigningKey  # noqa: E402
 from sync_scene import NEW, NEWEST, Scene, Source  # noqa: E402
 
-DONE = 0
+DONE, TARGET = 0, 5
 
 
 @unittest.skipIf(nginx_server.why_not(), nginx_server.why_not())
@@ -75,6 +76,19 @@ class Checklist(unittest.TestCase):
                         {serial}, {version.address[-1] for version in tree.versions()}
                     )
             before = trees
+
+    def test_a_root_of_another_family_gets_nothing_and_nothing_is_uploaded(self):
+        tree = LxdTree(self.directory)
+        tree.add_version("jammy", "amd64", "20240101_0742")
+        tree.write()
+        before = sorted(self.directory.rglob("*"))
+        index = (self.directory / "streams/v1/index.json").read_bytes()
+        run = self.scene.sync()
+        self.assertEqual(TARGET, run.status, run.err)
+        self.assertIn("for LXD and Incus", run.last_words())
+        self.assertEqual(before, sorted(self.directory.rglob("*")))
+        self.assertEqual(index, (self.directory / "streams/v1/index.json").read_bytes())
+        self.assertEqual([], self.scene.images_by_name())
 
 
 if __name__ == "__main__":

@@ -22,10 +22,10 @@ from lxd_client import Refused as LxdRefused  # noqa: E402
 from maas_client import MaasClient  # noqa: E402
 from maas_client import Refused as MaasRefused  # noqa: E402
 from stream_tree import write_random  # noqa: E402
-from tree_case import TreeCase  # noqa: E402
+from tree_case import TreeCase, differences, snapshot  # noqa: E402
 from tree_server import TreeServer  # noqa: E402
 
-DONE = 0
+DONE, TARGET = 0, 5
 SIGNED, UNSIGNED = "streams/v1/index.sjson", "streams/v1/index.json"
 SERIALS = ("20240101_0742", "20240102_0742")
 NEXT = "20240103_0742"
@@ -47,12 +47,13 @@ class ConsumerCase(TreeCase):
     def source_of(self, tree):
         return self.enterContext(TreeServer(tree.root, certificate=self.certificates.server))
 
-    def mirror(self, server, **keys):
+    def mirror(self, server, status=DONE, **keys):
         entry = {"url": server.url, "path": UNSIGNED, "ca_file": str(self.certificates.ca), **keys}
         if entry["path"] == UNSIGNED:
             entry["allow_unsigned"] = True
         run = self.sync(entry)
-        self.assertEqual(DONE, run.status, f"{run.out}{run.err}")
+        self.assertEqual(status, run.status, f"{run.out}{run.err}")
+        return run
 
     def published(self, root=None):
         return self.enterContext(nginx_server.NginxServer(root or self.target, self.certificates.server)).url
@@ -243,6 +244,58 @@ class Maas(ConsumerCase):
             self.tree.version(product, SERIALS[0])["items"].pop(ftype, None)
         self.tree.write()
         self.assertRaisesRegex(MaasRefused, "no system", client.files)
+
+
+class Families(ConsumerCase):
+    """What one family reads breaks another one: a root belongs to the first that came."""
+
+    def assert_refused(self, server, there, coming, **keys):
+        before = snapshot(self.target)
+        server.take_requests()
+        run = self.mirror(server, TARGET, **keys)
+        self.assertIn(f"for {there}", run.last_words())
+        self.assertIn(f"is for {coming}", run.last_words())
+        self.assertEqual([], differences(before, snapshot(self.target)))
+        asked = [path for path in server.paths() if not path.startswith("/streams/")]
+        self.assertEqual([], asked, "an item was asked for")
+
+    def test_of_lxd_and_of_maas(self):
+        lxd, maas = self.source_of(self.make_lxd()), self.source_of(self.make_maas())
+        self.mirror(lxd)
+        self.assert_refused(maas, "LXD and Incus", "MAAS", path=SIGNED)
+        self.mirror(lxd)
+        self.target = self.work / "another"
+        self.mirror(maas, path=SIGNED)
+        self.assert_refused(lxd, "MAAS", "LXD and Incus")
+        self.mirror(maas, path=SIGNED)
+
+    def test_of_a_root_that_has_metadata_for_juju(self):
+        index = {"auto.sync": {"datatype": "image-ids", "path": "streams/v1/auto.sync.json"}}
+        document = self.target / UNSIGNED
+        document.parent.mkdir(parents=True)
+        document.write_text(json.dumps({"format": "index:1.0", "index": index}), encoding="utf-8")
+        self.assert_refused(self.source_of(self.make_lxd()), "OpenStack", "LXD and Incus")
+        self.assert_refused(self.source_of(self.make_maas()), "OpenStack", "MAAS", path=SIGNED)
+
+    def test_a_plan_says_so_too(self):
+        self.mirror(self.source_of(self.make_lxd()))
+        maas = self.source_of(self.make_maas())
+        keys = {"path": SIGNED, "ca_file": str(self.certificates.ca)}
+        run = self.program.run("plan", "-c", self.configure({"url": maas.url, **keys}))
+        self.assertEqual(TARGET, run.status, run.err)
+        self.assertIn("MAAS", run.last_words())
+
+    def test_each_has_its_own_below_one_target(self):
+        lxd, maas = self.source_of(self.make_lxd()), self.source_of(self.make_maas())
+        ca = {"ca_file": str(self.certificates.ca)}
+        run = self.sync(
+            {"name": "lxd", "url": lxd.url, "path": UNSIGNED, "allow_unsigned": True, **ca},
+            {"name": "maas", "url": maas.url, "path": SIGNED, **ca},
+        )
+        self.assertEqual(DONE, run.status, run.err)
+        url = self.published()
+        self.assertTrue(LxdClient(f"{url}lxd", self.certificates.ca).images())
+        self.assertTrue(MaasClient(f"{url}maas", self.certificates.ca, self.keyring).files())
 
 
 if __name__ == "__main__":

@@ -154,6 +154,25 @@ TEST_CASE("mistakes name file, line and what to do") {
   CHECK(failure("publish: ['swift:']").find("needs a container") != std::string::npos);
 }
 
+TEST_CASE("a mirrored stream and metadata for Juju have places of their own") {
+  const auto glance = [](const std::string& place, const std::string& mirrors) {
+    return "images: [glance, 'dir:/srv/tree/']\npublish: ['" + place + "']\n" + mirrors;
+  };
+  const std::string two = "mirror_list: [{url: 'http://h/', name: a}, {url: 'http://i/', name: b}]";
+  CHECK_THAT(failure(glance("/srv/./tree", "")),
+             Catch::Contains("gss.yaml:1: images: 'dir:/srv/tree/' is where metadata for Juju"));
+  CHECK_THAT(failure(glance("/srv/tree/b", two)), Catch::Contains("for Juju"));
+  CHECK_THAT(failure("images: [glance, 'swift:simplestreams/data/']"), Catch::Contains("for Juju"));
+  CHECK_NOTHROW(parse(glance("/srv/tree", two)));
+  CHECK_NOTHROW(parse(glance("/srv/other", "")));
+  CHECK_NOTHROW(parse("images: 'swift:simplestreams/data'"));
+}
+
+TEST_CASE("what is published of Keystone is its URL as it was written, without a user") {
+  CHECK(parse("publish_endpoint: https://me:hunter2@keystone.example:5000/v3/").publish_endpoint ==
+        "https://keystone.example:5000/v3/");
+}
+
 TEST_CASE("a signing key is a whole fingerprint, however gpg prints it") {
   const std::string fingerprint = "4A3CE3CD565D7EB5C810E2B97FF3F408476CF100";
   CHECK(parse("signing_key: " + fingerprint).signing_key == fingerprint);

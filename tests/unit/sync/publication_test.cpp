@@ -86,13 +86,18 @@ struct Scene {
   }
 
   PublicationResult result_of(const std::vector<Held>& shown) {
-    std::vector<std::unique_ptr<MetadataTarget>> stores;
-    stores.push_back(std::make_unique<MemoryStore>(store));
-    ImageIdsPublication publication({"auto.sync", "cloud", "RegionOne", "https://keystone:5000/v3"},
-                                    std::move(stores), cache, signer);
     PublicationInput input;
     input.shown = shown;
-    return publication.publish(input);
+    return publication().publish(input);
+  }
+
+  ImageIdsPublication publication() {
+    std::vector<std::unique_ptr<MetadataTarget>> stores;
+    stores.push_back(std::make_unique<MemoryStore>(store));
+    return {{"auto.sync", "cloud", "RegionOne", "https://keystone:5000/v3"},
+            std::move(stores),
+            cache,
+            signer};
   }
 };
 
@@ -285,6 +290,75 @@ TEST_CASE("a signed index keeps what the same key signed, and nothing else") {
   CHECK_THAT(text, Catch::Contains("ours.sjson") && Catch::Contains("auto.sync.sjson"));
   CHECK(text.find("theirs") == std::string::npos);
   CHECK_THAT(scene.store.documents[kIndex], Catch::Contains("theirs.json"));
+}
+
+namespace {
+
+constexpr const char* kForLxd =
+    R"({"format": "index:1.0", "index": {"images": {"datatype": "image-downloads",
+        "path": "streams/v1/images.json"}}})";
+
+CatalogDocument index_document(const std::string& text) {
+  CatalogDocument index{
+      RelativePath::parse(kIndex), {}, accept_unverified(spool_of(text), ""), std::nullopt, {}};
+  index.head.format = "index:1.0";
+  return index;
+}
+
+}  // namespace
+
+TEST_CASE("metadata for Juju does not come into a root of another family") {
+  Scene scene;
+  const std::string path = GENERATE(as<std::string>(), kIndex, "streams/v1/index.sjson");
+  CAPTURE(path);
+  scene.store.documents[path] = kForLxd;
+  const auto before = scene.store.documents;
+
+  const auto refusal = scene.publication().refusal({});
+  REQUIRE(refusal);
+  CHECK(refusal->kind() == ErrorKind::Conflict);
+  CHECK_THAT(refusal->what(), Catch::Contains("memory") && Catch::Contains(path) &&
+                                  Catch::Contains("LXD and Incus") && Catch::Contains("OpenStack"));
+  const auto error = scene.result_of({image("20240101")}).error;
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::Conflict);
+  CHECK(scene.store.documents == before);
+}
+
+TEST_CASE("a root of our own family, or of none, is no reason to refuse") {
+  Scene scene;
+  scene.store.documents[kIndex] =
+      GENERATE("{", R"({"format": "index:1.0", "index": {}})",
+               R"({"format": "index:1.0", "index": {"other.cloud": {"datatype": "image-ids",
+                   "path": "streams/v1/other.json"}}})");
+  CHECK_FALSE(scene.publication().refusal({}));
+  CHECK_FALSE(scene.result_of({image("20240101")}).error);
+}
+
+TEST_CASE("documents of a source do not come into a root of another family") {
+  MemoryStore::Content content;
+  MemoryStore tree(content);
+  OriginalDocuments publication(tree);
+  Catalog catalog;
+  catalog.documents.push_back(index_document(kForLxd));
+  PublicationInput input;
+  input.catalogs = {&catalog};
+
+  CHECK_FALSE(publication.refusal(input.catalogs));
+  CHECK_FALSE(publication.publish(input).error);
+  CHECK_FALSE(publication.refusal(input.catalogs));
+  content.documents["streams/v1/index.sjson"] =
+      R"({"format": "index:1.0", "index": {"com.ubuntu.maas:stable": {"datatype": "image-ids",
+          "path": "streams/v1/maas.sjson"}}})";
+  const auto refusal = publication.refusal(input.catalogs);
+  REQUIRE(refusal);
+  CHECK_THAT(refusal->what(), Catch::Contains("MAAS"));
+  content.written.clear();
+  CHECK_FALSE(publication.publish(input).error);
+  CHECK(content.written.empty());
+  content.documents.erase(kIndex);
+  CHECK_THROWS_AS(publication.publish(input), Error);
+  CHECK(content.written.empty());
 }
 
 }  // namespace streamsync
