@@ -8,26 +8,10 @@
 #include <utility>
 #include <variant>
 
-#include "base/crypto/digest.h"
-
 namespace streamsync {
 namespace {
 
 constexpr std::uint64_t kMaxPublished = std::uint64_t{64} << 20;
-
-// Whatever is published (`consumers.md` §1.1, §2.6): 403 or 5xx to one of them ends its lookup.
-const std::vector<std::string> kTriedByJuju{"streams/v1/index2.sjson", "streams/v1/index.sjson",
-                                            "streams/v1/index2.json",  "streams/v1/index.json",
-                                            "streams/v1/mirrors.json", "streams/v1/mirrors.sjson"};
-
-std::string digest_of_all(const std::map<std::string, std::string>& documents) {
-  Hasher hasher(DigestAlgorithm::Sha256);
-  for (const auto& [path, text] : documents) {
-    hasher.update(as_bytes(fmt::format("{} {}\n", path, text.size())));
-    hasher.update(as_bytes(text));
-  }
-  return hasher.finish().hex();
-}
 
 // A store of one region under its key: other regions may have one of the same name.
 class CachedStore {
@@ -69,13 +53,13 @@ class CachedStore {
 
   // Asks for all that Juju tries, as it does; once for each state of the store, as an idle run has
   // its requests counted (`cli.md` §4.9, threats-and-faults.md F28).
-  void require_readers(const std::map<std::string, std::string>& published) {
-    const Validator state{digest_of_all(published), ""};
+  void require_readers(const PublishedTexts& published) {
+    const Validator state{digest_of(published), ""};
     const auto checked = cache_.find(key("as anyone"));
     if (checked && checked->validator.etag == state.etag) {
       return;
     }
-    for (const auto& path : kTriedByJuju) {
+    for (const auto& path : names_tried_by_juju()) {
       if (!published.contains(path)) {
         store_.read_as_anyone(path);
       }
@@ -151,11 +135,12 @@ class StreamWriter {
                CachedStore& store, Signer* signer, std::vector<PublishedDocument>& result)
       : stream_(stream), images_(images), store_(store), signer_(signer), result_(result) {}
 
-  void publish() {
+  // What is published then; nothing where there never was anything.
+  PublishedTexts publish() {
     const auto products = store_.current(products_path(stream_, DocumentForm::Plain));
     index_ = store_.current(index_path(DocumentForm::Plain));
     if (images_.empty() && !products && !index_) {
-      return;
+      return {};
     }
     read_signed_index();
     const Time updated = not_before(signed_index_, not_before(index_, not_before(products, now())));
@@ -170,6 +155,7 @@ class StreamWriter {
       put_products(wanted);
     }
     store_.require_readers(published_);
+    return std::move(published_);
   }
 
  private:
@@ -257,15 +243,20 @@ class StreamWriter {
   std::vector<PublishedDocument>& result_;
   std::optional<std::string> index_, signed_index_;  ///< texts, as published before
   std::optional<std::string> index_message_;         ///< the one that is signed, as it stands there
-  std::map<std::string, std::string> published_;     ///< by path, as they are now
+  PublishedTexts published_;                         ///< as they are now
 };
 
 }  // namespace
 
 ImageIdsPublication::ImageIdsPublication(ImageIdsStream stream,
                                          std::vector<std::unique_ptr<MetadataTarget>> stores,
-                                         DocumentCache& cache, Signer* signer)
-    : stream_(std::move(stream)), stores_(std::move(stores)), cache_(cache), signer_(signer) {}
+                                         DocumentCache& cache, Signer* signer,
+                                         std::unique_ptr<Registration> registration)
+    : stream_(std::move(stream)),
+      stores_(std::move(stores)),
+      cache_(cache),
+      signer_(signer),
+      registration_(std::move(registration)) {}
 
 PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
   std::vector<PublishedImage> images;
@@ -278,12 +269,27 @@ PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
   for (const auto& target : stores_) {
     try {
       CachedStore store(*target, cache_, stream_.region + " " + stream_.endpoint);
-      StreamWriter(stream_, images, store, signer_, result.documents).publish();
+      const auto published =
+          StreamWriter(stream_, images, store, signer_, result.documents).publish();
+      if (target == stores_.front()) lead_to(published, result);
     } catch (const Error& error) {
       result.error = error;
     }
   }
   return result;
+}
+
+// Without the rights to lead consumers there, all else goes on.
+void ImageIdsPublication::lead_to(const PublishedTexts& published, PublicationResult& result) {
+  if (!registration_ || published.empty()) return;
+  registration_->require_readers(published, cache_);
+  try {
+    auto registered = registration_->bring_up_to_date(published);
+    result.registered = std::move(registered.addresses);
+    result.notes = std::move(registered.notes);
+  } catch (const Error& error) {
+    result.unregistered = error;
+  }
 }
 
 PublicationResult OriginalDocuments::publish(const PublicationInput& input) {

@@ -16,6 +16,7 @@ import anonymous_http  # noqa: E402
 import juju_lookup  # noqa: E402
 from cloud_log import CloudLog  # noqa: E402
 from cloud_setup import new_cloud  # noqa: E402
+from openstack_api import Cloud  # noqa: E402
 from sync_scene import NEW, NEWEST, Scene, Source, created, removed  # noqa: E402
 
 DONE, USAGE, TARGET = 0, 2, 5
@@ -40,7 +41,7 @@ class BucketScene(Scene):
     def __init__(self, work, source, bucket):
         super().__init__(work, source)
         self.bucket = bucket
-        self.write_config(publish=[f"s3:{bucket}/data"])
+        self.write_config(publish=[f"s3:{bucket}/data"], register_endpoint=True)
         self.use_environment(**account())
 
     @property
@@ -56,6 +57,7 @@ class Publication(unittest.TestCase):
         self.source.write()
         self.scene = BucketScene(work, self.source, "bucket-" + self._testMethodName.replace("_", "-")[:50])
         self.addCleanup(self.scene.clean_up)
+        self.addCleanup(self.scene.cloud.delete_services, "product-streams")
 
     def sync(self):
         run = self.scene.sync()
@@ -70,6 +72,10 @@ class Publication(unittest.TestCase):
             {address: item["id"] for address, item in self.scene.published_items().items()},
         )
         self.assertEqual([], self.scene.violations())
+        catalog = Cloud.from_environment().catalog
+        self.assertEqual(
+            self.scene.root.rstrip("/"), juju_lookup.root_in(catalog, self.scene.cloud.region)
+        )
         for (product, _, _), image in images.items():
             result = juju_lookup.lookup(
                 self.scene.root, self.scene.cloud.region, self.scene.cloud.auth_url, [product]

@@ -2,6 +2,7 @@
 
 with JujuPackage() as package:
     package.lookup(ROOT_URL, REGION, ENDPOINT, PRODUCT_IDS)  # a juju_lookup.Lookup, without a step
+    package.lookup(..., key=ARMOURED_PUBLIC_KEY)  # which takes nothing that is not signed by it
 
 The program in juju/ is built for it. Go's ordinary client brings the module that juju/go.mod names and
 keeps it where it keeps modules, so only the first build needs the network. Unavailable says that there is
@@ -43,7 +44,7 @@ class JujuPackage:
     def __exit__(self, *_):
         self._work.cleanup()
 
-    def lookup(self, root, region, endpoint, product_ids):
+    def lookup(self, root, region, endpoint, product_ids, key=""):
         stream, releases, arches = _constraint(product_ids)
         wanted = {
             "root": root,
@@ -52,6 +53,7 @@ class JujuPackage:
             "stream": stream,
             "releases": releases,
             "arches": arches,
+            "key": key,
         }
         done = subprocess.run(
             [self._program],

@@ -1,9 +1,10 @@
 // Command juju asks Juju's own packages which images a published tree holds.
 //
 // Every line of its input is a lookup, {"root": URL, "region": "", "endpoint": "", "stream": "",
-// "releases": [], "arches": []}; every line of its output, in the same order, is the answer: the images,
-// by their ids, the index that they come from, or what was wrong. The source is as Juju makes it of the
-// root in a Keystone catalog: without a signing key, and unsigned metadata will do.
+// "releases": [], "arches": [], "key": ""}; every line of its output, in the same order, is the answer: the
+// images, by their ids, the index that they come from, or what was wrong. The source is as Juju makes it of
+// the root in a Keystone catalog: without a signing key, and unsigned metadata will do. With a key, an
+// armoured public one, it is as Juju makes one of its own: nothing unsigned will do.
 package main
 
 import (
@@ -26,6 +27,7 @@ type lookup struct {
 	Stream   string   `json:"stream"`
 	Releases []string `json:"releases"`
 	Arches   []string `json:"arches"`
+	Key      string   `json:"key"`
 }
 
 type answer struct {
@@ -47,6 +49,8 @@ func fetch(wanted lookup) answer {
 		BaseURL:              wanted.Root,
 		HostnameVerification: true,
 		Priority:             simplestreams.SPECIFIC_CLOUD_DATA,
+		PublicSigningKey:     wanted.Key,
+		RequireSigned:        wanted.Key != "",
 		Clock:                impatient{clock.WallClock},
 	})
 	constraint, err := imagemetadata.NewImageConstraint(simplestreams.LookupParams{
