@@ -27,7 +27,7 @@ class CachedStore {
 
   // The document as published, by a conditional request (`cli.md` §4.9).
   std::optional<std::string> current(const std::string& path) {
-    const auto known = cache_.find(key(path));
+    const auto known = found(path);
     auto state = store_.read(path, known ? known->validator : Validator{});
     if (std::holds_alternative<Absent>(state)) {
       return std::nullopt;
@@ -42,7 +42,7 @@ class CachedStore {
 
   // As this unit left it when it was last right, whatever has become of it since.
   std::optional<std::string> last_known(const std::string& path) {
-    const auto known = cache_.find(key(path));
+    const auto known = found(path);
     if (!known) return std::nullopt;
     return read_all(*known->bytes.reader(), kMaxPublished);
   }
@@ -69,17 +69,30 @@ class CachedStore {
     remember(path, published->validator, published->bytes);
   }
 
+  // Takes away what this unit published and nobody has replaced. Without a request where there is
+  // nothing of that kind.
+  void retire(const std::string& path) {
+    const auto known = last_known(path);
+    if (!known) return;
+    if (current(path) == known) store_.withdraw(path);
+    remember(path, {}, Spool());
+  }
+
   // Asks for all that Juju tries, as it does; once for each state of the store, as an idle run has
   // its requests counted (`cli.md` §4.9, threats-and-faults.md F28).
-  void require_readers(const PublishedTexts& published) {
+  void require_readers(const PublishedTexts& published, std::vector<std::string>& notes) {
     const Validator state{digest_of(published), ""};
     const auto checked = cache_.find(key("as anyone"));
     if (checked && checked->validator.etag == state.etag) {
       return;
     }
     for (const auto& path : names_tried_by_juju()) {
-      if (!published.contains(path)) {
-        store_.read_as_anyone(path);
+      if (!published.contains(path) &&
+          !std::holds_alternative<Absent>(store_.read_as_anyone(path))) {
+        notes.push_back(
+            fmt::format("{}/{}: we did not publish it, but consumers read it: remove it "
+                        "unless somebody else keeps it up to date",
+                        describe(), path));
       }
     }
     for (const auto& [path, text] : published) {
@@ -101,6 +114,13 @@ class CachedStore {
                     "set rgw_swift_account_in_url and end the catalog's endpoint with "
                     "/AUTH_%(project_id)s, else see what stands before the object store",
                     describe(), path, found == nullptr ? "nothing" : "something else"));
+  }
+
+  // What is empty is what was retired.
+  std::optional<CachedDocument> found(const std::string& path) {
+    auto known = cache_.find(key(path));
+    if (known && known->bytes.size() == 0) known.reset();
+    return known;
   }
 
   // A store may have no validators, a directory for one; the cache wants one all the same.
@@ -168,6 +188,7 @@ class StreamWriter {
 
   // What is published then; nothing where there never was anything.
   PublishedTexts publish() {
+    if (signer_ == nullptr) retire_signed();
     const auto products = store_.current(products_path(stream_, DocumentForm::Plain));
     index_ = store_.current(index_path(DocumentForm::Plain));
     if (images_.empty() && !products && !index_) {
@@ -185,11 +206,21 @@ class StreamWriter {
     if (images_.empty() && products) {
       put_products(wanted);
     }
-    store_.require_readers(published_);
+    store_.require_readers(published_, result_.notes);
     return std::move(published_);
   }
 
  private:
+  // Once nobody signs any more, what was signed says what was so then. The index first: nobody is
+  // led on by it while the others go and unsigned documents change.
+  void retire_signed() {
+    const auto products = products_path(stream_, DocumentForm::Plain);
+    store_.retire(index_path(DocumentForm::Clearsigned));
+    store_.retire(index_path(DocumentForm::Plain) + kSignature);
+    store_.retire(products + kSignature);
+    store_.retire(products_path(stream_, DocumentForm::Clearsigned));
+  }
+
   // Entries that somebody else signed, or nobody, are not for us to sign.
   void read_signed_index() {
     if (signer_ == nullptr) {

@@ -41,6 +41,10 @@ class MemoryStore final : public MetadataTarget {
     content_.documents[path] = read_all(*document.reader(), 1 << 20);
     content_.written.push_back(path);
   }
+  void withdraw(const std::string& path) override {
+    content_.documents.erase(path);
+    content_.written.push_back("-" + path);
+  }
 
  private:
   Content& content_;
@@ -381,6 +385,50 @@ TEST_CASE("what signed documents were cut to comes back as it was") {
     }
     scene.store.documents = before;
   }
+}
+
+TEST_CASE("what was signed goes when nobody signs any more, the index first") {
+  SigningUser user;
+  Signer signer(user.first);
+  Scene scene;
+  scene.signer = &signer;
+  scene.publish({image("20240101")});
+  scene.signer = nullptr;
+  scene.store.written.clear();
+  SECTION("with nothing else to do") { scene.publish({image("20240101")}); }
+  SECTION("before anything else changes") {
+    scene.publish({image("20240102")});
+    CHECK(scene.store.written.size() == 6);
+  }
+  scene.store.written.resize(4);
+  CHECK(scene.store.written ==
+        std::vector<std::string>{"-streams/v1/index.sjson", "-streams/v1/index.json.gpg",
+                                 "-streams/v1/auto.sync.json.gpg", "-streams/v1/auto.sync.sjson"});
+  CHECK(scene.store.documents.size() == 2);
+  scene.store.written.clear();
+  scene.publish({image("20240102")});
+  scene.publish({image("20240102")});
+  CHECK(std::none_of(scene.store.written.begin(), scene.store.written.end(),
+                     [](const std::string& path) { return path.starts_with('-'); }));
+  scene.signer = &signer;
+  scene.publish({image("20240102")});
+  check_signed(scene.store.documents, signer);
+}
+
+TEST_CASE("what somebody else has signed since stays, and is told") {
+  SigningUser user;
+  Signer signer(user.first), second(user.second);
+  Scene scene;
+  scene.signer = &signer;
+  scene.publish({image("20240101")});
+  const std::string theirs = second.clearsign("{}");
+  scene.store.documents["streams/v1/index.sjson"] = theirs;
+  scene.signer = nullptr;
+  const auto result = scene.result_of({image("20240101")});
+  CHECK(scene.store.documents["streams/v1/index.sjson"] == theirs);
+  REQUIRE(result.notes.size() == 1);
+  CHECK_THAT(result.notes[0], Catch::Contains("index.sjson: we did not publish it"));
+  CHECK(scene.result_of({image("20240101")}).notes.empty());
 }
 
 TEST_CASE("a signed index keeps what the same key signed, and nothing else") {
