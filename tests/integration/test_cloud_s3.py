@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 import anonymous_http  # noqa: E402
 import juju_lookup  # noqa: E402
+import s3_api  # noqa: E402
 from cloud_log import CloudLog  # noqa: E402
 from cloud_setup import new_cloud  # noqa: E402
 from openstack_api import Cloud  # noqa: E402
@@ -98,6 +99,22 @@ class Publication(unittest.TestCase):
             self.assertEqual("", self.sync().out)
         asked = log.requests("radosgw")
         self.assertEqual({("GET", 304)}, {(method, status) for method, _, status in asked}, asked)
+
+    def documents(self):
+        names = (f"streams/v1/{self.scene.content_id}.json", "streams/v1/index.json")
+        return {name: anonymous_http.get(self.scene.root + name).body for name in names}
+
+    def test_what_was_damaged_comes_back_as_it_was(self):
+        self.sync()
+        whole = self.documents()
+        for left in (0.0, 0.01, 0.5, 0.99, None):
+            with self.subTest(left):
+                for name, text in whole.items():
+                    method, data = ("DELETE", None) if left is None else ("PUT", text[: int(left * len(text))])
+                    s3_api.send(account(), method, self.scene.bucket, f"data/{name}", data)
+                self.assertNotEqual(whole, self.documents())
+                self.sync()
+                self.assertEqual(whole, self.documents())
 
     def test_without_keys_nothing_is_done(self):
         self.scene.use_environment(AWS_ENDPOINT_URL="http://127.0.0.1:1")
