@@ -434,4 +434,11 @@ void DirectoryTarget::write(const std::string& path, const Spool& content) {
   file->finish();
 }
 
+void DirectoryTarget::withdraw(const std::string& path) {
+  if (!root_) return;
+  root_->remove(path);
+  // A power failure must not bring it back beside what is written next.
+  names_are_synced_ = false;
+}
+
 }  // namespace streamsync

@@ -42,6 +42,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   std::string describe() const override;
   DocumentState read(const std::string& path, const Validator& known) override;
   void write(const std::string& path, const Spool& content) override;
+  void withdraw(const std::string& path) override;
 
  private:
   class Claim;

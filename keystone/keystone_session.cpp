@@ -189,6 +189,20 @@ std::optional<Url> KeystoneSession::find_endpoint(std::string_view service_type,
   return std::nullopt;
 }
 
+std::vector<std::string> KeystoneSession::urls_of(std::string_view service_type,
+                                                  std::string_view region,
+                                                  std::string_view interface) {
+  const auto lease = state_->current();
+  std::vector<std::string> urls;
+  for (const auto& endpoint : lease->grant.catalog) {
+    if (endpoint.service_type == service_type && endpoint.region == region &&
+        endpoint.interface == interface) {
+      urls.push_back(endpoint.url);
+    }
+  }
+  return urls;
+}
+
 Url KeystoneSession::endpoint(std::string_view service_type, std::string_view region) {
   if (auto url = find_endpoint(service_type, region)) return *std::move(url);
   const auto lease = state_->current();

@@ -34,6 +34,9 @@ class KeystoneSession {
   Url endpoint(std::string_view service_type, std::string_view region);
   /// The same, none when the catalog lacks it.
   std::optional<Url> find_endpoint(std::string_view service_type, std::string_view region);
+  /// All URLs of a service there, by any interface, as the catalog spells them.
+  std::vector<std::string> urls_of(std::string_view service_type, std::string_view region,
+                                   std::string_view interface);
 
   /// Sends with our token; renews it once on 401. Status is returned, not judged. Retries what
   /// `is_retryable` says when the request is safe to repeat (GET, PUT, DELETE, HEAD); POST and

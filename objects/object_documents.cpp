@@ -73,6 +73,13 @@ void ObjectDocuments::write(const std::string& path, const Spool& content) {
   });
 }
 
+void ObjectDocuments::withdraw(const std::string& path) {
+  const std::string name = object_name(prefix_, path);
+  with_context("withdrawing " + store_->describe(name),
+               [&] { store_->with_retries([&] { store_->remove(name); }); });
+  seen_.erase(name);
+}
+
 void ObjectDocuments::put(const std::string& name, const Spool& content) {
   const DocumentPut document{content, content_type_of(name), seen_[name]};
   try {

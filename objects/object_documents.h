@@ -26,6 +26,7 @@ class ObjectDocuments final : public MetadataTarget {
   DocumentState read(const std::string& path, const Validator& known) override;
   DocumentState read_as_anyone(const std::string& path) override;
   void write(const std::string& path, const Spool& content) override;
+  void withdraw(const std::string& path) override;
 
  private:
   using Get = std::function<Found(ByteSink&)>;

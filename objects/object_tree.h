@@ -46,6 +46,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   void write(const std::string& path, const Spool& content) override {
     documents_.write(path, content);
   }
+  void withdraw(const std::string& path) override { documents_.withdraw(path); }
 
  private:
   std::string object_of(const std::string& path) const;

@@ -193,17 +193,48 @@ JsonObject* member_object(JsonObject& object, std::string_view key) {
   return found == object.end() ? nullptr : found->second.object();
 }
 
+bool is_index(JsonObject& document) {
+  const auto format = document.find("format");
+  return format != document.end() && format->second == JsonValue{"index:1.0"} &&
+         member_object(document, "index") != nullptr;
+}
+
+// The entries of an index that end before its damage begins.
+JsonObject whole_entries(std::string_view damaged) {
+  JsonObject entries;
+  try {
+    JsonReader reader(std::make_unique<TextSource>(damaged), "a published index");
+    reader.enter_object("an index");
+    while (const auto key = reader.next_key()) {
+      if (*key != "index") continue;
+      reader.enter_object("entries");
+      while (const auto content_id = reader.next_key()) {
+        std::string name(*content_id);
+        JsonValue entry = reader.value();
+        if (entry.object()) entries.insert_or_assign(std::move(name), std::move(entry));
+      }
+    }
+  } catch (const Error&) {
+    // What comes after can't be told from damage.
+  }
+  return entries;
+}
+
 // The current index if something can be kept of it.
 JsonObject index_to_change(std::optional<std::string_view> current) {
   auto document = current ? parse(*current) : std::nullopt;
-  JsonObject* index = document ? document->object() : nullptr;
-  if (index && member_object(*index, "index")) {
-    const auto format = index->find("format");
-    if (format != index->end() && format->second == JsonValue{"index:1.0"}) {
-      return std::move(*index);
-    }
+  if (document && document->object() && is_index(*document->object())) {
+    return std::move(*document->object());
   }
-  return {{"format", {"index:1.0"}}, {"index", {JsonObject{}}}};
+  return {{"format", {"index:1.0"}}, {"index", {current ? whole_entries(*current) : JsonObject{}}}};
+}
+
+std::optional<Time> date_in(JsonObject* object) {
+  if (!object) return std::nullopt;
+  const auto updated = object->find("updated");
+  const auto* date =
+      updated == object->end() ? nullptr : std::get_if<std::string>(&updated->second.value);
+  return date ? parse_date(*date) : std::nullopt;
 }
 
 void drop_updated(JsonValue& document) {
@@ -287,14 +318,21 @@ std::string render_index(const ImageIdsStream& stream, const std::vector<Publish
   return to_json({std::move(document)});
 }
 
+bool is_index(std::string_view text) {
+  auto document = parse(text);
+  return document && document->object() && is_index(*document->object());
+}
+
 std::optional<Time> updated_of(std::string_view text) {
   auto document = parse(text);
+  return document ? date_in(document->object()) : std::nullopt;
+}
+
+std::optional<Time> entry_updated_of(std::string_view index, std::string_view content_id) {
+  auto document = parse(index);
   JsonObject* object = document ? document->object() : nullptr;
-  if (!object) return std::nullopt;
-  const auto updated = object->find("updated");
-  const auto* date =
-      updated == object->end() ? nullptr : std::get_if<std::string>(&updated->second.value);
-  return date ? parse_date(*date) : std::nullopt;
+  JsonObject* entries = object ? member_object(*object, "index") : nullptr;
+  return entries ? date_in(member_object(*entries, content_id)) : std::nullopt;
 }
 
 bool same_but_for_updated(std::string_view one, std::string_view other) {

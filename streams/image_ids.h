@@ -56,13 +56,18 @@ std::string products_path(const ImageIdsStream& stream, DocumentForm form);
 std::string index_path(DocumentForm form);
 
 /// Renders the index: our entry replaced or, without images, dropped; foreign entries of `current`
-/// kept. A damaged `current` counts as none. Pure.
+/// kept, of a damaged one those that are whole. Pure.
 std::string render_index(const ImageIdsStream& stream, const std::vector<PublishedImage>& images,
                          std::optional<std::string_view> current, const EditionDates& updated,
                          DocumentForm form = DocumentForm::Plain);
 
+/// Whether it is an index as a whole, from which nothing is missing.
+bool is_index(std::string_view document);
+
 /// When a document of ours was last changed, by itself; none when it can't be read.
 std::optional<Time> updated_of(std::string_view document);
+/// When the products of `content_id` were last changed, by their index; none when it does not say.
+std::optional<Time> entry_updated_of(std::string_view index, std::string_view content_id);
 
 /// Whether both say the same, `updated` aside. False when one can't be read.
 bool same_but_for_updated(std::string_view one, std::string_view other);

@@ -126,6 +126,8 @@ class MetadataTarget {
   virtual DocumentState read_as_anyone(const std::string& path) { return read(path, Validator{}); }
   /// Replaces the document; readers see the old or the new one, never a part.
   virtual void write(const std::string& path, const Spool& content) = 0;
+  /// Takes a document away, before any that is written after it; no error when it is gone already.
+  virtual void withdraw(const std::string& path) = 0;
 };
 
 }  // namespace streamsync

@@ -57,10 +57,8 @@ void refuse_unsupported(YamlMap& map) {
       refuse(key);
     }
   }
-  for (const char* key : {"register_endpoint", "image_import_conversion"}) {
-    if (map.boolean(key).value_or(false)) {
-      refuse(key);
-    }
+  if (map.boolean("image_import_conversion").value_or(false)) {
+    refuse("image_import_conversion");
   }
   // Upstream's charm writes /bin/true when there is no hook (`upstream-gss.md` §5.2).
   if (map.text("modify_hook_scripts").value_or("/bin/true") != "/bin/true") {
@@ -407,6 +405,42 @@ void read_targets(YamlMap& map, Config& config) {
   }
 }
 
+// Juju glues the names of documents on (`consumers.md` §2), and RADOS Gateway knows no "//"
+// (`upstream-gss.md` §5.6).
+std::string root_url(YamlMap& map, const std::string& key, std::string text) {
+  const auto parsed = url(map, key, text);
+  const bool is_web = parsed.scheme() == "http" || parsed.scheme() == "https";
+  if (!is_web || !parsed.userinfo().empty() || text.find_first_of("?#") != std::string::npos) {
+    map.fail(key, "must be true, false, or an http or https URL without user, query and fragment");
+  }
+  while (text.ends_with('/')) text.pop_back();
+  return text;
+}
+
+void read_registration(YamlMap& map, Config& config) {
+  const std::string key = "register_endpoint";
+  const auto given = map.text(key);
+  StreamLocation location;
+  if (given && given->find("://") != std::string::npos) {
+    location.url = root_url(map, key, *given);
+  } else if (!map.boolean(key).value_or(false)) {
+    return;
+  }
+  const bool publishes = config.publish ? !config.publish->empty() : config.use_swift;
+  if (!config.to_glance() || !publishes) {
+    map.fail(key,
+             "there is no metadata for Juju to lead to: that takes glance among images, and "
+             "use_swift or a place in publish");
+  }
+  if (!location.url && config.publish && !ObjectPlace::parse(config.publish->front())) {
+    map.fail(key, fmt::format("what is published first, {}, is a directory: give the URL at which "
+                              "a web server shows it, as in register_endpoint: "
+                              "https://streams.example.org/data",
+                              config.publish->front()));
+  }
+  config.register_endpoint = std::move(location);
+}
+
 void read_limits(YamlMap& map, Config& config) {
   if (const auto cap = map.text("max_delete")) {
     const auto value = DeletionCap::parse(*cap);
@@ -522,6 +556,7 @@ Config parse_config(const std::string& text, const std::string& file,
   config.mirrors = read_mirror_list(map, common);
   read_images(map, config);
   read_targets(map, config);
+  read_registration(map, config);
   read_limits(map, config);
   if (const auto state_dir = map.text("state_dir")) {
     config.state_dir = *state_dir;

@@ -45,6 +45,11 @@ struct DeletionCap {
   static std::optional<DeletionCap> parse(std::string_view text);
 };
 
+/// `register_endpoint`: where Juju is led to by the catalog.
+struct StreamLocation {
+  std::optional<std::string> url;  ///< without '/' at its end; none: where the first store is
+};
+
 /// The effective configuration. Keys and defaults: `cli.md` §3.
 struct Config {
   std::vector<MirrorEntry> mirrors;
@@ -61,7 +66,8 @@ struct Config {
   bool set_latest_property = false;
   std::vector<std::string> regions;
   std::optional<std::string> cloud;
-  std::optional<std::string> signing_key;       ///< a fingerprint, 40 capital hex digits
+  std::optional<std::string> signing_key;  ///< a fingerprint, 40 capital hex digits
+  std::optional<StreamLocation> register_endpoint;
   std::optional<std::string> publish_endpoint;  ///< as it was written: consumers compare it as text
 
   DeletionCap max_delete;

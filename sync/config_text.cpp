@@ -89,6 +89,10 @@ std::string show_config(const Config& config) {
   if (config.cloud) {
     out << YAML::Key << "cloud" << YAML::Value << *config.cloud;
   }
+  if (config.register_endpoint) {
+    out << YAML::Key << "register_endpoint" << YAML::Value
+        << config.register_endpoint->url.value_or("true");
+  }
   if (config.publish_endpoint) {
     out << YAML::Key << "publish_endpoint" << YAML::Value << *config.publish_endpoint;
   }
@@ -158,6 +162,7 @@ use_swift: true                 # swift:simplestreams/data
 # publish: [swift:simplestreams/data]   # or s3:BUCKET/PREFIX, or a directory
 # signing_key: 0123456789ABCDEF0123456789ABCDEF01234567   # signs it, from your GnuPG home
 cloud_name: my-openstack
+# register_endpoint: false      # true: Keystone's catalog leads Juju there; or the URL where it is read
 # publish_endpoint: https://keystone.example.org:5000/v3   # if users' auth URL is another
 
 # Limits.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <optional>
 #include <utility>
@@ -14,21 +15,8 @@
 namespace streamsync {
 namespace {
 
+const std::string kSignature = ".gpg";  ///< a detached one, beside its document
 constexpr std::uint64_t kMaxPublished = std::uint64_t{64} << 20;
-
-// Whatever is published (`consumers.md` §1.1, §2.6): 403 or 5xx to one of them ends its lookup.
-const std::vector<std::string> kTriedByJuju{"streams/v1/index2.sjson", "streams/v1/index.sjson",
-                                            "streams/v1/index2.json",  "streams/v1/index.json",
-                                            "streams/v1/mirrors.json", "streams/v1/mirrors.sjson"};
-
-std::string digest_of_all(const std::map<std::string, std::string>& documents) {
-  Hasher hasher(DigestAlgorithm::Sha256);
-  for (const auto& [path, text] : documents) {
-    hasher.update(as_bytes(fmt::format("{} {}\n", path, text.size())));
-    hasher.update(as_bytes(text));
-  }
-  return hasher.finish().hex();
-}
 
 // A store of one region under its key: other regions may have one of the same name.
 class CachedStore {
@@ -40,7 +28,7 @@ class CachedStore {
 
   // The document as published, by a conditional request (`cli.md` §4.9).
   std::optional<std::string> current(const std::string& path) {
-    const auto known = cache_.find(key(path));
+    const auto known = found(path);
     auto state = store_.read(path, known ? known->validator : Validator{});
     if (std::holds_alternative<Absent>(state)) {
       return std::nullopt;
@@ -49,8 +37,22 @@ class CachedStore {
       return read_all(*known->bytes.reader(), kMaxPublished);
     }
     const auto& document = std::get<FetchedDocument>(state);
-    cache_.store(key(path), document.validator, document.bytes, {});
+    seen_[path] = document.validator;
     return read_all(*document.bytes.reader(), kMaxPublished);
+  }
+
+  // As this unit left it when it was last right, whatever has become of it since.
+  std::optional<std::string> last_known(const std::string& path) {
+    const auto known = found(path);
+    if (!known) return std::nullopt;
+    return read_all(*known->bytes.reader(), kMaxPublished);
+  }
+
+  // What was read of it is right.
+  void keep(const std::string& path, const std::string& text) {
+    if (const auto seen = seen_.find(path); seen != seen_.end()) {
+      remember(path, seen->second, spool_of(text));
+    }
   }
 
   // Writes and reads back: what readers get is what was meant (threats-and-faults.md F26).
@@ -65,7 +67,16 @@ class CachedStore {
                               "the next run writes it again",
                               describe(), path));
     }
-    cache_.store(key(path), published->validator, published->bytes, {});
+    remember(path, published->validator, published->bytes);
+  }
+
+  // Takes away what this unit published and nobody has replaced. Without a request where there is
+  // nothing of that kind.
+  void retire(const std::string& path) {
+    const auto known = last_known(path);
+    if (!known) return;
+    if (current(path) == known) store_.withdraw(path);
+    remember(path, {}, Spool());
   }
 
   void require_own_family(const std::string& path, const std::string& index) const {
@@ -75,15 +86,19 @@ class CachedStore {
 
   // Asks for all that Juju tries, as it does; once for each state of the store, as an idle run has
   // its requests counted (`cli.md` §4.9, threats-and-faults.md F28).
-  void require_readers(const std::map<std::string, std::string>& published) {
-    const Validator state{digest_of_all(published), ""};
+  void require_readers(const PublishedTexts& published, std::vector<std::string>& notes) {
+    const Validator state{digest_of(published), ""};
     const auto checked = cache_.find(key("as anyone"));
     if (checked && checked->validator.etag == state.etag) {
       return;
     }
-    for (const auto& path : kTriedByJuju) {
-      if (!published.contains(path)) {
-        store_.read_as_anyone(path);
+    for (const auto& path : names_tried_by_juju()) {
+      if (!published.contains(path) &&
+          !std::holds_alternative<Absent>(store_.read_as_anyone(path))) {
+        notes.push_back(
+            fmt::format("{}/{}: we did not publish it, but consumers read it: remove it "
+                        "unless somebody else keeps it up to date",
+                        describe(), path));
       }
     }
     for (const auto& [path, text] : published) {
@@ -107,6 +122,19 @@ class CachedStore {
                     describe(), path, found == nullptr ? "nothing" : "something else"));
   }
 
+  // What is empty is what was retired.
+  std::optional<CachedDocument> found(const std::string& path) {
+    auto known = cache_.find(key(path));
+    if (known && known->bytes.size() == 0) known.reset();
+    return known;
+  }
+
+  // A store may have no validators, a directory for one; the cache wants one all the same.
+  void remember(const std::string& path, const Validator& validator, const Spool& bytes) {
+    const Validator by_content{digest_of(DigestAlgorithm::Sha256, *bytes.reader()).hex(), ""};
+    cache_.store(key(path), validator.empty() ? by_content : validator, bytes, {});
+  }
+
   std::string key(const std::string& path) const {
     return fmt::format("{} {}/{}", scope_, describe(), path);
   }
@@ -114,6 +142,7 @@ class CachedStore {
   MetadataTarget& store_;
   DocumentCache& cache_;
   std::string scope_;
+  std::map<std::string, Validator> seen_;  ///< of what this run read
 };
 
 std::optional<Error> conflict_in(MetadataTarget& root, std::optional<StreamFamily> coming) {
@@ -124,11 +153,14 @@ std::optional<Error> conflict_in(MetadataTarget& root, std::optional<StreamFamil
   }
 }
 
-// Consumers may hold the newest date they saw against us (`consumers.md` §4, line 4), and clocks of
-// two units differ.
-Time not_before(const std::optional<std::string>& published, Time updated) {
+// Consumers may hold the newest date they saw against us (`consumers.md` §4, line 4), also when it
+// comes with another text, and clocks of two units differ. A date that readers refuse is damage
+// (threats-and-faults.md T9).
+Time after(const std::optional<std::string>& published, Time updated) {
+  constexpr std::chrono::hours kDay{24};
   const auto before = published ? updated_of(*published) : std::nullopt;
-  return before ? std::max(*before, updated) : updated;
+  const bool counts = before && *before <= updated + kDay;
+  return counts ? std::max(*before + std::chrono::seconds(1), updated) : updated;
 }
 
 // What only the engine knows of an image; the rest are the item's own tags (`upstream-gss.md`
@@ -153,8 +185,11 @@ struct Document {
   bool changed = false;  ///< that is not what is published
 };
 
-bool says(const std::optional<std::string>& published, const std::string& wanted) {
-  return published && same_but_for_updated(*published, wanted);
+// Whether it was published after `before`, and not by a damaged date.
+bool is_newer(const std::optional<std::string>& published, const std::string& before) {
+  constexpr std::chrono::minutes kClocksDiffer{10};
+  const auto updated = published ? updated_of(*published) : std::nullopt;
+  return updated && *updated <= now() + kClocksDiffer && *updated > updated_of(before);
 }
 
 // Brings one store up to date. Signatures differ each time that one signs, so what was signed
@@ -162,17 +197,19 @@ bool says(const std::optional<std::string>& published, const std::string& wanted
 class StreamWriter {
  public:
   StreamWriter(const ImageIdsStream& stream, const std::vector<PublishedImage>& images,
-               CachedStore& store, Signer* signer, std::vector<PublishedDocument>& result)
+               CachedStore& store, Signer* signer, PublicationResult& result)
       : stream_(stream), images_(images), store_(store), signer_(signer), result_(result) {}
 
-  void publish() {
+  // What is published then; nothing where there never was anything.
+  PublishedTexts publish() {
+    if (signer_ == nullptr) retire_signed();
     const auto products = store_.current(products_path(stream_, DocumentForm::Plain));
     index_ = store_.current(index_path(DocumentForm::Plain));
     if (images_.empty() && !products && !index_) {
-      return;
+      return {};
     }
     read_signed_index();
-    const Time updated = not_before(signed_index_, not_before(index_, not_before(products, now())));
+    const Time updated = after(signed_index_, after(index_, after(products, now())));
     const auto wanted = products_after(products, updated);
 
     // An index never names a products file that is not there, or that is empty.
@@ -183,10 +220,21 @@ class StreamWriter {
     if (images_.empty() && products) {
       put_products(wanted);
     }
-    store_.require_readers(published_);
+    store_.require_readers(published_, result_.notes);
+    return std::move(published_);
   }
 
  private:
+  // Once nobody signs any more, what was signed says what was so then. The index first: nobody is
+  // led on by it while the others go and unsigned documents change.
+  void retire_signed() {
+    const auto products = products_path(stream_, DocumentForm::Plain);
+    store_.retire(index_path(DocumentForm::Clearsigned));
+    store_.retire(index_path(DocumentForm::Plain) + kSignature);
+    store_.retire(products + kSignature);
+    store_.retire(products_path(stream_, DocumentForm::Clearsigned));
+  }
+
   // Entries that somebody else signed, or nobody, are not for us to sign.
   void read_signed_index() {
     if (signer_ == nullptr) {
@@ -196,12 +244,52 @@ class StreamWriter {
     signed_index_ = index_message_ ? signer_->text_of(*index_message_) : std::nullopt;
   }
 
-  // Where the published one says the same it stays, with its date.
-  Document products_after(const std::optional<std::string>& published, Time updated) const {
+  // Where the published one is right it stays, with its date. A damaged one comes back as this unit
+  // left it, date and all, if it said the same.
+  template <typename IsRight>
+  Document document_after(const std::string& path, const std::optional<std::string>& published,
+                          std::string rendered, IsRight&& is_right) {
+    const auto before = store_.last_known(path);
+    if (before && is_right(*before) && !is_newer(published, *before)) {
+      return {path, *before, published != before};
+    }
+    if (published && is_right(*published)) return {path, *published, false};
+    return {path, std::move(rendered), true};
+  }
+
+  Document products_after(const std::optional<std::string>& published, Time updated) {
     auto rendered = render_products(stream_, images_, updated);
-    const bool changed = !says(published, rendered);
-    return {products_path(stream_, DocumentForm::Plain), changed ? std::move(rendered) : *published,
-            changed};
+    const auto is_right = [&](const std::string& text) {
+      return updated_of(text) && same_but_for_updated(text, rendered);
+    };
+    return document_after(products_path(stream_, DocumentForm::Plain), published, rendered,
+                          is_right);
+  }
+
+  Document index_after(const EditionDates& dates) {
+    const auto path = index_path(DocumentForm::Plain);
+    auto rendered = render(whole_or_known(index_, path), dates, DocumentForm::Plain);
+    const auto entry = entry_updated_of(rendered, stream_.content_id);
+    const auto is_right = [&](const std::string& text) {
+      return updated_of(text) && entry_updated_of(text, stream_.content_id) == entry &&
+             same_but_for_updated(text, rendered);
+    };
+    if (says_otherwise(signed_index_, dates)) return {path, std::move(rendered), true};
+    return document_after(path, index_, rendered, is_right);
+  }
+
+  // Entries of others, of which a damaged index has lost some.
+  std::optional<std::string> whole_or_known(const std::optional<std::string>& published,
+                                            const std::string& path) {
+    if (published && is_index(*published)) return published;
+    const auto known = store_.last_known(path);
+    return known && is_index(*known) ? known : published;
+  }
+
+  // Then both indexes get a new date.
+  bool says_otherwise(const std::optional<std::string>& signed_index, const EditionDates& dates) {
+    return signed_index && !same_but_for_updated(*signed_index, render(signed_index, dates,
+                                                                       DocumentForm::Clearsigned));
   }
 
   std::string render(const std::optional<std::string>& published, const EditionDates& dates,
@@ -215,41 +303,60 @@ class StreamWriter {
   void put_products(const Document& products) {
     std::vector<Document> documents{products};
     if (signer_ != nullptr) {
-      documents.push_back(clearsigned(products));
+      const auto path = products_path(stream_, DocumentForm::Clearsigned);
       documents.push_back(signature_of(products));
+      documents.push_back(clearsigned(products.text, path, store_.current(path)));
     }
     put_all(documents);
   }
 
   // Both forms of an index say the same, dates included (`consumers.md` §4, line 6).
   void put_indexes(const Document& products, Time updated) {
-    const EditionDates dates{updated, updated_of(products.text).value_or(updated)};
-    auto plain = render(index_, dates, DocumentForm::Plain);
-    const auto named = render(signed_index_, dates, DocumentForm::Clearsigned);
-    const bool changed = products.changed || !says(index_, plain) ||
-                         (signer_ != nullptr && !says(signed_index_, named));
-    std::vector<Document> documents{
-        {index_path(DocumentForm::Plain), changed ? std::move(plain) : *index_, changed}};
+    EditionDates dates{updated, updated_of(products.text).value_or(updated)};
+    std::vector<Document> documents{index_after(dates)};
     if (signer_ != nullptr) {
+      dates.index = updated_of(documents.front().text).value_or(updated);
       documents.push_back(signature_of(documents.front()));
-      documents.push_back({index_path(DocumentForm::Clearsigned),
-                           changed ? signer_->clearsign(named) : *index_message_, changed});
+      documents.push_back(signed_index_after(dates));
     }
     put_all(documents);
   }
 
-  Document clearsigned(const Document& products) {
-    const auto path = products_path(stream_, DocumentForm::Clearsigned);
-    const auto message = store_.current(path);
-    const bool is_there = message && signer_->has_clearsigned(products.text, *message);
-    return {path, is_there ? *message : signer_->clearsign(products.text), !is_there};
+  Document signed_index_after(const EditionDates& dates) {
+    const auto path = index_path(DocumentForm::Clearsigned);
+    const auto known = store_.last_known(path);
+    const auto base = !signed_index_ && known ? signer_->text_of(*known) : signed_index_;
+    const auto text = render(base, dates, DocumentForm::Clearsigned);
+    // What was just verified is not verified again.
+    if (signed_index_ && *signed_index_ + "\n" == text) return {path, *index_message_, false};
+    return clearsigned(text, path, index_message_);
+  }
+
+  Document clearsigned(const std::string& text, const std::string& path,
+                       const std::optional<std::string>& published) {
+    return signed_after(
+        path, published,
+        [&](const std::string& message) { return signer_->has_clearsigned(text, message); },
+        [&] { return signer_->clearsign(text); });
   }
 
   Document signature_of(const Document& document) {
-    const auto path = document.path + ".gpg";
-    const auto signature = store_.current(path);
-    const bool is_there = signature && signer_->has_signed_apart(document.text, *signature);
-    return {path, is_there ? *signature : signer_->sign_apart(document.text), !is_there};
+    const auto path = document.path + kSignature;
+    return signed_after(
+        path, store_.current(path),
+        [&](const std::string& message) {
+          return signer_->has_signed_apart(document.text, message);
+        },
+        [&] { return signer_->sign_apart(document.text); });
+  }
+
+  template <typename IsRight, typename Sign>
+  Document signed_after(const std::string& path, const std::optional<std::string>& published,
+                        IsRight&& is_right, Sign&& sign) {
+    if (published && is_right(*published)) return {path, *published, false};
+    const auto before = store_.last_known(path);
+    if (before && is_right(*before)) return {path, *before, true};
+    return {path, sign(), true};
   }
 
   void put_all(const std::vector<Document>& documents) {
@@ -260,9 +367,11 @@ class StreamWriter {
     if (document.changed) {
       require_own_family();
       store_.replace(document.path, document.text);
+    } else {
+      store_.keep(document.path, document.text);
     }
     published_.emplace(document.path, document.text);
-    result_.push_back({store_.describe(), document.path, document.changed});
+    result_.documents.push_back({store_.describe(), document.path, document.changed});
   }
 
   // Once, and of what was read already: a newer index would hide that somebody has written it
@@ -279,19 +388,24 @@ class StreamWriter {
   const std::vector<PublishedImage>& images_;
   CachedStore& store_;
   Signer* signer_;
-  std::vector<PublishedDocument>& result_;
+  PublicationResult& result_;
   std::optional<std::string> index_, signed_index_;  ///< texts, as published before
   std::optional<std::string> index_message_;         ///< the one that is signed, as it stands there
   bool family_is_ours_ = false;
-  std::map<std::string, std::string> published_;  ///< by path, as they are now
+  PublishedTexts published_;                         ///< as they are now
 };
 
 }  // namespace
 
 ImageIdsPublication::ImageIdsPublication(ImageIdsStream stream,
                                          std::vector<std::unique_ptr<MetadataTarget>> stores,
-                                         DocumentCache& cache, Signer* signer)
-    : stream_(std::move(stream)), stores_(std::move(stores)), cache_(cache), signer_(signer) {}
+                                         DocumentCache& cache, Signer* signer,
+                                         std::unique_ptr<Registration> registration)
+    : stream_(std::move(stream)),
+      stores_(std::move(stores)),
+      cache_(cache),
+      signer_(signer),
+      registration_(std::move(registration)) {}
 
 std::optional<Error> ImageIdsPublication::refusal(const std::vector<const Catalog*>&) {
   for (const auto& store : stores_) {
@@ -311,12 +425,26 @@ PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
   for (const auto& target : stores_) {
     try {
       CachedStore store(*target, cache_, stream_.region + " " + stream_.endpoint);
-      StreamWriter(stream_, images, store, signer_, result.documents).publish();
+      const auto published = StreamWriter(stream_, images, store, signer_, result).publish();
+      if (target == stores_.front()) lead_to(published, result);
     } catch (const Error& error) {
       result.error = error;
     }
   }
   return result;
+}
+
+// Without the rights to lead consumers there, all else goes on.
+void ImageIdsPublication::lead_to(const PublishedTexts& published, PublicationResult& result) {
+  if (!registration_ || published.empty()) return;
+  registration_->require_readers(published, cache_);
+  try {
+    auto registered = registration_->bring_up_to_date(published);
+    result.registered = std::move(registered.addresses);
+    for (auto& note : registered.notes) result.notes.push_back(std::move(note));
+  } catch (const Error& error) {
+    result.unregistered = error;
+  }
 }
 
 namespace {

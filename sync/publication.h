@@ -10,6 +10,7 @@
 #include "streams/image_ids.h"
 #include "streams/target.h"
 #include "sync/catalog.h"
+#include "sync/registration.h"
 #include "sync/state_directory.h"
 
 namespace streamsync {
@@ -33,6 +34,9 @@ struct PublicationResult {
   /// Why what is published now is not what it should be: nothing may be removed then.
   std::optional<Error> error;
   bool waits_for_items = false;  ///< the same, because an item failed
+  std::vector<RegisteredAddress> registered;
+  std::optional<Error> unregistered;  ///< why consumers are not led to what is published
+  std::vector<std::string> notes;     ///< for people
 };
 
 /// How a destination's metadata comes about. `publish` is called once a run, after the items and
@@ -49,20 +53,25 @@ class Publication {
 
 /// Metadata that names images, for Juju: products file, then index, in each store. A store that
 /// fails does not stop the others. With a signer each document also stands there clear-signed, as
-/// `.sjson`, and its signature beside it, as `.json.gpg` (`cli.md` §3).
+/// `.sjson`, and its signature beside it, as `.json.gpg` (`cli.md` §3). With a registration
+/// consumers are then led to the first store.
 class ImageIdsPublication final : public Publication {
  public:
   /// What is pointed to must outlive this; without a signer nothing is signed.
   ImageIdsPublication(ImageIdsStream stream, std::vector<std::unique_ptr<MetadataTarget>> stores,
-                      DocumentCache& cache, Signer* signer);
+                      DocumentCache& cache, Signer* signer,
+                      std::unique_ptr<Registration> registration = nullptr);
   std::optional<Error> refusal(const std::vector<const Catalog*>& catalogs) override;
   PublicationResult publish(const PublicationInput& input) override;
 
  private:
+  void lead_to(const PublishedTexts& published, PublicationResult& result);
+
   ImageIdsStream stream_;
   std::vector<std::unique_ptr<MetadataTarget>> stores_;
   DocumentCache& cache_;
   Signer* signer_;
+  std::unique_ptr<Registration> registration_;
 };
 
 /// The source's own documents, byte for byte, products before the indexes that name them; only when

@@ -268,6 +268,21 @@ std::string to_json(const RunReport& report) {
     }
   }
   json.EndArray();
+  json.Key("registered");
+  json.StartArray();
+  for (const auto& destination : report.destinations) {
+    for (const auto& [address, changed] : destination.registered) {
+      json.StartObject();
+      member(json, "cloud", destination.cloud);
+      member(json, "region", destination.region);
+      member(json, "interface", address.interface);
+      member(json, "url", address.url);
+      json.Key("changed");
+      json.Bool(changed);
+      json.EndObject();
+    }
+  }
+  json.EndArray();
   write_totals(json, totals_of(report));
   json.EndObject();
   return without_raw_controls({buffer.GetString(), buffer.GetSize()}) + "\n";

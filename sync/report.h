@@ -32,6 +32,7 @@ struct DestinationReport {
   std::string target, cloud, region;
   std::vector<ActionReport> actions;
   std::vector<PublishedDocument> published;
+  std::vector<RegisteredAddress> registered;
   std::optional<Error> error;  ///< of the destination as a whole: listing, publishing, guard
 };
 

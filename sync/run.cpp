@@ -578,6 +578,8 @@ struct Run::Impl {
       published.error = error;
     }
     told.published = std::move(published.documents);
+    told.registered = std::move(published.registered);
+    for (const auto& note : published.notes) observer.warn(note);
     const auto& error =
         destination.publication_error ? destination.publication_error : published.error;
     if (error) {
@@ -585,7 +587,7 @@ struct Run::Impl {
     } else if (published.waits_for_items) {
       withhold_removals(plan, results, "the metadata waits for items that failed");
     }
-    if (!told.error) told.error = error;
+    if (!told.error) told.error = error ? error : published.unregistered;
   }
 
   PublicationInput publication_input(const Destination& destination, const Plan& plan,

@@ -14,6 +14,7 @@
 #include "objects/object_tree.h"
 #include "s3/s3_store.h"
 #include "swift/swift_store.h"
+#include "sync/cli/stream_endpoints.h"
 #include "sync/object_place.h"
 
 namespace streamsync {
@@ -183,10 +184,14 @@ class CloudDestinations {
 
   void add_publication(Destination& destination, const std::string& content_id) {
     std::vector<std::unique_ptr<MetadataTarget>> stores;
-    for (const auto& target : config_.publications()) {
+    std::unique_ptr<Registration> registration;
+    const auto targets = config_.publications();
+    for (const auto& target : targets) {
       // Without an object store images are still synced (threats-and-faults.md F16).
       try {
         stores.push_back(make_store(target, destination.region, content_id));
+        if (&target == &targets.front())
+          registration = make_registration(target, destination.region);
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::NotFound) {
           throw;
@@ -198,7 +203,40 @@ class CloudDestinations {
                                                     : session_.credentials().auth_url_as_given;
     destination.publication = std::make_unique<ImageIdsPublication>(
         ImageIdsStream{content_id, config_.cloud_name, destination.region, endpoint},
-        std::move(stores), cache_, signer_);
+        std::move(stores), cache_, signer_, std::move(registration));
+  }
+
+  // As the charm's relation with Keystone has it: one URL for each interface (`upstream-gss.md`
+  // §5.6).
+  std::unique_ptr<Registration> make_registration(const std::string& target,
+                                                  const std::string& region) {
+    if (!config_.register_endpoint) return nullptr;
+    std::vector<TreeAddress> addresses;
+    for (const auto interface : {Interface::Public, Interface::Internal, Interface::Admin}) {
+      const std::string name(to_string(interface));
+      if (auto url = url_of(target, region, name)) addresses.push_back({name, *std::move(url)});
+    }
+    return std::make_unique<Registration>(std::make_unique<StreamEndpoints>(session_, region),
+                                          std::move(addresses));
+  }
+
+  // None for an interface of which the region's object store has none.
+  std::optional<std::string> url_of(const std::string& target, const std::string& region,
+                                    const std::string& interface) {
+    if (config_.register_endpoint->url) return config_.register_endpoint->url;
+    const auto place = ObjectPlace::parse(target).value();
+    const auto path = percent_encode_path(
+        place.prefix.empty() ? place.container : place.container + "/" + place.prefix);
+    if (place.service == ObjectService::S3) {
+      return without_userinfo(s3_->endpoint().append(path).str());
+    }
+    const auto urls = session_.urls_of(kObjectStore, region, interface);
+    if (!urls.empty()) return Url::parse(urls.front()).append(path).str();
+    if (interface != to_string(Interface::Public)) return std::nullopt;
+    throw Error(ErrorKind::NotFound, Origin::Target,
+                fmt::format("register_endpoint: the catalog has no public endpoint of {} in region "
+                            "\"{}\": without one nobody can be led there",
+                            kObjectStore, region));
   }
 
   std::unique_ptr<MetadataTarget> make_store(const std::string& target, const std::string& region,

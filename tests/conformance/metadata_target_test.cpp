@@ -109,6 +109,23 @@ TEST_CASE("what is written again is the same") {
   CHECK(store->consumed(kIndex) == "{}");
 }
 
+TEST_CASE("a document that is withdrawn is gone, for everybody, and may come back") {
+  const auto store = metadata_target_under_test();
+  const auto target = store->open();
+  target->withdraw(kIndex);
+  target->write(kIndex, spool_of("old"));
+  target->write("streams/v1/other.json", spool_of("{}"));
+  const Validator known = fetched(target->read(kIndex, {})).validator;
+  for (int time = 1; time <= 2; ++time) target->withdraw(kIndex);
+  CHECK(std::holds_alternative<Absent>(target->read(kIndex, {})));
+  CHECK(std::holds_alternative<Absent>(store->open()->read(kIndex, known)));
+  CHECK_FALSE(store->consumed(kIndex));
+  CHECK(store->consumed("streams/v1/other.json") == "{}");
+  target->write(kIndex, spool_of("new"));
+  store->open()->withdraw("streams/v1/other.json");
+  CHECK(store->consumed(kIndex) == "new");
+}
+
 TEST_CASE("two places do not see each other") {
   const auto store = metadata_target_under_test();
   const auto target = store->open();

@@ -62,6 +62,12 @@ class RgwStage:
         self.source.write()
         self.scene = Scene(work, self.source, container="simplestreams", prefix="data")
         self.addCleanup(self.scene.clean_up)
+        self.addCleanup(self.scene.cloud.delete_services, "product-streams")
+        self.scene.write_config(register_endpoint=True)
+
+    def registered_root(self):
+        """As everybody's catalog has it."""
+        return juju_lookup.root_in(Cloud.from_environment().catalog, self.scene.cloud.region)
 
     def sync(self):
         run = self.scene.sync()
@@ -77,6 +83,7 @@ class RgwStage:
             {address: item["id"] for address, item in self.scene.published_items().items()},
         )
         self.assertEqual([], self.scene.violations())
+        self.assertEqual(self.scene.root.rstrip("/"), self.registered_root())
         for (product, _, _), image in images.items():
             result = juju_lookup.lookup(
                 self.scene.root, self.scene.cloud.region, self.scene.cloud.auth_url, [product]
@@ -107,7 +114,7 @@ class RgwCase(RgwStage):
     def test_a_container_that_is_there_and_private_is_opened(self):
         cloud = self.scene.cloud
         self.scene.container = "private"
-        self.scene.write_config(publish=["swift:private/data"])
+        self.scene.write_config(publish=["swift:private/data"], register_endpoint=True)
         cloud.put_container("private")
         cloud.put_object("private", "data/other", b"not ours")
         self.assertEqual(401, anonymous_http.get(cloud.object_url("private", "data/other")).status)
@@ -141,6 +148,7 @@ class NobodyCanRead(RgwStage, unittest.TestCase):
             self.assertEqual(TARGET_UNAVAILABLE, run.status, run.err)
             self.assertIn("without a token", run.last_words())
             self.assertIn("rgw_swift_account_in_url", run.last_words())
+            self.assertIsNone(self.registered_root())
 
 
 if __name__ == "__main__":

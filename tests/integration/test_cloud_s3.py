@@ -15,9 +15,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 import anonymous_http  # noqa: E402
 import juju_lookup  # noqa: E402
 import metadata_checklist  # noqa: E402
+import s3_api  # noqa: E402
 import signed_checklist  # noqa: E402
 from cloud_log import CloudLog  # noqa: E402
 from cloud_setup import new_cloud  # noqa: E402
+from openstack_api import Cloud  # noqa: E402
 from stream_tree import SigningKey  # noqa: E402
 from sync_scene import NEW, NEWEST, Scene, Source, created, removed  # noqa: E402
 
@@ -46,7 +48,7 @@ class BucketScene(Scene):
         self.own = {"GNUPGHOME": key.home}
         self.keyring = work / "public.gpg"
         self.keyring.write_bytes(key.public_key())
-        self.write_config(publish=[f"s3:{bucket}/data"], signing_key=key.fingerprint)
+        self.write_config(publish=[f"s3:{bucket}/data"], signing_key=key.fingerprint, register_endpoint=True)
         self.use_account(**account())
 
     def use_account(self, **variables):
@@ -73,6 +75,7 @@ class Publication(unittest.TestCase):
         bucket = "bucket-" + self._testMethodName.replace("_", "-")[:50]
         self.scene = BucketScene(work, self.source, bucket, key)
         self.addCleanup(self.scene.clean_up)
+        self.addCleanup(self.scene.cloud.delete_services, "product-streams")
 
     def sync(self):
         run = self.scene.sync()
@@ -87,6 +90,10 @@ class Publication(unittest.TestCase):
             {address: item["id"] for address, item in self.scene.published_items().items()},
         )
         self.assertEqual([], self.scene.violations())
+        catalog = Cloud.from_environment().catalog
+        self.assertEqual(
+            self.scene.root.rstrip("/"), juju_lookup.root_in(catalog, self.scene.cloud.region)
+        )
         for (product, _, _), image in images.items():
             result = juju_lookup.lookup(
                 self.scene.root, self.scene.cloud.region, self.scene.cloud.auth_url, [product]
@@ -109,6 +116,22 @@ class Publication(unittest.TestCase):
             self.assertEqual("", self.sync().out)
         asked = log.requests("radosgw")
         self.assertEqual({("GET", 304)}, {(method, status) for method, _, status in asked}, asked)
+
+    def documents(self):
+        names = (f"streams/v1/{self.scene.content_id}.json", "streams/v1/index.json")
+        return {name: anonymous_http.get(self.scene.root + name).body for name in names}
+
+    def test_what_was_damaged_comes_back_as_it_was(self):
+        self.sync()
+        whole = self.documents()
+        for left in (0.0, 0.01, 0.5, 0.99, None):
+            with self.subTest(left):
+                for name, text in whole.items():
+                    method, data = ("DELETE", None) if left is None else ("PUT", text[: int(left * len(text))])
+                    s3_api.send(account(), method, self.scene.bucket, f"data/{name}", data)
+                self.assertNotEqual(whole, self.documents())
+                self.sync()
+                self.assertEqual(whole, self.documents())
 
     def test_without_keys_nothing_is_done(self):
         self.scene.use_account(AWS_ENDPOINT_URL="http://127.0.0.1:1")

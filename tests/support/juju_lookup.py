@@ -42,6 +42,21 @@ class Lookup:
     problem: str = ""
 
 
+def root_in(catalog, region):
+    """The root that Juju finds in the catalog of a token, or None.
+
+    It knows services by their type and takes public endpoints only; of several the last one holds.
+    """
+    urls = [
+        endpoint["url"]
+        for service in catalog
+        if service["type"] == "product-streams"
+        for endpoint in service["endpoints"]
+        if endpoint["interface"] == "public" and endpoint["region_id"] == region
+    ]
+    return urls[-1] if urls else None
+
+
 def lookup(root, region, endpoint, product_ids):
     result = Lookup()
     client = _Client(root)

@@ -68,6 +68,7 @@ class Cloud:
         self.token = headers["X-Subject-Token"]
         token = json.loads(body)["token"]
         self.project_id, self.user_id = token["project"]["id"], token["user"]["id"]
+        self.catalog = token["catalog"]
         self._endpoints = {
             (service["type"], endpoint["interface"]): endpoint
             for service in token["catalog"]
@@ -83,12 +84,36 @@ class Cloud:
         endpoint = self._endpoints[service_type, "public"]["id"]
         self._identity("PATCH", f"/endpoints/{endpoint}", {"endpoint": {"url": url}})
 
+    def services(self, service_type):
+        return self._identity("GET", f"/services?type={service_type}")["services"]
+
+    def create_service(self, service_type, name):
+        """Gives its id."""
+        request = {"service": {"type": service_type, "name": name}}
+        return self._identity("POST", "/services", request)["service"]["id"]
+
+    def delete_services(self, service_type):
+        """With their endpoints."""
+        for service in self.services(service_type):
+            self._identity("DELETE", f"/services/{service['id']}")
+
+    def create_endpoint(self, service, interface, url):
+        """In our region."""
+        place = {"service_id": service, "region_id": self.region, "interface": interface}
+        self._identity("POST", "/endpoints", {"endpoint": {**place, "url": url}})
+
+    def endpoints(self, service):
+        """interface -> URL, in our region."""
+        query = urllib.parse.urlencode({"service_id": service, "region_id": self.region})
+        listed = self._identity("GET", f"/endpoints?{query}")["endpoints"]
+        return {endpoint["interface"]: endpoint["url"] for endpoint in listed}
+
     def create_region(self, name, urls=None):
         """A region with services at these URLs, by type, for those who log in from now on; without any it has
         the identity and image service of ours."""
         self._identity("POST", "/regions", {"region": {"id": name}})
         for service_type, url in (urls or self._urls("identity", "image")).items():
-            service = self._identity("GET", f"/services?type={service_type}")["services"][0]
+            service = self.services(service_type)[0]
             place = {"service_id": service["id"], "region_id": name, "interface": "public"}
             self._identity("POST", "/endpoints", {"endpoint": {**place, "url": url}})
 

@@ -1,7 +1,7 @@
 // Command juju asks Juju's own packages which images a published tree holds.
 //
 // Every line of its input is a lookup, {"root": URL, "region": "", "endpoint": "", "stream": "",
-// "releases": [], "arches": []}; every line of its output, in the same order, is the answer: the images,
+// "releases": [], "arches": [], "key": ""}; every line of its output, in the same order, is the answer: the images,
 // by their ids, the index that they come from, or what was wrong. The source is as Juju makes it of the
 // root in a Keystone catalog: without a signing key, and unsigned metadata will do. With "key", an armored
 // public key, it is one that must be signed by it.

@@ -184,9 +184,36 @@ TEST_CASE("a signing key is a whole fingerprint, however gpg prints it") {
   }
 }
 
+TEST_CASE("register_endpoint says yes, no, or where") {
+  CHECK_FALSE(parse("register_endpoint: false").register_endpoint);
+  CHECK_FALSE(parse("{}").register_endpoint);
+  REQUIRE(parse("register_endpoint: true").register_endpoint);
+  CHECK_FALSE(parse("register_endpoint: yes").register_endpoint->url);
+  const auto given = parse("register_endpoint: https://s.example.org/data/").register_endpoint;
+  CHECK(given.value().url == "https://s.example.org/data");
+  CHECK(parse("{publish: [/srv/www], register_endpoint: 'http://s'}").register_endpoint);
+}
+
+TEST_CASE("register_endpoint that leads nowhere is refused") {
+  const auto [text, why] = GENERATE(table<std::string, std::string>({
+      {"register_endpoint: perhaps", "neither true nor false"},
+      {"register_endpoint: ftp://s/data", "not a usable URL"},
+      {"register_endpoint: file:///srv", "an http or https URL"},
+      {"register_endpoint: https://u:p@s/data", "without user"},
+      {"register_endpoint: https://s/data?a=b", "without user, query"},
+      {"{register_endpoint: true, publish: []}", "no metadata for Juju"},
+      {"{register_endpoint: true, use_swift: false}", "no metadata for Juju"},
+      {"{register_endpoint: 'http://s', images: /srv/tree}", "no metadata for Juju"},
+      {"{register_endpoint: true, publish: [/srv/www, 'swift:a']}", "is a directory"},
+  }));
+  CAPTURE(text);
+  CHECK_THAT(failure(text), Catch::StartsWith("gss.yaml:1: register_endpoint: ") &&
+                                Catch::Contains(why) && !Catch::Contains("u:p"));
+}
+
 TEST_CASE("what this version can't do is refused, not ignored") {
-  for (const char* text : {"register_endpoint: true", "grace: 2h", "metadata: subset",
-                           "image_import_conversion: true", "modify_hook_scripts: /usr/bin/hook",
+  for (const char* text : {"grace: 2h", "metadata: subset", "image_import_conversion: true",
+                           "modify_hook_scripts: /usr/bin/hook",
                            "mirror_list: [{url: 'http://h/', modify_hook: /bin/x}]"}) {
     CAPTURE(text);
     CHECK(failure(text).find("gss.yaml:1: ") == 0);
@@ -201,7 +228,9 @@ TEST_CASE("the newest images are marked where that is asked for") {
 }
 
 TEST_CASE("the effective configuration reads back as itself, without secrets") {
-  const auto config = parse("mirror_list: [{url: 'http://user:hunter2@h/a'}]\nimages: /srv/tree");
+  const auto config = parse(std::string("mirror_list: [{url: 'http://user:hunter2@h/a'}]\n") +
+                            GENERATE("images: /srv/tree", "register_endpoint: true",
+                                     "register_endpoint: https://s.example.org/data"));
   const auto shown = show_config(config);
   CHECK(shown.find("hunter2") == std::string::npos);
   const auto again = parse_config(shown, "shown.yaml", kDefaults);

@@ -1,0 +1,60 @@
+#include "sync/cli/stream_endpoints.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/io/capped_sink.h"
+
+namespace streamsync {
+namespace {
+
+// The charm's names, so that what its relation with Keystone made is ours too.
+const ServiceIdentity kStreams{"product-streams", "image-stream"};
+constexpr std::uint64_t kMaxPublished = std::uint64_t{64} << 20;
+
+}  // namespace
+
+StreamEndpoints::StreamEndpoints(KeystoneSession& session, std::string region)
+    : session_(session), region_(std::move(region)) {}
+
+std::string StreamEndpoints::describe() const {
+  return fmt::format("{} in region \"{}\" of the catalog", kStreams.type, region_);
+}
+
+std::vector<std::string> StreamEndpoints::urls_of(const std::string& interface) {
+  return session_.urls_of(kStreams.type, region_, interface);
+}
+
+DocumentState StreamEndpoints::read_as_anyone(const std::string& url) {
+  // Swift may have an older one elsewhere (threats-and-faults.md F27); others don't look at it.
+  const Request request{.url = Url::parse(url), .headers = {{"X-Newest", "true"}}};
+  DocumentState state = Absent{};
+  session_.with_retries([&] {
+    FetchedDocument document;
+    CappedSink capped(document.bytes, kMaxPublished, Origin::Target,
+                      fmt::format("{}: is larger than what we publish", request.url.redacted()));
+    const Response response = session_.get_as_anyone(request, capped);
+    state = Absent{};
+    if (response.status == 404) return;
+    if (response.status >= 300 && response.status < 400) {
+      throw Error(ErrorKind::Protocol, Origin::Target,
+                  fmt::format("{} leads elsewhere ({}): register the URL where the tree is",
+                              request.url.redacted(), response.status));
+    }
+    with_context("reading as anyone", [&] { require_ok(request, response, Origin::Target); });
+    state = std::move(document);
+  });
+  return state;
+}
+
+std::vector<std::string> StreamEndpoints::lead_to(const std::vector<TreeAddress>& addresses) {
+  std::vector<InterfaceUrl> urls;
+  urls.reserve(addresses.size());
+  for (const auto& address : addresses) urls.push_back({address.interface, address.url});
+  return with_context("registering " + describe(),
+                      [&] { return RegisteredService(session_, kStreams, region_).lead_to(urls); });
+}
+
+}  // namespace streamsync
