@@ -29,7 +29,7 @@ std::string digest_of_all(const std::map<std::string, std::string>& documents) {
   return hasher.finish().hex();
 }
 
-// A store of one region under its key: other regions may have one of the same name.
+// A store of one region under its key: other regions and clouds may have one of the same name.
 class CachedStore {
  public:
   CachedStore(MetadataTarget& store, DocumentCache& cache, std::string scope)
@@ -264,8 +264,12 @@ class StreamWriter {
 
 ImageIdsPublication::ImageIdsPublication(ImageIdsStream stream,
                                          std::vector<std::unique_ptr<MetadataTarget>> stores,
-                                         DocumentCache& cache, Signer* signer)
-    : stream_(std::move(stream)), stores_(std::move(stores)), cache_(cache), signer_(signer) {}
+                                         DocumentCache& cache, std::string cloud, Signer* signer)
+    : stream_(std::move(stream)),
+      stores_(std::move(stores)),
+      cache_(cache),
+      cloud_(std::move(cloud)),
+      signer_(signer) {}
 
 PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
   std::vector<PublishedImage> images;
@@ -277,7 +281,8 @@ PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
   PublicationResult result;
   for (const auto& target : stores_) {
     try {
-      CachedStore store(*target, cache_, stream_.region + " " + stream_.endpoint);
+      CachedStore store(*target, cache_,
+                        fmt::format("{} {} {}", cloud_, stream_.region, stream_.endpoint));
       StreamWriter(stream_, images, store, signer_, result.documents).publish();
     } catch (const Error& error) {
       result.error = error;

@@ -48,15 +48,17 @@ class Publication {
 /// `.sjson`, and its signature beside it, as `.json.gpg` (`cli.md` §3).
 class ImageIdsPublication final : public Publication {
  public:
-  /// What is pointed to must outlive this; without a signer nothing is signed.
+  /// `cloud` tells the stores from those of the same name in another one. What is pointed to must
+  /// outlive this; without a signer nothing is signed.
   ImageIdsPublication(ImageIdsStream stream, std::vector<std::unique_ptr<MetadataTarget>> stores,
-                      DocumentCache& cache, Signer* signer);
+                      DocumentCache& cache, std::string cloud, Signer* signer);
   PublicationResult publish(const PublicationInput& input) override;
 
  private:
   ImageIdsStream stream_;
   std::vector<std::unique_ptr<MetadataTarget>> stores_;
   DocumentCache& cache_;
+  std::string cloud_;
   Signer* signer_;
 };
 

@@ -79,6 +79,7 @@ class MemoryCache final : public DocumentCache {
 struct Scene {
   MemoryStore::Content store;
   MemoryCache cache;
+  std::string cloud;
   Signer* signer = nullptr;
 
   std::vector<PublishedDocument> publish(const std::vector<Held>& shown) {
@@ -89,7 +90,7 @@ struct Scene {
     std::vector<std::unique_ptr<MetadataTarget>> stores;
     stores.push_back(std::make_unique<MemoryStore>(store));
     ImageIdsPublication publication({"auto.sync", "cloud", "RegionOne", "https://keystone:5000/v3"},
-                                    std::move(stores), cache, signer);
+                                    std::move(stores), cache, cloud, signer);
     PublicationInput input;
     input.shown = shown;
     return publication.publish(input);
