@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -26,7 +27,7 @@ DONE, MISUSED, NO_CLOUD = 0, 2, 5
 AUTH = ("auth_url", "username", "password", "project_name", "user_domain_name", "project_domain_name")
 PRODUCTS = [product_name("focal", "amd64", stream) for stream in STREAMS]
 ADDRESSES = {(product, NEW, "disk1.img") for product in PRODUCTS}
-PACE = 200_000  # bytes a second
+PATIENCE = 60
 
 
 def setUpModule():
@@ -51,8 +52,9 @@ class SeveralCase(unittest.TestCase):
         cls.work = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         cls.source = cls.enterClassContext(Source(cls.work))
         for stream, tree in cls.source.trees.items():
-            tree.add_version("focal", "amd64", NEW, {"disk1.img": 3 * PACE}, stream)
+            tree.add_version("focal", "amd64", NEW, {"disk1.img": 100_000}, stream)
         cls.source.write()
+        cls.sizes = [len(cls.source.bytes_of(*item, NEW)) for item in zip(STREAMS, PRODUCTS, strict=True)]
 
     def setUp(self):
         self.scene = Scene(self.work, self.source)
@@ -136,8 +138,7 @@ class Regions(SeveralCase):
             [self.scene.cloud.region] * 2 + [SECOND] * 2, [action["region"] for action in report["actions"]]
         )
         self.assertEqual(set(self.clouds), {document["region"] for document in report["published"]})
-        size = sum(len(self.source.bytes_of(*item, NEW)) for item in zip(STREAMS, PRODUCTS, strict=True))
-        totals = report["totals"]
+        size, totals = sum(self.sizes), report["totals"]
         self.assertEqual((size, 2 * size), (totals["bytes_read"], totals["bytes_sent"]))
         self.assert_nothing_to_do()
 
@@ -171,11 +172,12 @@ class Regions(SeveralCase):
         self.assert_whole_in(SECOND)
 
     def test_a_glance_that_dies_on_the_way_stops_no_other(self):
-        slow = self.scene.program.start("sync", "-c", self.scene.config, "--limit-rate", str(PACE))
-        self.source.server.wait_for(".img")
-        control("service", "kill", "glance2")
+        rate = str(self.sizes[0] // 3)
+        slow = self.scene.program.start("sync", "-c", self.scene.config, "--limit-rate", rate)
         try:
-            out, err = slow.communicate(timeout=120)
+            self.wait_for_an_upload_into_the_second()
+            control("service", "kill", "glance2")
+            out, err = slow.communicate(timeout=PATIENCE)
         finally:
             control("service", "start", "glance2")
         self.assertEqual(NO_CLOUD, slow.returncode, err.decode())
@@ -189,6 +191,14 @@ class Regions(SeveralCase):
         for region in self.clouds:
             self.assert_whole_in(region)
         self.assert_nothing_to_do()
+
+
+    def wait_for_an_upload_into_the_second(self):
+        deadline = time.monotonic() + PATIENCE
+        of_ours = {"content_id": f"{self.scene.content_id}.{SECOND}"}
+        while "saving" not in {image["status"] for image in self.clouds[SECOND].images(**of_ours)}:
+            self.assertLess(time.monotonic(), deadline, "nothing is sent to the second region")
+            time.sleep(0.05)
 
 
 class Interfaces(SeveralCase):
@@ -211,6 +221,9 @@ class Interfaces(SeveralCase):
         )
         self.addCleanup(self.scene.cloud.delete_region, region)
         self.scene.write_config(region=region)
+        wrong = "public" if interface == "internal" else "internal"
+        self.scene.use_environment(OS_INTERFACE=wrong)
+        self.assertEqual("", self.sync(NO_CLOUD).out)
         self.scene.use_environment(OS_INTERFACE=interface)
         others = CloudLog.of_environment(self.scene.cloud, ("glance",))
         with others:
