@@ -5,12 +5,14 @@
 #include <chrono>
 #include <exception>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "base/http/retry.h"
 #include "glance/latest_images.h"
 #include "glance/stored_image.h"
+#include "glance/upload_journal.h"
 
 namespace streamsync {
 namespace {
@@ -26,8 +28,11 @@ constexpr unsigned kGenerations = 1000;
 /// (threats-and-faults.md §2.3); a service that was stopped for a while needs some more.
 constexpr auto kPollInterval = 500ms;
 constexpr auto kPollLimit = 15s;
+/// For an upload that was given up earlier.
+constexpr auto kLeftOverLimit = 3s;
 
-/// An upload that is older is taken for one whose Glance process died: it stays "saving" for ever.
+/// Another's upload that is older is taken for one whose Glance process died: it stays "saving" for
+/// ever.
 constexpr auto kAbandonedAfter = 1h;
 
 /// Passes bytes on and computes their digest, when one is asked for.
@@ -106,7 +111,9 @@ struct GlanceTarget::Impl {
   KeystoneSession& session;
   ImageClient images;
   ImagePolicy policy;
+  UploadJournal journal;
   std::map<std::string, Image> listed{};  ///< by the last inventory, those that are Present
+  std::set<std::string> being_filled{};   ///< by the last inventory, their URLs
 
   bool is_ours(const Image& image) const;
   bool is_made_from(const Image& image, const BlobSpec& blob) const;
@@ -117,7 +124,7 @@ struct GlanceTarget::Impl {
   void try_visibility(const std::string& id);
   void make_private(const std::string& id) { images.change(id, {{"visibility", "private"}}); }
   /// The image once nobody fills it, or as it is when that takes too long.
-  std::optional<Image> settled(std::optional<Image> image);
+  std::optional<Image> settled(std::optional<Image> image, std::chrono::seconds limit);
   Held fill(const std::string& id, const BlobSpec& blob, ByteSource& bytes);
   std::exception_ptr upload(const std::string& id, ByteSource& bytes, std::uint64_t size);
   Held accept(const std::optional<Image>& image, const BlobSpec& blob,
@@ -126,6 +133,10 @@ struct GlanceTarget::Impl {
   Held held(const Image& image, Item item, HeldState state) const;
   bool holds(const Image& image, const ItemContent& promised, const std::optional<Digest>& sent);
   Digest read_back(const std::string& id, DigestAlgorithm algorithm);
+  std::string url_of(const std::string& id) const { return images.url_prefix() + id; }
+  /// Whether no byte of it comes any more, as far as can be known.
+  bool is_dead(const Image& image) const;
+  void remove_dead(const std::string& id);
 };
 
 bool GlanceTarget::Impl::is_ours(const Image& image) const {
@@ -173,8 +184,9 @@ void GlanceTarget::Impl::try_visibility(const std::string& id) {
   }
 }
 
-std::optional<Image> GlanceTarget::Impl::settled(std::optional<Image> image) {
-  for (auto waited = 0ms; image && is_being_filled(*image) && waited < kPollLimit;
+std::optional<Image> GlanceTarget::Impl::settled(std::optional<Image> image,
+                                                 std::chrono::seconds limit) {
+  for (auto waited = 0ms; image && is_being_filled(*image) && waited < limit;
        waited += kPollInterval) {
     // Nobody asks this wait to end; the request after it ends with the session's.
     wait_for(kPollInterval, {});
@@ -186,7 +198,12 @@ std::optional<Image> GlanceTarget::Impl::settled(std::optional<Image> image) {
 Held GlanceTarget::Impl::fill(const std::string& id, const BlobSpec& blob, ByteSource& bytes) {
   DigestingSource source(bytes, digest_to_compute(blob.content));
   const std::exception_ptr doubt = upload(id, source, blob.content.size);
-  const auto image = settled(images.find(id));
+  const auto image = settled(images.find(id), kPollLimit);
+  if (!image || !is_being_filled(*image)) {
+    journal.forget(url_of(id));
+  } else if (is_dead(*image)) {
+    remove_dead(id);
+  }
   if (doubt && (!image || !is_complete(*image))) std::rethrow_exception(doubt);
   return accept(image, blob, source.digest());
 }
@@ -196,7 +213,9 @@ Held GlanceTarget::Impl::fill(const std::string& id, const BlobSpec& blob, ByteS
 std::exception_ptr GlanceTarget::Impl::upload(const std::string& id, ByteSource& bytes,
                                               std::uint64_t size) {
   try {
+    const UploadJournal::Running running(journal, url_of(id));
     if (images.upload(id, bytes, size) == ImageClient::Uploaded::Yes) return nullptr;
+    journal.forget(url_of(id));
     throw upload_in_progress(id);
   } catch (const Error& error) {
     if (error.origin() != Origin::Target) throw;
@@ -279,14 +298,26 @@ Digest GlanceTarget::Impl::read_back(const std::string& id, DigestAlgorithm algo
   return *digest;
 }
 
-GlanceTarget::GlanceTarget(KeystoneSession& session, const Url& endpoint, ImagePolicy policy)
-    : impl_(std::make_unique<Impl>(
-          Impl{session, ImageClient(session, endpoint), std::move(policy)})) {}
+/// If Glance still were at it, its answer would be 410, and what it has stored would go.
+bool GlanceTarget::Impl::is_dead(const Image& image) const {
+  return is_abandoned(image) || journal.is_left_over(url_of(image.id));
+}
+
+void GlanceTarget::Impl::remove_dead(const std::string& id) {
+  images.remove(id);
+  journal.forget(url_of(id));
+}
+
+GlanceTarget::GlanceTarget(KeystoneSession& session, const Url& endpoint, ImagePolicy policy,
+                           std::filesystem::path journal)
+    : impl_(new Impl{session, ImageClient(session, endpoint), std::move(policy),
+                     UploadJournal(std::move(journal))}) {}
 
 GlanceTarget::~GlanceTarget() = default;
 
 std::vector<Held> GlanceTarget::inventory() {
   impl_->listed.clear();
+  impl_->being_filled.clear();
   std::vector<Held> held;
   for (const char* hidden : {"false", "true"}) {
     const auto images = impl_->images.list({{"owner", impl_->session.project_id()},
@@ -297,6 +328,7 @@ std::vector<Held> GlanceTarget::inventory() {
       const auto state = held_state(image);
       if (!item || !state || !impl_->is_ours(image)) continue;
       held.push_back(impl_->held(image, std::move(*item), *state));
+      if (is_being_filled(image)) impl_->being_filled.insert(impl_->url_of(image.id));
       if (*state == HeldState::Present) impl_->listed.insert_or_assign(image.id, image);
     }
   }
@@ -336,6 +368,7 @@ Held GlanceTarget::update(const Held& held, const Item& item) {
 /// A policy may forbid the wanted visibility. The first new image is asked with, while it is empty
 /// and hidden; those that are there may be in another run's hands.
 void GlanceTarget::announce(const std::vector<BlobSpec>& coming) {
+  impl_->journal.forget_others(impl_->images.url_prefix(), impl_->being_filled);
   if (impl_->policy.visibility == "private") return;
   for (const BlobSpec& blob : coming) {
     if (!has_address_that_fits(blob.item.key)) continue;
@@ -357,7 +390,8 @@ Held GlanceTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
     auto image = impl_->images.find(id);
     if (!image || !impl_->is_made_from(*image, blob)) continue;
 
-    image = impl_->settled(std::move(image));
+    const bool is_left_over = impl_->journal.is_left_over(impl_->url_of(id));
+    image = impl_->settled(std::move(image), is_left_over ? kLeftOverLimit : kPollLimit);
     if (!image) continue;
     // Bytes must not become visible as they come (T25).
     if (image->status == "queued" && image->os_hidden) {
@@ -367,8 +401,8 @@ Held GlanceTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
     }
     if (is_complete(*image)) return impl_->accept(image, blob, std::nullopt);
     if (!is_being_filled(*image)) continue;
-    if (!is_abandoned(*image)) throw upload_in_progress(id);
-    impl_->images.remove(id);
+    if (!impl_->is_dead(*image)) throw upload_in_progress(id);
+    impl_->remove_dead(id);
   }
   throw Error(
       ErrorKind::Conflict, Origin::Target,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,7 +15,9 @@ namespace streamsync {
 /// hidden, with all its properties, until what Glance stored was compared (T25).
 class GlanceTarget final : public ItemTarget {
  public:
-  GlanceTarget(KeystoneSession& session, const Url& endpoint, ImagePolicy policy);
+  /// In `journal`, a directory that is made when it is needed, stand the uploads that have begun.
+  GlanceTarget(KeystoneSession& session, const Url& endpoint, ImagePolicy policy,
+               std::filesystem::path journal);
   ~GlanceTarget() override;
 
   /// Two requests: one filtered list per os_hidden value (`cli.md` §4.9).

@@ -104,6 +104,8 @@ Url page_after(const Url& images, std::string_view next) {
 ImageClient::ImageClient(KeystoneSession& session, const Url& endpoint)
     : session_(session), images_(images_below(endpoint)) {}
 
+std::string ImageClient::url_prefix() const { return images_.str() + '/'; }
+
 Url ImageClient::image_url(std::string_view id, std::string_view rest) const {
   return images_.append(percent_encode_path(id) + std::string(rest));
 }

@@ -62,6 +62,9 @@ class ImageClient {
   /// is found by the next listing, and no error.
   void discard(const std::string& id);
 
+  /// What begins all URLs of images; one's own follows with its id.
+  std::string url_prefix() const;
+
  private:
   Request patch(const std::string& id, std::string body) const;
   Url image_url(std::string_view id, std::string_view rest = {}) const;

@@ -52,10 +52,8 @@ void refuse_unsupported(YamlMap& map) {
   const auto refuse = [&map](const char* key) {
     map.fail(key, "is not supported by this version of streamsync; take it out");
   };
-  for (const char* key : {"clouds", "modify_hook"}) {
-    if (map.find(key)) {
-      refuse(key);
-    }
+  if (map.find("modify_hook")) {
+    refuse("modify_hook");
   }
   if (map.boolean("image_import_conversion").value_or(false)) {
     refuse("image_import_conversion");
@@ -313,6 +311,27 @@ std::vector<MirrorEntry> read_mirror_list(YamlMap& map, const EntryDefaults& com
   return entries;
 }
 
+// What can be said of one by a key of its own; an empty name is none.
+std::vector<std::string> one_or_several(YamlMap& map, const std::string& one,
+                                        const std::string& several) {
+  const auto name = map.text(one);
+  auto names = map.texts(several).value_or(std::vector<std::string>{});
+  if (name && !names.empty()) {
+    map.fail(several, fmt::format("say either {} or {}", one, several));
+  }
+  if (name) {
+    names.push_back(*name);
+  }
+  std::erase(names, "");
+  std::set<std::string> known;
+  for (const auto& each : names) {
+    if (!known.insert(each).second) {
+      map.fail(several, fmt::format("'{}' is named twice", each));
+    }
+  }
+  return names;
+}
+
 void read_images(YamlMap& map, Config& config) {
   config.name_prefix = map.text("name_prefix").value_or(config.name_prefix);
   config.content_id_template = map.text("content_id_template").value_or(config.content_id_template);
@@ -326,16 +345,8 @@ void read_images(YamlMap& map, Config& config) {
   config.custom_properties = custom_properties(map);
   config.hypervisor_mapping = map.boolean("hypervisor_mapping").value_or(false);
   config.set_latest_property = map.boolean("set_latest_property").value_or(false);
-  config.cloud = map.text("cloud");
-  if (const auto region = map.text("region")) {
-    config.regions = {*region};
-  }
-  if (const auto regions = map.texts("regions")) {
-    if (!config.regions.empty()) {
-      map.fail("regions", "say either region or regions");
-    }
-    config.regions = *regions;
-  }
+  config.clouds = one_or_several(map, "cloud", "clouds");
+  config.regions = one_or_several(map, "region", "regions");
   if (const auto endpoint = map.text("publish_endpoint")) {
     url(map, "publish_endpoint", *endpoint);
     config.publish_endpoint = without_userinfo(*endpoint);

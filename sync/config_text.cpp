@@ -86,9 +86,7 @@ std::string show_config(const Config& config) {
   out << YAML::Key << "hypervisor_mapping" << YAML::Value << config.hypervisor_mapping;
   out << YAML::Key << "set_latest_property" << YAML::Value << config.set_latest_property;
   out << YAML::Key << "regions" << YAML::Value << YAML::Flow << config.regions;
-  if (config.cloud) {
-    out << YAML::Key << "cloud" << YAML::Value << *config.cloud;
-  }
+  out << YAML::Key << "clouds" << YAML::Value << YAML::Flow << config.clouds;
   if (config.register_endpoint) {
     out << YAML::Key << "register_endpoint" << YAML::Value
         << config.register_endpoint->url.value_or("true");
@@ -146,8 +144,8 @@ mirror_list:
 # Where item bytes go: glance, a directory, swift:CONTAINER/PREFIX, s3:BUCKET/PREFIX, or a list.
 images: glance
 # The cloud: an entry of clouds.yaml. Without: OS_* variables, else --identity FILE.
-# cloud: my-openstack
-# region: RegionOne             # or regions: [RegionOne, RegionTwo]
+# cloud: my-openstack           # or clouds: [one, another]
+# region: RegionOne             # or regions: [RegionOne, RegionTwo], of each cloud
 
 # How images are called and marked in Glance.
 name_prefix: auto-sync/

@@ -18,7 +18,7 @@ namespace {
 const std::string kSignature = ".gpg";  ///< a detached one, beside its document
 constexpr std::uint64_t kMaxPublished = std::uint64_t{64} << 20;
 
-// A store of one region under its key: other regions may have one of the same name.
+// A store of one region under its key: other regions and clouds may have one of the same name.
 class CachedStore {
  public:
   CachedStore(MetadataTarget& store, DocumentCache& cache, std::string scope)
@@ -399,11 +399,12 @@ class StreamWriter {
 
 ImageIdsPublication::ImageIdsPublication(ImageIdsStream stream,
                                          std::vector<std::unique_ptr<MetadataTarget>> stores,
-                                         DocumentCache& cache, Signer* signer,
+                                         DocumentCache& cache, std::string cloud, Signer* signer,
                                          std::unique_ptr<Registration> registration)
     : stream_(std::move(stream)),
       stores_(std::move(stores)),
       cache_(cache),
+      cloud_(std::move(cloud)),
       signer_(signer),
       registration_(std::move(registration)) {}
 
@@ -424,7 +425,8 @@ PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
   PublicationResult result;
   for (const auto& target : stores_) {
     try {
-      CachedStore store(*target, cache_, stream_.region + " " + stream_.endpoint);
+      CachedStore store(*target, cache_,
+                        fmt::format("{} {} {}", cloud_, stream_.region, stream_.endpoint));
       const auto published = StreamWriter(stream_, images, store, signer_, result).publish();
       if (target == stores_.front()) lead_to(published, result);
     } catch (const Error& error) {

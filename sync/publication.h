@@ -57,9 +57,10 @@ class Publication {
 /// consumers are then led to the first store.
 class ImageIdsPublication final : public Publication {
  public:
-  /// What is pointed to must outlive this; without a signer nothing is signed.
+  /// `cloud` tells the stores from those of the same name in another one. What is pointed to must
+  /// outlive this; without a signer nothing is signed.
   ImageIdsPublication(ImageIdsStream stream, std::vector<std::unique_ptr<MetadataTarget>> stores,
-                      DocumentCache& cache, Signer* signer,
+                      DocumentCache& cache, std::string cloud, Signer* signer,
                       std::unique_ptr<Registration> registration = nullptr);
   std::optional<Error> refusal(const std::vector<const Catalog*>& catalogs) override;
   PublicationResult publish(const PublicationInput& input) override;
@@ -70,6 +71,7 @@ class ImageIdsPublication final : public Publication {
   ImageIdsStream stream_;
   std::vector<std::unique_ptr<MetadataTarget>> stores_;
   DocumentCache& cache_;
+  std::string cloud_;
   Signer* signer_;
   std::unique_ptr<Registration> registration_;
 };

@@ -261,6 +261,8 @@ std::string to_json(const RunReport& report) {
     for (const auto& document : destination.published) {
       json.StartObject();
       member(json, "target", document.target);
+      member_if(json, "cloud", destination.cloud);
+      member_if(json, "region", destination.region);
       member(json, "path", document.path);
       json.Key("changed");
       json.Bool(document.changed);
@@ -288,12 +290,20 @@ std::string to_json(const RunReport& report) {
   return without_raw_controls({buffer.GetString(), buffer.GetSize()}) + "\n";
 }
 
+std::string place_of(const DestinationReport& destination) {
+  if (destination.cloud.empty() && destination.region.empty()) return destination.target;
+  if (destination.cloud.empty()) return destination.region;
+  return destination.cloud + (destination.region.empty() ? "" : "/" + destination.region);
+}
+
 std::string to_text(const RunReport& report) {
   std::string text;
   for (const auto& destination : report.destinations) {
+    const auto place =
+        report.destinations.size() > 1 ? "  " + printable(place_of(destination)) : std::string();
     for (const auto& [action, result] : destination.actions) {
-      text += fmt::format("{:<7} {}  {}  ({})\n", to_string(action.kind), printable(action.name),
-                          human_size(action.size), printable(action.reason));
+      text += fmt::format("{:<7} {}  {}  ({}){}\n", to_string(action.kind), printable(action.name),
+                          human_size(action.size), printable(action.reason), place);
     }
   }
   const auto totals = totals_of(report);

@@ -49,6 +49,9 @@ struct RunReport {
   std::string verdict() const;
 };
 
+/// For people: "cloud/region", or the root of a tree.
+std::string place_of(const DestinationReport& destination);
+
 /// `streamsync.report/1`, one JSON document.
 std::string to_json(const RunReport& report);
 

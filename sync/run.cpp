@@ -487,8 +487,10 @@ struct Run::Impl {
       }
     }
     if (!assignments.empty()) carry_out(assignments, served);
-    for (const auto& told : report.destinations) {
-      if (told.error) observer.warn(told.error->what());
+    for (auto& told : report.destinations) {
+      if (!told.error) continue;
+      if (destinations.size() > 1) told.error->add_context(place_of(told));
+      observer.warn(told.error->what());
     }
   }
 

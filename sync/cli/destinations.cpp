@@ -34,14 +34,18 @@ const std::vector<std::string> kImageFilters{"ftype~(disk1.img|disk.img)",
   throw Error(ErrorKind::Config, Origin::Config, why);
 }
 
-// In this order: `cli.md` §3, end.
-Credentials find_credentials(const Config& config, const Options& options) {
-  const Environment& environment = options.environment;
-  const auto cloud = config.cloud ? config.cloud : environment("OS_CLOUD");
-  if (cloud && !cloud->empty()) {
-    return credentials_from_cloud(*cloud, environment);
+// Entries of clouds.yaml: the first of the ways in `cli.md` §3, end.
+std::vector<std::string> named_clouds(const Config& config, const Environment& environment) {
+  if (!config.clouds.empty()) {
+    return config.clouds;
   }
-  if (auto credentials = credentials_from_environment(environment)) {
+  const auto cloud = environment("OS_CLOUD");
+  return cloud && !cloud->empty() ? std::vector{*cloud} : std::vector<std::string>{};
+}
+
+// Without such an entry, in this order.
+Credentials unnamed_credentials(const Options& options) {
+  if (auto credentials = credentials_from_environment(options.environment)) {
     return std::move(*credentials);
   }
   if (options.identity) {
@@ -55,21 +59,27 @@ Credentials find_credentials(const Config& config, const Options& options) {
       "the other OS_* variables, or name upstream's file with --identity FILE");
 }
 
-std::vector<std::string> find_regions(const Config& config, KeystoneSession& session,
-                                      std::string_view service_type) {
+// What the operator says holds for every cloud, else what its credentials say (`cli.md` §4.7).
+std::vector<std::string> named_regions(const Config& config, const Credentials& credentials) {
   if (!config.regions.empty()) {
     return config.regions;
   }
-  if (session.credentials().region) {
-    return {*session.credentials().region};
+  return credentials.region ? std::vector{*credentials.region} : std::vector<std::string>{};
+}
+
+std::vector<std::string> find_regions(const Config& config, const Cloud& cloud,
+                                      std::string_view service_type) {
+  auto regions = named_regions(config, cloud.session->credentials());
+  if (!regions.empty()) {
+    return regions;
   }
-  auto regions = session.regions_of(service_type);
+  regions = cloud.session->regions_of(service_type);
   if (regions.size() != 1) {
-    refuse(
-        fmt::format("the cloud has {} regions with {} service ({}): say which with "
-                    "'region' or 'regions'",
-                    regions.size(), service_type == kImageService ? "an image" : "an object-store",
-                    fmt::join(regions, ", ")));
+    refuse(fmt::format(
+        "{} has {} regions with {} service ({}): say which with 'region' or "
+        "'regions', or with region_name in clouds.yaml",
+        cloud.name.empty() ? "the cloud" : fmt::format("cloud \"{}\"", cloud.name), regions.size(),
+        service_type == kImageService ? "an image" : "an object-store", fmt::join(regions, ", ")));
   }
   return regions;
 }
@@ -120,36 +130,73 @@ bool needs_cloud(const Config& config) {
   return config.to_glance() || names_one(config.images, ObjectService::Swift);
 }
 
+// Where each stream is: no two regions or clouds may have one in one place (`cli.md` §4.7).
+class StreamPlaces {
+ public:
+  void add_store(const std::string& store, const std::string& content_id) {
+    if (!known_.insert(store + "\n" + content_id).second) {
+      refuse(
+          "content_id_template: two regions publish to one store; put {region} into it, or let "
+          "each cloud publish to a store of its own");
+    }
+  }
+
+  void add_images(const std::string& endpoint, const std::string& project_id,
+                  const std::string& content_id) {
+    if (!known_.insert(endpoint + "\n" + project_id + "\n" + content_id).second) {
+      refuse(
+          "content_id_template: two regions have one image service and project; put {region} into "
+          "it, or name only one of them");
+    }
+  }
+
+ private:
+  std::set<std::string> known_;
+};
+
+// The regions of one cloud.
 class CloudDestinations {
  public:
   /// `s3` is none where nothing is published to S3, `signer` where nothing is signed.
-  CloudDestinations(const Config& config, KeystoneSession& session, S3Client* s3,
+  CloudDestinations(const Config& config, const Cloud& cloud, StreamPlaces& places, S3Client* s3,
                     DocumentCache& cache, Signer* signer)
-      : config_(config), session_(session), s3_(s3), cache_(cache), signer_(signer) {}
+      : config_(config),
+        cloud_(cloud),
+        session_(*cloud.session),
+        places_(places),
+        s3_(s3),
+        cache_(cache),
+        signer_(signer) {}
 
   std::vector<Destination> make() {
     std::vector<Destination> destinations;
-    std::vector<std::string> regions;
     try {
-      regions = find_regions(config_, session_, kImageService);
-    } catch (const Error& error) {
-      destinations.push_back(unavailable("", error));
-    }
-    for (const auto& region : regions) {
-      try {
-        destinations.push_back(make_region(region));
-      } catch (const Error& error) {
-        destinations.push_back(unavailable(region, error));
+      // Logs in: a cloud that is down is waited for once, not for each region.
+      session_.project_id();
+      for (const auto& region : find_regions(config_, cloud_, kImageService)) {
+        destinations.push_back(make_or_fail(region));
       }
+    } catch (const Error& error) {
+      auto regions = named_regions(config_, session_.credentials());
+      if (regions.empty()) regions.emplace_back();
+      for (const auto& region : regions) destinations.push_back(unavailable(region, error));
     }
     return destinations;
   }
 
  private:
+  Destination make_or_fail(const std::string& region) {
+    try {
+      return make_region(region);
+    } catch (const Error& error) {
+      return unavailable(region, error);
+    }
+  }
+
   Destination empty_region(const std::string& region) const {
     Destination destination;
     destination.target = "glance";
-    destination.cloud = config_.cloud.value_or("");
+    destination.cloud = cloud_.name;
     destination.region = region;
     destination.scope = CatalogScope::ImageDownloads;
     destination.default_filters = kImageFilters;
@@ -176,8 +223,10 @@ class CloudDestinations {
     policy.set_latest_property = config_.set_latest_property;
 
     auto destination = empty_region(region);
+    const auto endpoint = session_.endpoint(kImageService, region);
+    places_.add_images(endpoint.str(), session_.project_id(), policy.content_id);
     destination.items =
-        std::make_unique<GlanceTarget>(session_, session_.endpoint(kImageService, region), policy);
+        std::make_unique<GlanceTarget>(session_, endpoint, policy, config_.state_dir / "uploads");
     add_publication(destination, policy.content_id);
     return destination;
   }
@@ -203,7 +252,7 @@ class CloudDestinations {
                                                     : session_.credentials().auth_url_as_given;
     destination.publication = std::make_unique<ImageIdsPublication>(
         ImageIdsStream{content_id, config_.cloud_name, destination.region, endpoint},
-        std::move(stores), cache_, signer_, std::move(registration));
+        std::move(stores), cache_, cloud_.name, signer_, std::move(registration));
   }
 
   // As the charm's relation with Keystone has it: one URL for each interface (`upstream-gss.md`
@@ -243,35 +292,29 @@ class CloudDestinations {
                                              const std::string& content_id) {
     auto place = ObjectPlace::parse(target);
     if (!place) {
-      require_own_store(target, content_id);
+      places_.add_store(target, content_id);
       return std::make_unique<DirectoryTarget>(target.starts_with("dir:") ? target.substr(4)
                                                                           : target);
     }
     if (place->service == ObjectService::S3) {
-      require_own_store(target, content_id);
+      places_.add_store(target, content_id);
       return std::make_unique<ObjectDocuments>(
           std::make_shared<S3Store>(*s3_, std::move(place->container)), std::move(place->prefix));
     }
     const auto endpoint = session_.endpoint(kObjectStore, region);
-    require_own_store(endpoint.str() + target, content_id);
+    places_.add_store(endpoint.str() + target, content_id);
     return std::make_unique<ObjectDocuments>(
         std::make_shared<SwiftStore>(session_, endpoint, std::move(place->container)),
         std::move(place->prefix));
   }
 
-  // One published tree per region (`cli.md` §4.7).
-  void require_own_store(const std::string& store, const std::string& content_id) {
-    if (!stores_.insert(store + "\n" + content_id).second) {
-      refuse("content_id_template: two regions publish to one store; put {region} into it");
-    }
-  }
-
   const Config& config_;
+  const Cloud& cloud_;
   KeystoneSession& session_;
+  StreamPlaces& places_;
   S3Client* s3_;
   DocumentCache& cache_;
   Signer* signer_;
-  std::set<std::string> stores_;
 };
 
 // With several entries each has its own root below the tree, which must not depend on their order.
@@ -290,10 +333,10 @@ void require_own_names(const Config& config) {
 // Trees: the targets among `images` that are not Glance, each with a root for each entry.
 class TreeDestinations {
  public:
-  /// Sessions are none where nothing is to go there.
-  TreeDestinations(const Config& config, KeystoneSession* session, S3Client* s3,
+  /// `s3` is none where nothing is to go there.
+  TreeDestinations(const Config& config, const std::vector<Cloud>& clouds, S3Client* s3,
                    std::stop_token stop)
-      : config_(config), session_(session), s3_(s3), stop_(std::move(stop)) {}
+      : config_(config), clouds_(clouds), s3_(s3), stop_(std::move(stop)) {}
 
   std::vector<Destination> make() {
     std::vector<Destination> destinations;
@@ -350,20 +393,56 @@ class TreeDestinations {
     if (place.service == ObjectService::S3) {
       return std::make_shared<S3Store>(*s3_, place.container);
     }
-    const auto regions = find_regions(config_, *session_, kObjectStore);
+    if (clouds_.size() != 1) {
+      refuse(fmt::format("images: {} is in one cloud, and {} are named: {}", place.str(),
+                         clouds_.size(), fmt::join(config_.clouds, ", ")));
+    }
+    const auto& cloud = clouds_.front();
+    const auto regions = find_regions(config_, cloud, kObjectStore);
     if (regions.size() != 1) {
       refuse(fmt::format("images: {} is in one region, and {} are named: {}", place.str(),
                          regions.size(), fmt::join(regions, ", ")));
     }
-    return std::make_shared<SwiftStore>(*session_, session_->endpoint(kObjectStore, regions[0]),
+    auto& session = *cloud.session;
+    return std::make_shared<SwiftStore>(session, session.endpoint(kObjectStore, regions[0]),
                                         place.container);
   }
 
   const Config& config_;
-  KeystoneSession* session_;
+  const std::vector<Cloud>& clouds_;
   S3Client* s3_;
   std::stop_token stop_;
 };
+
+std::vector<Cloud> find_clouds(const Config& config, const Options& options, std::stop_token stop) {
+  std::vector<Cloud> clouds;
+  const auto add = [&](const std::string& name, Credentials credentials) {
+    clouds.push_back(
+        {name, std::make_unique<KeystoneSession>(std::move(credentials), target_http(config),
+                                                 config.retries, stop)});
+  };
+  for (const auto& name : named_clouds(config, options.environment)) {
+    add(name, credentials_from_cloud(name, options.environment));
+  }
+  if (clouds.empty()) {
+    add("", unnamed_credentials(options));
+  }
+  return clouds;
+}
+
+// Consumers reach each Keystone by its own URL.
+void require_one_keystone(const Config& config, const std::vector<Cloud>& clouds) {
+  std::set<std::string> keystones;
+  for (const auto& cloud : clouds) {
+    keystones.insert(cloud.session->credentials().auth_url.str());
+  }
+  if (config.publish_endpoint && keystones.size() > 1) {
+    refuse(
+        fmt::format("publish_endpoint: is one URL, and the clouds have {} Keystones; take it "
+                    "out, or sync them with a configuration each",
+                    keystones.size()));
+  }
+}
 
 }  // namespace
 
@@ -378,24 +457,23 @@ Destinations make_destinations(const Config& config, const Options& options, Doc
                                                  target_http(config), config.retries, stop);
   }
   if (needs_cloud(config)) {
-    auto credentials = find_credentials(config, options);
-    HttpOptions http = target_http(config);
-    http.tls = credentials.tls;
-    http.ca_file = credentials.ca_file;
-    destinations.session =
-        std::make_unique<KeystoneSession>(std::move(credentials), http, config.retries, stop);
+    destinations.clouds = find_clouds(config, options, stop);
+    require_one_keystone(config, destinations.clouds);
   }
   if (config.to_glance()) {
-    destinations.all = CloudDestinations(config, *destinations.session, destinations.s3.get(),
-                                         cache, destinations.signer.get())
-                           .make();
+    StreamPlaces places;
+    for (const auto& cloud : destinations.clouds) {
+      CloudDestinations regions(config, cloud, places, destinations.s3.get(), cache,
+                                destinations.signer.get());
+      for (auto& destination : regions.make()) destinations.all.push_back(std::move(destination));
+    }
     for (auto& destination : destinations.all) {
       for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
         destination.entries.push_back(entry);
       }
     }
   }
-  TreeDestinations trees(config, destinations.session.get(), destinations.s3.get(), stop);
+  TreeDestinations trees(config, destinations.clouds, destinations.s3.get(), stop);
   for (auto& destination : trees.make()) destinations.all.push_back(std::move(destination));
   return destinations;
 }

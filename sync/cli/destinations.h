@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "base/crypto/signer.h"
@@ -14,17 +15,24 @@
 
 namespace streamsync {
 
-/// The destinations that a configuration names; the one place that knows concrete targets. The
-/// session, the client and the signer must outlive them.
-struct Destinations {
+/// A cloud that something goes to, under the name of its entry in clouds.yaml; none for that of the
+/// environment.
+struct Cloud {
+  std::string name;
   std::unique_ptr<KeystoneSession> session;
+};
+
+/// The destinations that a configuration names; the one place that knows concrete targets. The
+/// clouds, the client and the signer must outlive them.
+struct Destinations {
+  std::vector<Cloud> clouds;
   std::unique_ptr<S3Client> s3;
   std::unique_ptr<Signer> signer;  ///< none when nothing is to be signed
   std::vector<Destination> all;
 };
 
-/// Throws `Error{Config}` for what can't be meant, and the cloud's own errors when it can't be
-/// asked for its regions and endpoints.
+/// A cloud or region that can't be asked is a destination that is unavailable. Throws
+/// `Error{Config}` for what can't be meant.
 Destinations make_destinations(const Config& config, const Options& options, DocumentCache& cache,
                                std::stop_token stop);
 

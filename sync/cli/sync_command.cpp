@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/io/root_directory.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "sync/cli/commands.h"
 #include "sync/cli/destinations.h"
@@ -52,8 +53,12 @@ void warn_of_clock(const StateDirectory& state, Console& console) {
 RunReport run(const Options& options, Console& console, const Interrupts& interrupts,
               const Config& config, DocumentCache& cache, const RunRequest& request) {
   auto destinations = make_destinations(config, options, cache, interrupts.token());
-  if (destinations.session && destinations.session->credentials().tls == TlsVerification::Off) {
-    console.warn("the cloud's TLS certificates are not verified (insecure, verify: false)");
+  for (const auto& cloud : destinations.clouds) {
+    if (cloud.session->credentials().tls == TlsVerification::Off) {
+      console.warn(fmt::format(
+          "the cloud's TLS certificates are not verified ({})",
+          cloud.name.empty() ? "OS_INSECURE" : "verify: false of " + printable(cloud.name)));
+    }
   }
   Run run(config, std::move(destinations.all), cache, console, interrupts.token());
   return run.execute(request);

@@ -81,7 +81,9 @@ class GlanceItems final : public ItemTargetUnderTest {
 
   std::unique_ptr<ItemTarget> open_as(const ImagePolicy& policy) {
     sessions_.emplace_back(credentials_, HttpOptions{}, RetryPolicy{}, std::stop_token{});
-    return std::make_unique<GlanceTarget>(sessions_.back(), scope_.endpoint, policy);
+    // Each has a journal of its own, as two units have.
+    return std::make_unique<GlanceTarget>(sessions_.back(), scope_.endpoint, policy,
+                                          scope_.journal() / std::to_string(sessions_.size()));
   }
 
   void create(ImageClient& images, const char* visibility, const Tags& properties) {

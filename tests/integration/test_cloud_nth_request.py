@@ -38,7 +38,7 @@ def setUpModule():
     urls = {"identity": cloud.auth_url, **{name: cloud.endpoint(name) for name in SERVICES[1:]}}
     Proxied.proxy = unittest.enterModuleContext(FaultProxy(urls))
     Proxied.region = f"Proxied-{secrets.token_hex(4)}"
-    cloud.create_region(Proxied.region, {name: Proxied.proxy.url(name) for name in SERVICES[1:]})
+    cloud.create_region(Proxied.region, {(name, "public"): Proxied.proxy.url(name) for name in SERVICES[1:]})
     unittest.addModuleCleanup(cloud.delete_region, Proxied.region)
 
 

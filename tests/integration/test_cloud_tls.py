@@ -8,6 +8,8 @@ as long as this runs.
 import base64
 import json
 import os
+import secrets
+import socket
 import sys
 import tempfile
 import unittest
@@ -16,7 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 from certificates import Certificates, bundle  # noqa: E402
-from cloud_setup import behind_tls  # noqa: E402
+from cloud_setup import behind_tls, control  # noqa: E402
+from openstack_api import Cloud  # noqa: E402
 from sync_scene import NEW, Scene, Source, created  # noqa: E402
 from tree_server import TreeServer  # noqa: E402
 
@@ -53,6 +56,15 @@ class TlsCase(unittest.TestCase):
 
     def run_with_clouds_yaml(self, **cloud):
         """No OS_*; the entry is that of OS_*, changed by `cloud`, where None takes a key away."""
+        return self.run_with_clouds(secured=self.entry(**cloud))
+
+    def run_with_clouds(self, **entries):
+        file = self.scene.program.work / "clouds.yaml"
+        file.write_text(json.dumps({"clouds": entries}), encoding="utf-8")
+        self.scene.write_config(clouds=list(entries))
+        return self.run_in(**without_openstack())
+
+    def entry(self, **cloud):
         auth = ("auth_url", "username", "password", "project_name", "user_domain_name", "project_domain_name")
         entry = {
             "auth": {key: os.environ[f"OS_{key.upper()}"] for key in auth},
@@ -60,11 +72,7 @@ class TlsCase(unittest.TestCase):
             "cacert": str(self.cloud_ca),
             **cloud,
         }
-        entry = {key: value for key, value in entry.items() if value is not None}
-        file = self.scene.program.work / "clouds.yaml"
-        file.write_text(json.dumps({"clouds": {"secured": entry}}), encoding="utf-8")
-        self.scene.write_config(cloud="secured")
-        return self.run_in(**without_openstack())
+        return {key: value for key, value in entry.items() if value is not None}
 
     def assert_synced(self, run):
         self.assertEqual((DONE, 2), (run.status, len(created(run))), run.err)
@@ -151,6 +159,65 @@ class Clouds(TlsCase):
         self.assert_refused(self.run_in(**internal), NO_CLOUD)
         self.scene.write_config(publish_endpoint=self.scene.cloud.auth_url)
         self.assert_synced(self.run_in(OS_INTERFACE="internal", **internal))
+
+
+class SeveralClouds(TlsCase):
+    """The Keystone of the second one has a certificate of another CA; its other services have none."""
+
+    def setUp(self):
+        super().setUp()
+        project = f"streamsync-{secrets.token_hex(4)}"
+        administrator = self.scene.cloud
+        self.addCleanup(administrator.delete_project, administrator.create_project(project, "admin"))
+        second = Cloud.from_environment(project=project)
+        self.addCleanup(
+            second.remove_stream, self.scene.container, self.scene.prefix, self.scene.content_id
+        )
+        self.ours = self.entry()
+        self.theirs = self.entry(interface="internal", cacert=str(self.certificates.ca))
+        self.theirs["auth"].update(auth_url=self.keystone_of_another_ca(), project_name=project)
+
+    def keystone_of_another_ca(self):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+        keystone = self.scene.cloud.endpoint("identity", "internal").removesuffix("/v3")
+        file = Path(os.environ["CLOUD_DIR"], "etc/front/http.d/another-ca.conf")
+        file.write_text(
+            f"server {{ listen 127.0.0.1:{port} ssl;"
+            f" ssl_certificate {self.certificates.server}; ssl_certificate_key {self.certificates.server};"
+            f" location / {{ proxy_pass {keystone}; }} }}",
+            encoding="utf-8",
+        )
+        self.addCleanup(control, "service", "reload", "front")
+        self.addCleanup(file.unlink)
+        control("service", "reload", "front")
+        return f"https://127.0.0.1:{port}/v3"
+
+    def outcome(self):
+        report = json.loads((self.scene.program.state / "last-run.json").read_bytes())
+        return {entry["cloud"]: entry["status"] for entry in report["destinations"]}
+
+    def test_each_is_unlocked_by_its_own_ca(self):
+        run = self.run_with_clouds(ours=self.ours, theirs=self.theirs)
+        self.assertEqual((DONE, 4), (run.status, len(created(run))), run.err)
+        self.assertNotIn("warning", run.err)
+
+    def test_that_of_the_other_one_does_not_do(self):
+        self.ours["cacert"], self.theirs["cacert"] = self.theirs["cacert"], self.ours["cacert"]
+        run = self.run_with_clouds(ours=self.ours, theirs=self.theirs)
+        self.assertEqual(NO_CLOUD, run.status, run.err)
+        self.assertEqual({"ours": "failed", "theirs": "failed"}, self.outcome())
+        self.assertIn("certificate", run.last_words())
+
+    def test_one_without_verification_leaves_the_other_verified(self):
+        del self.ours["cacert"], self.theirs["cacert"]
+        self.theirs["verify"] = False
+        run = self.run_with_clouds(ours=self.ours, theirs=self.theirs)
+        self.assertEqual((NO_CLOUD, 2), (run.status, len(created(run))), run.err)
+        self.assertEqual({"ours": "failed", "theirs": "ok"}, self.outcome())
+        self.assertEqual(1, run.err.count(UNVERIFIED), run.err)
+        self.assertIn("of theirs", run.err)
 
 
 class Stores(TlsCase):

@@ -1,11 +1,13 @@
-"""A test cloud other than the one that OS_* name: that one behind TLS, or a new one.
+"""A test cloud other than the one that OS_* name: that one behind TLS or with more to it, or a new one.
 
     with behind_tls():
         ...  # the catalog and OS_* have https URLs; OS_CACERT is the cloud's own CA
+    with second_region() as region:
+        ...  # it has a Glance of its own, the service glance2
     with new_cloud("keystone,glance,rgw") as folder:
         ...  # OS_* name it, `folder` is its CLOUD_DIR
 
-Both need tests/cloud, and are undone at the end.
+All need tests/cloud, and are undone at the end.
 """
 
 import contextlib
@@ -20,14 +22,26 @@ PROGRAMS = Path(__file__).resolve().parent.parent / "cloud"
 
 @contextlib.contextmanager
 def behind_tls():
-    folder = Path(os.environ["CLOUD_DIR"])
-    usual = re.search(r"CLOUD_CATALOG=(\w+)", (folder / "settings").read_text("utf-8")).group(1)
+    with setting("CLOUD_CATALOG", "tls"), _environment_of(Path(os.environ["CLOUD_DIR"])):
+        yield
+
+
+@contextlib.contextmanager
+def second_region():
+    with setting("CLOUD_WITH", "keystone,glance,glance2,swift"):
+        yield "RegionTwo"
+
+
+@contextlib.contextmanager
+def setting(name, value):
+    """One of tests/cloud/lib/common.sh."""
+    settings = Path(os.environ["CLOUD_DIR"], "settings").read_text("utf-8")
+    usual = re.search(rf"{name}=([^}}]*)", settings).group(1)
     try:
-        control("up", CLOUD_CATALOG="tls")
-        with _environment_of(folder):
-            yield
+        control("up", **{name: value})
+        yield
     finally:
-        control("up", CLOUD_CATALOG=usual)
+        control("up", **{name: usual})
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <random>
 #include <string>
 #include <vector>
@@ -24,11 +25,16 @@ class ImageScope {
   }
   ~ImageScope() {
     for (const Image& image : list()) images.remove(image.id);
+    std::error_code ignored;
+    std::filesystem::remove_all(journal(), ignored);
   }
   ImageScope(const ImageScope&) = delete;
   ImageScope& operator=(const ImageScope&) = delete;
 
-  GlanceTarget target() { return {session, endpoint, policy}; }
+  GlanceTarget target() { return {session, endpoint, policy, journal()}; }
+  std::filesystem::path journal() const {
+    return std::filesystem::temp_directory_path() / policy.content_id;
+  }
 
   /// As the project sees them; with hidden ones.
   std::vector<Image> list() { return list_in(images); }

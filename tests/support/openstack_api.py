@@ -41,13 +41,14 @@ class Cloud:
         self._authenticate(user, password, project, user_domain, project_domain)
 
     @classmethod
-    def from_environment(cls):
+    def from_environment(cls, project=None, region=None):
+        """With another project or region than they name, where one is given."""
         return cls(
             os.environ["OS_AUTH_URL"],
             os.environ["OS_USERNAME"],
             os.environ["OS_PASSWORD"],
-            os.environ["OS_PROJECT_NAME"],
-            os.environ["OS_REGION_NAME"],
+            project or os.environ["OS_PROJECT_NAME"],
+            region or os.environ["OS_REGION_NAME"],
             os.environ.get("OS_USER_DOMAIN_NAME", "Default"),
             os.environ.get("OS_PROJECT_DOMAIN_NAME", "Default"),
             os.environ.get("OS_CACERT"),
@@ -109,16 +110,15 @@ class Cloud:
         return {endpoint["interface"]: endpoint["url"] for endpoint in listed}
 
     def create_region(self, name, urls=None):
-        """A region with services at these URLs, by type, for those who log in from now on; without any it has
-        the identity and image service of ours."""
+        """A region for those who log in from now on. `urls` by type of service and interface; without them it
+        has the public identity and image service of ours."""
+        if urls is None:
+            urls = {(kind, "public"): self._endpoints[kind, "public"]["url"] for kind in ("identity", "image")}
         self._identity("POST", "/regions", {"region": {"id": name}})
-        for service_type, url in (urls or self._urls("identity", "image")).items():
+        for (service_type, interface), url in urls.items():
             service = self.services(service_type)[0]
-            place = {"service_id": service["id"], "region_id": name, "interface": "public"}
+            place = {"service_id": service["id"], "region_id": name, "interface": interface}
             self._identity("POST", "/endpoints", {"endpoint": {**place, "url": url}})
-
-    def _urls(self, *service_types):
-        return {name: self._endpoints[name, "public"]["url"] for name in service_types}
 
     def delete_region(self, name):
         """With its endpoints."""
@@ -133,9 +133,13 @@ class Cloud:
         return user
 
     def create_project(self, name, role):
-        """A project in which our user has that role."""
+        """A project in which our user has that role. Gives its id."""
         project = self._identity("POST", "/projects", {"project": {"name": name}})["project"]["id"]
         self._give_role(role, project, self.user_id)
+        return project
+
+    def delete_project(self, project_id):
+        self._identity("DELETE", f"/projects/{project_id}")
 
     def _give_role(self, role, project, user):
         roles = self._identity("GET", f"/roles?name={role}")["roles"]

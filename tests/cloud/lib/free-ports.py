@@ -9,7 +9,7 @@ import socket
 import sys
 
 HOST = os.environ.get('CLOUD_HOST', '127.0.0.1')
-SERVICES = [15000, 19292, 18080, 17480]  # each again at + 5000 and + 10000, for the front
+SERVICES = [15000, 19292, 19293, 18080, 17480]  # each again at + 5000 and + 10000, for the front
 OTHERS = [15211, 16200, 16201, 16202, 13300, *range(13310, 13350)]
 PORTS = OTHERS + [port + front for port in SERVICES for front in (0, 5000, 10000)]
 # The highest port stays below those that the kernel gives to clients (32768 and up).

@@ -211,9 +211,28 @@ TEST_CASE("register_endpoint that leads nowhere is refused") {
                                 Catch::Contains(why) && !Catch::Contains("u:p"));
 }
 
+TEST_CASE("one cloud or region, or a list of them") {
+  using Names = std::vector<std::string>;
+  CHECK(parse("images: glance").clouds.empty());
+  CHECK(parse("cloud: one").clouds == Names{"one"});
+  CHECK(parse("clouds: [one, another]").clouds == Names{"one", "another"});
+  CHECK(parse("cloud: ''\nregion: ''").clouds.empty());
+  CHECK(parse("regions: [RegionTwo, RegionOne]").regions == Names{"RegionTwo", "RegionOne"});
+  const auto config = parse("clouds: [one, another]\nregion: RegionOne");
+  const auto shown = parse_config(show_config(config), "shown.yaml", kDefaults);
+  CHECK(shown.clouds == config.clouds);
+  CHECK(shown.regions == config.regions);
+  CHECK(failure("cloud: one\nclouds: [another]") ==
+        "gss.yaml:2: clouds: say either cloud or clouds");
+  CHECK(failure("region: one\nregions: [another]") ==
+        "gss.yaml:2: regions: say either region or regions");
+  CHECK(failure("clouds: [one, one]") == "gss.yaml:1: clouds: 'one' is named twice");
+  CHECK(failure("regions: [one, one]") == "gss.yaml:1: regions: 'one' is named twice");
+}
+
 TEST_CASE("what this version can't do is refused, not ignored") {
   for (const char* text : {"grace: 2h", "metadata: subset", "image_import_conversion: true",
-                           "modify_hook_scripts: /usr/bin/hook",
+                           "modify_hook_scripts: /usr/bin/hook", "modify_hook: /bin/x",
                            "mirror_list: [{url: 'http://h/', modify_hook: /bin/x}]"}) {
     CAPTURE(text);
     CHECK(failure(text).find("gss.yaml:1: ") == 0);

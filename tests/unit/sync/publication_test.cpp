@@ -83,6 +83,7 @@ class MemoryCache final : public DocumentCache {
 struct Scene {
   MemoryStore::Content store;
   MemoryCache cache;
+  std::string cloud;
   Signer* signer = nullptr;
 
   std::vector<PublishedDocument> publish(const std::vector<Held>& shown) {
@@ -101,6 +102,7 @@ struct Scene {
     return {{"auto.sync", "cloud", "RegionOne", "https://keystone:5000/v3"},
             std::move(stores),
             cache,
+            cloud,
             signer};
   }
 };

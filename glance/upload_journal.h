@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <mutex>
+#include <set>
+#include <string>
+
+namespace streamsync {
+
+/// Uploads of ours whose end nobody saw. An image whose Glance died stays "saving" for ever, and
+/// looks like one that somebody else is filling (threats-and-faults.md F17): only who began the
+/// upload knows better. A file for each, so that the next run knows it, too. Thread-safe.
+class UploadJournal {
+ public:
+  /// Nothing is made before the first upload.
+  explicit UploadJournal(std::filesystem::path directory);
+
+  /// The upload into the image at `url` runs as long as this lives.
+  class Running {
+   public:
+    Running(UploadJournal& journal, std::string url);
+    ~Running();
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+   private:
+    UploadJournal& journal_;
+    std::string url_;
+  };
+
+  /// Begun here, not running any more, and not seen to end.
+  bool is_left_over(const std::string& url) const;
+  /// It was seen to end, or another's upload was there first.
+  void forget(const std::string& url);
+  /// Those into images below `prefix` that are not among `urls`.
+  void forget_others(const std::string& prefix, const std::set<std::string>& urls);
+
+ private:
+  bool exists() const { return std::filesystem::is_directory(directory_); }
+
+  const std::filesystem::path directory_;
+  mutable std::mutex mutex_;
+  std::set<std::string> running_;  // guarded by mutex_
+};
+
+}  // namespace streamsync
