@@ -54,8 +54,9 @@ class ImageClient {
   void change(const std::string& id, const std::map<std::string, std::string>& values);
   /// Takes a property away. 404, 409 and 410 are fine: the image or the property is not there.
   void drop(const std::string& id, const std::string& property);
-  /// 404 and 410 are fine.
-  void remove(const std::string& id);
+  enum class Removed { Yes, InUse };
+  /// 404 and 410 are fine. 409 is `InUse`: the store keeps what others are made from.
+  Removed remove(const std::string& id);
 
  private:
   Request patch(const std::string& id, std::string body) const;

@@ -21,7 +21,8 @@ ProductKey product_of(const ItemKey& key) { return {key.content_id, key.product}
 bool is_complete(const Held& held) { return held.state != HeldState::Incomplete; }
 
 bool is_in_place(const Held& held) {
-  return held.state == HeldState::Present || held.state == HeldState::Deactivated;
+  return held.state == HeldState::Present || held.state == HeldState::Deactivated ||
+         held.state == HeldState::Hidden;
 }
 
 // A target that keeps items at their paths must have this one there, with this content. An image
@@ -153,7 +154,7 @@ class Planner {
       if (entry.filters.matches(lookup(held->item.tags, selection.head.tags))) {
         claimed.push_back(held);
         verdict.claimed_held.insert(held->placement);
-        if (is_complete(*held) && (source.contains(held->item.key.version) || is_whole(*held))) {
+        if (counts_as_held(*held, source)) {
           target.insert(held->item.key.version);
         }
       }
@@ -171,6 +172,12 @@ class Planner {
         want(entry.entry, version);
       }
     }
+  }
+
+  // What is hidden waits for its removal, unless its source has it again.
+  bool counts_as_held(const Held& held, const VersionNames& source) const {
+    if (source.contains(held.item.key.version)) return is_complete(held);
+    return is_complete(held) && held.state != HeldState::Hidden && is_whole(held);
   }
 
   // A version that a run could not complete is no version to keep in place of a whole one.
@@ -410,6 +417,8 @@ class Planner {
   void note_loss(const Held& held, VersionCount& lost) const {
     const auto& key = held.item.key;
     const bool comes_anew = coming_.contains(key);
+    // The run that hid it was allowed to remove it.
+    if (held.state == HeldState::Hidden && giving_.contains(key.content_id)) return;
     if (!comes_anew && is_whole(held) && !replaced(held) && by_address_.at(key).front() == &held) {
       lost[key.content_id].emplace(key.product, key.version);
     }
@@ -428,7 +437,7 @@ class Planner {
     }
     VersionCount all;
     for (const auto& held : input_.inventory) {
-      if (is_complete(held)) {
+      if (is_complete(held) && held.state != HeldState::Hidden) {
         all[held.item.key.content_id].emplace(held.item.key.product, held.item.key.version);
       }
     }
@@ -481,6 +490,11 @@ bool brings_bytes(const Action& action) noexcept {
   return action.kind == ActionKind::Create || action.kind == ActionKind::Adopt;
 }
 
+bool shows_anew(const Action& action) noexcept {
+  return brings_bytes(action) ||
+         (action.kind == ActionKind::Update && action.held->state == HeldState::Hidden);
+}
+
 std::string_view to_string(ActionKind kind) noexcept {
   switch (kind) {
     case ActionKind::Create:
@@ -495,6 +509,8 @@ std::string_view to_string(ActionKind kind) noexcept {
       return "skip";
     case ActionKind::Remove:
       return "remove";
+    case ActionKind::Hide:
+      return "hide";
   }
   return "";
 }

@@ -42,6 +42,7 @@ enum class ActionKind {
   Keep,
   Skip,    ///< can't be copied; `error` says why
   Remove,  ///< after publication, and only if nothing of the same product failed
+  Hide,    ///< what a Remove becomes where the item is in use: shown no more
 };
 
 struct Action {
@@ -51,13 +52,15 @@ struct Action {
   std::uint64_t size = 0;
   std::size_t entry = 0;         ///< Create, Adopt, Update: whose source
   std::optional<BlobSpec> blob;  ///< Create, Adopt, Update
-  std::optional<Held> held;      ///< Adopt, Update, Keep, Remove
+  std::optional<Held> held;      ///< Adopt, Update, Keep, Remove, Hide
   std::string reason;
   std::optional<Error> error;  ///< Skip
 };
 
 /// Create and Adopt: the item comes to be held in this run.
 bool brings_bytes(const Action& action) noexcept;
+/// Those, and an Update of what was hidden: the item comes to be shown in this run.
+bool shows_anew(const Action& action) noexcept;
 
 /// What a run will do to one destination, in this order: Create, Adopt, Update, Keep and Skip in
 /// the order of mirror_list and documents, then the Removes.

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "filters/selection.h"
 #include "sync/executor.h"
+#include "sync/removal.h"
 
 namespace streamsync {
 namespace {
@@ -85,9 +86,10 @@ std::vector<Held> shown_items(const Plan& plan, const std::vector<ActionResult>&
   };
   std::set<VersionKey> failed;
   for (std::size_t index = 0; index < plan.actions.size(); ++index) {
-    if (results[index].status == ActionStatus::Failed &&
-        plan.actions[index].kind != ActionKind::Update) {
-      failed.insert(version_of(plan.actions[index].key));
+    const auto& action = plan.actions[index];
+    const bool lacks = shows_anew(action) || action.kind == ActionKind::Skip;
+    if (results[index].status == ActionStatus::Failed && lacks) {
+      failed.insert(version_of(action.key));
     }
   }
   std::vector<Held> shown;
@@ -448,7 +450,9 @@ struct Run::Impl {
     }
   }
 
-  static void tell_plan(const Plan& plan, DestinationReport& told) {
+  void tell_plan(Plan plan, ItemTarget& target, DestinationReport& told) const {
+    std::vector<ActionResult> nothing_done(plan.actions.size());
+    Removals(plan, nothing_done, target, observer).judge();
     for (const auto& action : plan.actions) {
       ActionResult result;
       result.error = action.error;
@@ -467,7 +471,7 @@ struct Run::Impl {
       auto plan = plan_for(destinations[index], std::move(wanted[index]), told);
       if (plan) warn_of_room(*plan, destinations[index]);
       if (plan && mode == RunMode::Plan) {
-        tell_plan(*plan, told);
+        tell_plan(std::move(*plan), *destinations[index].items, told);
       } else if (plan && announce(*plan, destinations[index], told)) {
         assignments.push_back(
             {destinations[index].items.get(), std::move(*plan), item_sources(destinations[index])});
@@ -522,9 +526,11 @@ struct Run::Impl {
     for (std::size_t index = 0; index < assignments.size(); ++index) {
       auto& plan = assignments[index].plan;
       auto& told = report.destinations[served[index]];
-      mark_latest(*assignments[index].target, plan, results[index], told);
-      publish(destinations[served[index]], plan, results[index], told);
-      executor.remove(assignments[index], results[index]);
+      Removals removals(plan, results[index], *assignments[index].target, observer);
+      mark_latest(*assignments[index].target, shown_items(plan, results[index]), removals, told);
+      publish(destinations[served[index]], plan, results[index], removals, told);
+      removals.judge();
+      removals.carry_out(stop);
       told.actions.reserve(plan.actions.size());
       for (std::size_t action = 0; action < plan.actions.size(); ++action) {
         told.actions.push_back(
@@ -544,19 +550,19 @@ struct Run::Impl {
   }
 
   // The one that was the newest stays until its successor is marked.
-  static void mark_latest(ItemTarget& target, const Plan& plan, std::vector<ActionResult>& results,
+  static void mark_latest(ItemTarget& target, const std::vector<Held>& shown, Removals& removals,
                           DestinationReport& told) {
     try {
-      target.mark_latest(shown_items(plan, results));
+      target.mark_latest(shown);
     } catch (const Error& error) {
       if (!told.error) told.error = error;
-      withhold_removals(plan, results, "the newest images could not be marked");
+      removals.withhold("the newest images could not be marked");
     }
   }
 
   // Nothing is removed that published metadata may still name.
-  void publish(Destination& destination, const Plan& plan, std::vector<ActionResult>& results,
-               DestinationReport& told) const {
+  void publish(Destination& destination, const Plan& plan, const std::vector<ActionResult>& results,
+               Removals& removals, DestinationReport& told) const {
     PublicationResult published;
     try {
       if (destination.publication) {
@@ -569,9 +575,9 @@ struct Run::Impl {
     const auto& error =
         destination.publication_error ? destination.publication_error : published.error;
     if (error) {
-      withhold_removals(plan, results, "the metadata could not be published");
+      removals.withhold("the metadata could not be published");
     } else if (published.waits_for_items) {
-      withhold_removals(plan, results, "the metadata waits for items that failed");
+      removals.withhold("the metadata waits for items that failed");
     }
     if (!told.error) told.error = error;
   }

@@ -184,8 +184,8 @@ class CloudDestinations {
     policy.set_latest_property = config_.set_latest_property;
 
     auto destination = empty_region(region);
-    destination.items =
-        std::make_unique<GlanceTarget>(session_, session_.endpoint(kImageService, region), policy);
+    destination.items = std::make_unique<GlanceTarget>(
+        session_, session_.endpoint(kImageService, region), region, policy);
     add_publication(destination, policy.content_id);
     return destination;
   }

@@ -81,7 +81,7 @@ class GlanceItems final : public ItemTargetUnderTest {
 
   std::unique_ptr<ItemTarget> open_as(const ImagePolicy& policy) {
     sessions_.emplace_back(credentials_, HttpOptions{}, RetryPolicy{}, std::stop_token{});
-    return std::make_unique<GlanceTarget>(sessions_.back(), scope_.endpoint, policy);
+    return std::make_unique<GlanceTarget>(sessions_.back(), scope_.endpoint, scope_.region, policy);
   }
 
   void create(ImageClient& images, const char* visibility, const Tags& properties) {

@@ -16,7 +16,8 @@ class ImageScope {
  public:
   explicit ImageScope(const Credentials& credentials)
       : session(session_with(credentials)),
-        endpoint(session.endpoint("image", credentials.region.value())),
+        region(credentials.region.value()),
+        endpoint(session.endpoint("image", region)),
         images(session, endpoint) {
     std::random_device random;
     policy.content_id = fmt::format("test.{:08x}{:08x}", random(), random());
@@ -28,7 +29,7 @@ class ImageScope {
   ImageScope(const ImageScope&) = delete;
   ImageScope& operator=(const ImageScope&) = delete;
 
-  GlanceTarget target() { return {session, endpoint, policy}; }
+  GlanceTarget target() { return {session, endpoint, region, policy}; }
 
   /// As the project sees them; with hidden ones.
   std::vector<Image> list() { return list_in(images); }
@@ -44,6 +45,7 @@ class ImageScope {
   }
 
   KeystoneSession session;
+  std::string region;
   Url endpoint;
   ImageClient images;
   ImagePolicy policy;

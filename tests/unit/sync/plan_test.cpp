@@ -350,6 +350,50 @@ TEST_CASE("the deletion cap counts what goes without a replacement") {
   }
 }
 
+TEST_CASE("a hidden image goes when nobody wants it, and keeps no room") {
+  const auto hidden = item("p", "1");
+  PlanInput input;
+  input.inventory = {held_image(hidden)};
+  input.inventory[0].state = HeldState::Hidden;
+  SECTION("its successor is there") {
+    input.inventory.push_back(held_image(item("p", "2")));
+    input.entries = {entry({item("p", "2")})};
+    CHECK(told(plan(input)) == Lines{"keep p/2/disk1.img", "remove p/1/disk1.img"});
+  }
+  SECTION("its successor comes, and there is room for both") {
+    input.entries = {entry({item("p", "2")}, 3)};
+    CHECK(told(plan(input)) == Lines{"create p/2/disk1.img", "remove p/1/disk1.img"});
+  }
+  SECTION("the cap counted it when it was hidden") {
+    input.inventory.push_back(held_image(item("p", "0")));
+    input.inventory.push_back(held_image(item("q", "1")));
+    input.entries = {entry({item("p", "0"), item("q", "1")}, std::nullopt)};
+    input.max_delete = *DeletionCap::parse("0");
+    const auto made = plan(input);
+    CHECK_FALSE(made.guard);
+    CHECK(told(made).back() == "remove p/1/disk1.img");
+  }
+  SECTION("but not because its source gives nothing") {
+    input.entries = {entry({})};
+    input.entries[0].remove_vanished = true;
+    CHECK(plan(input).guard);
+    CHECK(changes_nothing(plan(input)));
+  }
+}
+
+TEST_CASE("a hidden image that is wanted again is shown again") {
+  const auto wanted = item("p", "1");
+  PlanInput input;
+  input.entries = {entry({wanted})};
+  input.inventory = {held_image(wanted)};
+  input.inventory[0].state = HeldState::Hidden;
+  const auto made = plan(input, [](const Held&, const Item&) {
+    return std::optional(Drift{"os_hidden", ""});
+  });
+  REQUIRE(told(made) == Lines{"update p/1/disk1.img"});
+  CHECK(shows_anew(made.actions[0]));
+}
+
 TEST_CASE("what is known of an image is brought to it when it has changed") {
   const auto wanted = item("p", "1");
   PlanInput input;
