@@ -305,6 +305,13 @@ class Planner {
     settle(about(ActionKind::Keep, held, std::move(reason)));
   }
 
+  // Not removed in this run; what metadata names stays as it is.
+  void stay(const Held& held, std::string reason) {
+    Action action = about(ActionKind::Keep, held, std::move(reason));
+    action.is_named = !input_.leaving.contains(held.placement);
+    settle(std::move(action));
+  }
+
   void settle(Action action) {
     settled_.insert(action.held->placement);
     staying_.insert(action.held->placement);
@@ -336,26 +343,30 @@ class Planner {
           removals.push_back(about(ActionKind::Remove, *held, *reason));
           note_loss(*held, lost);
         } else if (is_in_place(*held)) {
-          keep(*held, reason_to_stay(*held));
+          can_go(held->item.key) ? keep(*held, reason_to_stay(*held))
+                                 : stay(*held, reason_to_stay(*held));
         }
       }
     }
     const bool capped = cap_fires(lost);
     for (auto& action : removals) {
       if (capped && is_in_place(*action.held)) {
-        keep(*action.held, "max_delete allows no removals in this run");
+        stay(*action.held, "max_delete allows no removals in this run");
       } else if (!capped && !staying_.contains(action.held->placement)) {
         plan_.actions.push_back(std::move(action));
       }
     }
   }
 
+  // Nothing goes as long as it is not known what takes its place.
+  bool can_go(const ItemKey& key) const {
+    return !input_.unread_sources.contains(key.content_id) && sources_.contains(key.content_id) &&
+           !stuck_products_.contains(product_of(key));
+  }
+
   std::optional<std::string> reason_to_go(const Held& held) const {
     const auto& key = held.item.key;
-    if (input_.unread_sources.contains(key.content_id) || !sources_.contains(key.content_id) ||
-        stuck_products_.contains(product_of(key))) {
-      return std::nullopt;
-    }
+    if (!can_go(key)) return std::nullopt;
     if (coming_.contains(key)) {
       // What was begun may be the very one that is gone on with; the next run knows.
       return is_in_place(held) ? std::optional<std::string>("the source has replaced it")

@@ -33,6 +33,8 @@ struct PlanInput {
   /// removed (`cli.md` §4.1).
   std::set<std::string> unread_sources;
   DeletionCap max_delete;
+  /// Placements that metadata did not name any more after the last run, and that are still there.
+  std::set<std::string> leaving;
 };
 
 enum class ActionKind {
@@ -55,6 +57,7 @@ struct Action {
   std::optional<Held> held;      ///< Adopt, Update, Keep, Remove, Hide
   std::string reason;
   std::optional<Error> error;  ///< Skip
+  bool is_named = true;        ///< Keep: published metadata may name it
 };
 
 /// Create and Adopt: the item comes to be held in this run.

@@ -2,9 +2,28 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "sync/results.h"
 
 namespace streamsync {
+namespace {
+
+// What was hidden has had its grace, and nothing ever named what was never shown.
+bool may_be_named(const Held& held) {
+  return held.state == HeldState::Present || held.state == HeldState::Deactivated;
+}
+
+std::set<ItemKey> keys_of_what_comes(const Plan& plan) {
+  std::set<ItemKey> keys;
+  for (const auto& action : plan.actions) {
+    if (brings_bytes(action)) keys.insert(action.key);
+  }
+  return keys;
+}
+
+}  // namespace
 
 Removals::Removals(Plan& plan, std::vector<ActionResult>& results, ItemTarget& target,
                    Observer& observer)
@@ -22,6 +41,45 @@ void Removals::withhold(const std::string& reason) {
   for (const auto index : removes_) {
     if (is_open(index)) streamsync::withhold(results_[index], reason);
   }
+}
+
+void Removals::grant(const Grace& grace) {
+  if (grace.length.count() == 0) return;
+  for (const auto& action : plan_.actions) {
+    if (!action.held) continue;
+    const auto known = grace.known.find(action.held->placement);
+    const bool waits = action.kind == ActionKind::Remove || !action.is_named;
+    if (waits && known != grace.known.end()) since_.insert(*known);
+  }
+  const auto replaced = keys_of_what_comes(plan_);
+  for (const auto index : removes_) {
+    const auto& action = plan_.actions[index];
+    // A tree can't have both under one address, so the old one is gone already.
+    if (is_open(index) && may_be_named(*action.held) && !replaced.contains(action.key)) {
+      grant(index, grace);
+    }
+  }
+}
+
+void Removals::grant(std::size_t index, const Grace& grace) {
+  auto& since = since_.try_emplace(plan_.actions[index].held->placement, grace.now).first->second;
+  since = std::min(since, grace.now);  // the clock may have been wrong
+  const Time until = since + grace.length;
+  if (grace.now < until) {
+    settle(index,
+           {Removal::Outcome::Kept, fmt::format("stays until {} (grace)", to_rfc3339(until))});
+  }
+}
+
+Leaving Removals::leaving() const {
+  Leaving leaving = since_;
+  for (const auto index : removes_) {
+    const auto& action = plan_.actions[index];
+    const bool is_gone =
+        action.kind == ActionKind::Remove && results_[index].status == ActionStatus::Done;
+    if (is_gone) leaving.erase(action.held->placement);
+  }
+  return leaving;
 }
 
 void Removals::judge() {

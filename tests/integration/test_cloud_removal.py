@@ -11,6 +11,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import wall_clock
 from cloud_log import CloudLog
 from image_users import ImageUsers
 from stream_tree import product_name
@@ -169,6 +170,31 @@ class InUse(RemovalCase):
         self.scene.write_config(
             mirror_list=[self.scene.mirror(stream, max=2) for stream in self.source.trees], **changes
         )
+
+
+@unittest.skipIf(wall_clock.why_not(), wall_clock.why_not())
+class Grace(RemovalCase):
+    def test_a_superseded_image_stays_visible_until_grace_is_over_and_is_then_asked_about(self):
+        clock = self.enterContext(wall_clock.WallClock())
+        self.scene.use_environment(**clock.environment)
+        self.scene.write_config(grace="2h")
+        used, free = self.supersede()
+        users = self.users()
+        users.add_server(used)
+        self.assertEqual([], removed(self.sync()))
+        self.assertRegex(self.told(free)[1], r"^superseded; stays until \S+Z \(grace\)$")
+        images = self.scene.images().values()
+        self.assertEqual(4, len(images))
+        self.assertFalse(any(image["os_hidden"] for image in images))
+        published = {item["id"] for item in self.scene.published_items().values()}
+        self.assertEqual({image["id"] for image in images} - {used, free}, published)
+        self.assertEqual([], users.requests)
+        self.sync_idle()
+
+        clock.set(hours=3)
+        self.assertEqual([free], [image for image, _ in removed(self.sync())])
+        self.assert_hidden(used)
+        self.sync_idle()
 
 
 class NotKnown(RemovalCase):

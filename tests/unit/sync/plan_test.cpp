@@ -350,6 +350,41 @@ TEST_CASE("the deletion cap counts what goes without a replacement") {
   }
 }
 
+TEST_CASE("what metadata does not name any more is not named again while nothing can go") {
+  PlanInput input;
+  input.inventory = {held(item("p", "1"))};
+  input.leaving = {input.inventory[0].placement};
+  input.entries = {entry({item("p", "2")})};
+  SECTION("its source could not be read") { input.unread_sources = {kSource}; }
+  SECTION("its successor can't be had") {
+    auto broken = item("p", "3");
+    broken.tags.erase("size");
+    input.entries = {entry({broken})};
+  }
+  SECTION("the cap allows no removals") {
+    input.inventory.push_back(held(item("q", "1")));
+    input.entries[0].remove_vanished = true;
+    input.max_delete = *DeletionCap::parse("0");
+  }
+  const auto made = plan(input);
+  const auto of_old = std::find_if(made.actions.begin(), made.actions.end(), [&](const auto& each) {
+    return each.held && each.held->placement == *input.leaving.begin();
+  });
+  REQUIRE(of_old != made.actions.end());
+  CHECK(of_old->kind == ActionKind::Keep);
+  CHECK_FALSE(of_old->is_named);
+  input.leaving.clear();
+  for (const auto& action : plan(input).actions) CHECK(action.is_named);
+}
+
+TEST_CASE("what has left the metadata and is wanted again is named again") {
+  PlanInput input;
+  input.inventory = {held(item("p", "1"))};
+  input.leaving = {input.inventory[0].placement};
+  input.entries = {entry({item("p", "1")})};
+  CHECK(plan(input).actions[0].is_named);
+}
+
 TEST_CASE("a hidden image goes when nobody wants it, and keeps no room") {
   const auto hidden = item("p", "1");
   PlanInput input;
