@@ -251,7 +251,7 @@ Held GlanceTarget::Impl::held(const Image& image, Item item, HeldState state) co
   item.tags.set("owner_id", image.owner);
   const auto virt = format_of_ftype(tag(item.tags, "ftype")).virt;
   if (policy.hypervisor_mapping && !virt.empty()) item.tags.set("virt", virt);
-  return {std::move(item), image.id, image.name, state, image.size};
+  return {std::move(item), image.id, image.name, state, image.size, image.created_at};
 }
 
 bool GlanceTarget::Impl::holds(const Image& image, const ItemContent& promised,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/io/bytes.h"
+#include "base/time.h"
 #include "streams/document.h"
 #include "streams/item.h"
 
@@ -43,6 +44,7 @@ struct Held {
   std::string name;       ///< image name, or path in the tree
   HeldState state = HeldState::Present;
   std::uint64_t size = 0;
+  std::optional<Time> created{};  ///< where the target tells
 };
 
 /// How an item that a target holds differs from what it would put there now, its bytes aside.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace streamsync {
@@ -51,9 +52,27 @@ std::optional<bool> have_same_bytes(const Item& one, const Item& other) {
   return std::nullopt;
 }
 
-// Of several that hold one address the one to keep comes first: the furthest, then the oldest name.
-bool better(const Held* one, const Held* other) {
-  return std::pair(one->state, one->placement) < std::pair(other->state, other->placement);
+enum class Likeness { Same, Unknown, Other };
+
+Likeness likeness(const Held& held, const Item& wanted) {
+  const auto same_bytes = have_same_bytes(held.item, wanted);
+  if (!same_bytes) return Likeness::Unknown;
+  const bool same_size = tag(wanted.tags, "size") == std::to_string(held.size);
+  return *same_bytes && same_size ? Likeness::Same : Likeness::Other;
+}
+
+// Of several that hold one address the one to keep comes first (docs/adr/0018). `wanted` is none
+// for what no entry wants.
+auto rank(const Held& held, const Item* wanted) {
+  const bool is_active = held.state == HeldState::Present || held.state == HeldState::Hidden;
+  return std::tuple(!is_active, wanted ? likeness(held, *wanted) : Likeness::Same, held.state,
+                    held.created.value_or(Time::max()), std::string_view(held.placement));
+}
+
+void sort_best_first(std::vector<const Held*>& copies, const Item* wanted) {
+  std::sort(copies.begin(), copies.end(), [wanted](const Held* one, const Held* other) {
+    return rank(*one, wanted) < rank(*other, wanted);
+  });
 }
 
 Action about(ActionKind kind, const Held& held, std::string reason) {
@@ -87,7 +106,7 @@ class Planner {
       by_product_[product_of(held.item.key)].push_back(&held);
     }
     for (auto& [key, copies] : by_address_) {
-      std::sort(copies.begin(), copies.end(), better);
+      sort_best_first(copies, nullptr);
     }
   }
 
@@ -230,6 +249,7 @@ class Planner {
 
   void plan_wanted(const Wanted& wanted) {
     const auto copies = by_address_.find(wanted.item->key);
+    if (copies != by_address_.end()) sort_best_first(copies->second, wanted.item);
     const Held* best = copies == by_address_.end() ? nullptr : copies->second.front();
     if (best != nullptr && is_in_place(*best) && is_same(*best, *wanted.item)) {
       plan_in_place(*best, wanted);
@@ -280,7 +300,8 @@ class Planner {
     const auto content = content_or_error(*wanted.item).first;
     const auto drift = same_bytes && content ? drift_of_(held, *wanted.item) : std::nullopt;
     if (!drift) {
-      keep(held, "in place");
+      const auto copies = by_address_.at(held.item.key).size();
+      keep(held, copies == 1 ? "in place" : fmt::format("in place, the best of {} copies", copies));
     } else if (!drift->stays_because.empty()) {
       keep(held, fmt::format("{}, though it differs: {}", drift->stays_because, drift->what));
     } else {
@@ -305,10 +326,11 @@ class Planner {
     settle(about(ActionKind::Keep, held, std::move(reason)));
   }
 
-  // Not removed in this run; what metadata names stays as it is.
+  // Not removed in this run; what metadata names stays as it is, and of copies it names one.
   void stay(const Held& held, std::string reason) {
     Action action = about(ActionKind::Keep, held, std::move(reason));
-    action.is_named = !input_.leaving.contains(held.placement);
+    action.is_named = !input_.leaving.contains(held.placement) &&
+                      by_address_.at(held.item.key).front()->placement == held.placement;
     settle(std::move(action));
   }
 
@@ -342,9 +364,10 @@ class Planner {
         if (const auto reason = reason_to_go(*held)) {
           removals.push_back(about(ActionKind::Remove, *held, *reason));
           note_loss(*held, lost);
+        } else if (is_in_place(*held) && can_go(key) && held == copies.front()) {
+          keep(*held, reason_to_stay(*held));
         } else if (is_in_place(*held)) {
-          can_go(held->item.key) ? keep(*held, reason_to_stay(*held))
-                                 : stay(*held, reason_to_stay(*held));
+          stay(*held, reason_to_stay(*held));
         }
       }
     }

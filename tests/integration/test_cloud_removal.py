@@ -239,6 +239,41 @@ class NotKnown(RemovalCase):
         self.assertNotIn("warning", run.err)
 
 
+class Copies(RemovalCase):
+    def setUp(self):
+        super().setUp()
+        self.sync()
+        self.address = (self.products[0], OLD, ITEM)
+        ours = self.scene.images()[self.address]
+        theirs = self.scene.upload_as_upstream("released", self.products[0], OLD)
+        pair = sorted((ours, theirs), key=lambda image: (image["created_at"], image["id"]))
+        self.better, self.copy = (image["id"] for image in pair)
+
+    def ids(self):
+        images = self.scene.cloud.images(content_id=self.scene.content_id)
+        return {image["id"] for image in images if image["product_name"] == self.products[0]}
+
+    def test_of_two_images_with_one_address_the_better_one_stays_and_the_other_goes(self):
+        self.assertEqual({self.better, self.copy}, self.ids())
+        run = self.sync()
+        self.assertEqual([self.copy], [image for image, _ in removed(run)])
+        self.assertEqual([], created(run))
+        self.assertEqual(("remove", f"second copy of {self.better}"), self.told(self.copy))
+        self.assertEqual({self.better}, self.ids())
+        self.assertEqual(self.better, self.scene.published_items()[self.address]["id"])
+        self.sync_idle()
+
+    def test_a_copy_that_is_in_use_is_hidden(self):
+        self.users().add_server(self.copy)
+        self.assertEqual([], removed(self.sync()))
+        hidden = self.scene.cloud.image(self.copy)
+        self.assertTrue(hidden["os_hidden"])
+        self.assertEqual(self.better, self.scene.published_items()[self.address]["id"])
+        self.sync()
+        self.assertIn(self.changes, ([], None))
+        self.assertEqual("keep", self.told(self.copy)[0])
+
+
 class Protected(RemovalCase):
     def test_a_protected_image_stays_as_it_is_and_hinders_nothing(self):
         guarded, free = self.supersede()

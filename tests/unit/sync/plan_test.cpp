@@ -243,6 +243,66 @@ TEST_CASE("of two copies of one address the oldest id stays") {
   CHECK(made.actions[1].held->placement == "b");
 }
 
+TEST_CASE("which of two images with one address stays does not depend on who lists them") {
+  const auto wanted = item("p", "1");
+  const auto created = [](const char* text) { return parse_date(text); };
+  PlanInput input;
+  input.entries = {entry({wanted})};
+  auto better = held_image(wanted);
+  auto worse = held_image(wanted);
+  better.placement = "z";
+  worse.placement = "a";
+  better.created = worse.created = created("2026-11-21T12:00:00Z");
+  const auto takes_other_bytes = [](Held& image) {
+    image.item.tags.set("sha256", sha256_of("other"));
+  };
+  SECTION("an active one before others, whatever they hold") {
+    takes_other_bytes(better);
+    worse.state = GENERATE(HeldState::Deactivated, HeldState::Unrevealed);
+    input.inventory = {worse, better};
+    // Its digest is an alarm, as ever.
+    const auto lines = told(plan(input));
+    CHECK(lines[0] == "keep p/1/disk1.img");
+    CHECK(lines[1] == "skip p/1/disk1.img");
+    return;
+  }
+  SECTION("then the one whose digest is right, also when it is hidden") {
+    takes_other_bytes(worse);
+    worse.created = created("2020-11-21T12:00:00Z");
+    better.state = GENERATE(HeldState::Present, HeldState::Hidden);
+  }
+  SECTION("or whose size is right") {
+    worse.size = 9;
+    worse.created = created("2020-11-21T12:00:00Z");
+  }
+  SECTION("then the one that is shown") { worse.state = HeldState::Hidden; }
+  SECTION("then the oldest") { better.created = created("2026-11-21T11:59:59Z"); }
+  SECTION("then the first id") { better.placement = "A"; }
+  if (GENERATE(true, false)) std::swap(better, worse);
+  const bool swapped = better.placement == "a";
+  input.inventory = {worse, better};
+  const auto made = plan(input);
+  REQUIRE(told(made) == Lines{"keep p/1/disk1.img", "remove p/1/disk1.img"});
+  const auto& best = swapped ? worse : better;
+  CHECK(made.actions[0].held->placement == best.placement);
+  CHECK(made.actions[0].reason == "in place, the best of 2 copies");
+  CHECK(made.actions[1].reason == "second copy of " + best.placement);
+}
+
+TEST_CASE("of two images with one address that can't go metadata names one") {
+  PlanInput input;
+  input.entries = {entry({item("p", "2")})};
+  input.unread_sources = {kSource};
+  input.inventory = {held_image(item("p", "1")), held_image(item("p", "1"))};
+  input.inventory[0].placement = "b";
+  input.inventory[1].placement = "a";
+  const auto made = plan(input);
+  REQUIRE(told(made) == Lines{"create p/2/disk1.img", "keep p/1/disk1.img", "keep p/1/disk1.img"});
+  CHECK(made.actions[1].held->placement == "a");
+  CHECK(made.actions[1].is_named);
+  CHECK_FALSE(made.actions[2].is_named);
+}
+
 TEST_CASE("a file that two items share goes with the last of them") {
   auto old_item = item("p", "1");
   auto new_item = item("p", "2");
