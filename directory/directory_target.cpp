@@ -382,11 +382,12 @@ void DirectoryTarget::reveal(const Held& held) {
   }
 }
 
-void DirectoryTarget::remove(const Held& held) {
+Removal DirectoryTarget::remove(const Held& held) {
   // What replaces it must not be lost with it.
   if (held.state == HeldState::Present) sync_names();
   discard(held.placement);
   forget(held.item);
+  return {};
 }
 
 void DirectoryTarget::discard(const std::string& path) {

@@ -37,7 +37,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   bool verify_unrevealed(const Held& held, const BlobSpec& blob) override;
   void settle(std::span<const Held> held) override;
   void reveal(const Held& held) override;
-  void remove(const Held& held) override;
+  Removal remove(const Held& held) override;
 
   std::string describe() const override;
   DocumentState read(const std::string& path, const Validator& known) override;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/http/retry.h"
+#include "glance/image_usage.h"
 #include "glance/latest_images.h"
 #include "glance/stored_image.h"
 #include "glance/upload_journal.h"
@@ -111,9 +112,13 @@ struct GlanceTarget::Impl {
   KeystoneSession& session;
   ImageClient images;
   ImagePolicy policy;
+  ImageUsage usage;
   UploadJournal journal;
-  std::map<std::string, Image> listed{};  ///< by the last inventory, those that are Present
-  std::set<std::string> being_filled{};   ///< by the last inventory, their URLs
+  // By the last inventory:
+  std::map<std::string, Image> listed{};  ///< those that are Present or Hidden
+  std::set<std::string> hidden{};         ///< in whatever state
+  std::set<std::string> guarded{};        ///< protected, in whatever state
+  std::set<std::string> being_filled{};   ///< their URLs
 
   bool is_ours(const Image& image) const;
   bool is_made_from(const Image& image, const BlobSpec& blob) const;
@@ -137,6 +142,9 @@ struct GlanceTarget::Impl {
   /// Whether no byte of it comes any more, as far as can be known.
   bool is_dead(const Image& image) const;
   void remove_dead(const std::string& id);
+  void note(const Image& image, HeldState state);
+  /// What to do with an image that can't be removed.
+  Removal withdrawn(const std::string& id, std::string reason) const;
 };
 
 bool GlanceTarget::Impl::is_ours(const Image& image) const {
@@ -271,7 +279,7 @@ Held GlanceTarget::Impl::held(const Image& image, Item item, HeldState state) co
   item.tags.set("owner_id", image.owner);
   const auto virt = format_of_ftype(tag(item.tags, "ftype")).virt;
   if (policy.hypervisor_mapping && !virt.empty()) item.tags.set("virt", virt);
-  return {std::move(item), image.id, image.name, state, image.size};
+  return {std::move(item), image.id, image.name, state, image.size, image.created_at};
 }
 
 bool GlanceTarget::Impl::holds(const Image& image, const ItemContent& promised,
@@ -304,19 +312,35 @@ bool GlanceTarget::Impl::is_dead(const Image& image) const {
 }
 
 void GlanceTarget::Impl::remove_dead(const std::string& id) {
-  images.remove(id);
+  if (images.remove(id) == ImageClient::Removed::InUse) throw upload_in_progress(id);
   journal.forget(url_of(id));
 }
 
-GlanceTarget::GlanceTarget(KeystoneSession& session, const Url& endpoint, ImagePolicy policy,
-                           std::filesystem::path journal)
+void GlanceTarget::Impl::note(const Image& image, HeldState state) {
+  if (state == HeldState::Present || state == HeldState::Hidden) {
+    listed.insert_or_assign(image.id, image);
+  }
+  if (image.os_hidden) hidden.insert(image.id);
+  if (image.is_protected) guarded.insert(image.id);
+}
+
+Removal GlanceTarget::Impl::withdrawn(const std::string& id, std::string reason) const {
+  const bool is_hidden = hidden.contains(id);
+  return {is_hidden ? Removal::Outcome::Kept : Removal::Outcome::Hidden, std::move(reason)};
+}
+
+GlanceTarget::GlanceTarget(KeystoneSession& session, const Url& endpoint, std::string region,
+                           ImagePolicy policy, std::filesystem::path journal)
     : impl_(new Impl{session, ImageClient(session, endpoint), std::move(policy),
+                     ImageUsage(session, endpoint, std::move(region)),
                      UploadJournal(std::move(journal))}) {}
 
 GlanceTarget::~GlanceTarget() = default;
 
 std::vector<Held> GlanceTarget::inventory() {
   impl_->listed.clear();
+  impl_->hidden.clear();
+  impl_->guarded.clear();
   impl_->being_filled.clear();
   std::vector<Held> held;
   for (const char* hidden : {"false", "true"}) {
@@ -329,7 +353,7 @@ std::vector<Held> GlanceTarget::inventory() {
       if (!item || !state || !impl_->is_ours(image)) continue;
       held.push_back(impl_->held(image, std::move(*item), *state));
       if (is_being_filled(image)) impl_->being_filled.insert(impl_->url_of(image.id));
-      if (*state == HeldState::Present) impl_->listed.insert_or_assign(image.id, image);
+      impl_->note(image, *state);
     }
   }
   return held;
@@ -433,6 +457,47 @@ void GlanceTarget::mark_latest(std::span<const Held> shown) {
   for (const auto& id : changes.clear) impl_->images.drop(id, kLatestProperty);
 }
 
-void GlanceTarget::remove(const Held& held) { impl_->images.remove(held.placement); }
+ItemTarget::RemovalJudgement GlanceTarget::judge_removals(std::span<const Held> held) {
+  RemovalJudgement judgement;
+  std::set<std::string> asked;
+  for (const Held& each : held) {
+    const auto& id = each.placement;
+    // Without data nobody has made anything of it.
+    if (each.state != HeldState::Incomplete && !impl_->guarded.contains(id)) asked.insert(id);
+  }
+  const ImageUse use = asked.empty() ? ImageUse() : impl_->usage.ask(asked);
+  for (const Held& each : held) {
+    const auto& id = each.placement;
+    const auto user = use.users.find(id);
+    if (impl_->guarded.contains(id)) {
+      judgement.of_each.push_back({Removal::Outcome::Kept, "protected"});
+    } else if (user != use.users.end()) {
+      judgement.of_each.push_back(impl_->withdrawn(id, "in use by " + user->second));
+    } else if (asked.contains(id) && !use.doubt.empty()) {
+      judgement.of_each.push_back(
+          impl_->withdrawn(id, "nobody says whether servers or volumes use it"));
+    } else {
+      judgement.of_each.emplace_back();
+    }
+  }
+  if (!use.doubt.empty()) {
+    judgement.warning = fmt::format(
+        "superseded images are hidden, not removed, because it could not be found out whether "
+        "servers or volumes use them: {}",
+        use.doubt);
+  }
+  return judgement;
+}
+
+Removal GlanceTarget::remove(const Held& held) {
+  if (impl_->images.remove(held.placement) == ImageClient::Removed::Yes) return {};
+  auto removal = impl_->withdrawn(held.placement, "in use, as Glance's store says");
+  if (removal.outcome == Removal::Outcome::Hidden) hide(held);
+  return removal;
+}
+
+void GlanceTarget::hide(const Held& held) {
+  impl_->images.change(held.placement, {{"os_hidden", "true"}});
+}
 
 }  // namespace streamsync

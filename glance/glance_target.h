@@ -15,9 +15,10 @@ namespace streamsync {
 /// hidden, with all its properties, until what Glance stored was compared (T25).
 class GlanceTarget final : public ItemTarget {
  public:
-  /// In `journal`, a directory that is made when it is needed, stand the uploads that have begun.
-  GlanceTarget(KeystoneSession& session, const Url& endpoint, ImagePolicy policy,
-               std::filesystem::path journal);
+  /// `endpoint` is that of `region`. In `journal`, a directory that is made when it is needed, stand
+  /// the uploads that have begun.
+  GlanceTarget(KeystoneSession& session, const Url& endpoint, std::string region,
+               ImagePolicy policy, std::filesystem::path journal);
   ~GlanceTarget() override;
 
   /// Two requests: one filtered list per os_hidden value (`cli.md` §4.9).
@@ -32,7 +33,10 @@ class GlanceTarget final : public ItemTarget {
   bool verify_unrevealed(const Held& held, const BlobSpec& blob) override;
   void reveal(const Held& held) override;
   void mark_latest(std::span<const Held> shown) override;
-  void remove(const Held& held) override;
+  /// Asks who uses them. What is in use, or may be, is to be hidden; what is protected stays.
+  RemovalJudgement judge_removals(std::span<const Held> held) override;
+  Removal remove(const Held& held) override;
+  void hide(const Held& held) override;
 
  private:
   struct Impl;

@@ -219,11 +219,13 @@ Request ImageClient::patch(const std::string& id, std::string body) const {
           .body = std::move(body)};
 }
 
-void ImageClient::remove(const std::string& id) {
+ImageClient::Removed ImageClient::remove(const std::string& id) {
   const Request request{.method = "DELETE", .url = image_url(id), .headers = {}};
   const Response response = session_.send(request);
-  if (response.status == 404 || response.status == 410) return;
+  if (response.status == 409) return Removed::InUse;
+  if (response.status == 404 || response.status == 410) return Removed::Yes;
   require(request, response, "delete_image");
+  return Removed::Yes;
 }
 
 void ImageClient::discard(const std::string& id) {

@@ -56,8 +56,9 @@ class ImageClient {
   Image change(const std::string& id, const std::map<std::string, std::string>& values);
   /// Takes a property away. 404, 409 and 410 are fine: the image or the property is not there.
   void drop(const std::string& id, const std::string& property);
-  /// 404 and 410 are fine.
-  void remove(const std::string& id);
+  enum class Removed { Yes, InUse };
+  /// 404 and 410 are fine. 409 is `InUse`: the store keeps what others are made from.
+  Removed remove(const std::string& id);
   /// The same after a failure, which is what has to be reported: an image that can't be deleted now
   /// is found by the next listing, and no error.
   void discard(const std::string& id);

@@ -251,6 +251,7 @@ std::map<std::string, std::string> image_changes(const Image& image, const Item&
                                                  const ImagePolicy& policy) {
   std::map<std::string, std::string> changes;
   if (image.visibility != policy.visibility) changes.emplace("visibility", policy.visibility);
+  if (image.os_hidden) changes.emplace("os_hidden", "false");
   for (const auto& [name, value] : image_properties(item, policy)) {
     const auto found = image.properties.find(name);
     if (found == image.properties.end() || found->second != value) changes.emplace(name, value);

@@ -31,8 +31,8 @@ FormatOfFtype format_of_ftype(std::string_view ftype);
 std::string openstack_architecture(std::string_view arch);
 /// The custom properties of an image, byte-compatible with upstream's (§4.4).
 Tags image_properties(const Item& item, const ImagePolicy& policy);
-/// What must be set on an image for it to be as a new one of the item would be: visibility and
-/// custom properties by name. What others added is left alone.
+/// What must be set on an image for it to be as a new one of the item would be: visibility,
+/// os_hidden and custom properties by name. What others added is left alone.
 std::map<std::string, std::string> image_changes(const Image& image, const Item& item,
                                                  const ImagePolicy& policy);
 /// Whether Glance can hold the item's address.

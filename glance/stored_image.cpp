@@ -20,7 +20,8 @@ bool is_unseen(const Image& image) { return image.visibility == "private" && ima
 std::optional<HeldState> held_state(const Image& image) {
   if (image.status == "deactivated") return HeldState::Deactivated;
   if (image.status == "active") {
-    return is_unseen(image) ? HeldState::Unrevealed : HeldState::Present;
+    if (is_unseen(image)) return HeldState::Unrevealed;
+    return image.os_hidden ? HeldState::Hidden : HeldState::Present;
   }
   if (image.status == "queued" || is_being_filled(image)) return HeldState::Incomplete;
   return std::nullopt;

@@ -165,6 +165,12 @@ const Credentials& KeystoneSession::credentials() const noexcept { return state_
 
 std::string KeystoneSession::project_id() { return state_->current()->grant.project_id; }
 
+bool KeystoneSession::has_role(std::string_view name) {
+  const auto lease = state_->current();
+  const auto& roles = lease->grant.roles;
+  return std::find(roles.begin(), roles.end(), name) != roles.end();
+}
+
 std::vector<std::string> KeystoneSession::regions_of(std::string_view service_type) {
   const auto lease = state_->current();
   std::set<std::string> regions;

@@ -27,6 +27,8 @@ class KeystoneSession {
   const Credentials& credentials() const noexcept;
   /// The project the token is scoped to. Authenticates when not done yet, like all below.
   std::string project_id();
+  /// Whether the token has this role in the project.
+  bool has_role(std::string_view name);
   /// Regions of the catalog that have `service_type` on our interface, sorted.
   std::vector<std::string> regions_of(std::string_view service_type);
   /// Throws `Error{NotFound, Target}` naming service, region and interface; for an unknown region

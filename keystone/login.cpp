@@ -193,6 +193,14 @@ std::vector<CatalogEndpoint> read_catalog(const Json& token) {
   return catalog;
 }
 
+std::vector<std::string> read_roles(const Json& token) {
+  std::vector<std::string> names;
+  const Json* roles = member(token, "roles");
+  if (!roles || !roles->IsArray()) return names;
+  for (const Json& role : roles->GetArray()) names.push_back(text_member(role, "name"));
+  return names;
+}
+
 }  // namespace
 
 Request login_request(const Credentials& credentials) {
@@ -232,7 +240,8 @@ Grant read_grant(const Credentials& credentials, const Request& request, Respons
   const std::string project_id = project ? text_member(*project, "id") : "";
   if (project_id.empty()) throw lacks("a project");
 
-  return Grant{std::move(token), *expires - *issued, project_id, read_catalog(*body)};
+  return Grant{std::move(token), *expires - *issued, project_id, read_roles(*body),
+               read_catalog(*body)};
 }
 
 }  // namespace streamsync

@@ -19,6 +19,7 @@ struct Grant {
   Secret token;
   std::chrono::seconds life{};  ///< by Keystone's clock, so that ours need not agree with it
   std::string project_id;
+  std::vector<std::string> roles;  ///< names
   std::vector<CatalogEndpoint> catalog;
 };
 

@@ -340,9 +340,10 @@ bool ObjectTree::verify_unrevealed(const Held& held, const BlobSpec& blob) {
 /// An object shows only when it is complete, and nothing names it before the documents do.
 void ObjectTree::reveal(const Held&) {}
 
-void ObjectTree::remove(const Held& held) {
+Removal ObjectTree::remove(const Held& held) {
   discard(held.item);
   forget(held.item);
+  return {};
 }
 
 void ObjectTree::discard(const Item& item) {

@@ -37,7 +37,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   void copy_out(const Held& held, ByteSink& to) override;
   bool verify_unrevealed(const Held& held, const BlobSpec& blob) override;
   void reveal(const Held& held) override;
-  void remove(const Held& held) override;
+  Removal remove(const Held& held) override;
 
   std::string describe() const override { return documents_.describe(); }
   DocumentState read(const std::string& path, const Validator& known) override {

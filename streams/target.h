@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/io/bytes.h"
+#include "base/time.h"
 #include "streams/document.h"
 #include "streams/item.h"
 
@@ -31,6 +32,7 @@ struct BegunItem {
 enum class HeldState {
   Present,      ///< verified and visible
   Deactivated,  ///< complete, but the operator took it out of use: stays, is not published
+  Hidden,       ///< verified, and shown no more: superseded, or hidden by the operator
   Unrevealed,   ///< complete, but not yet compared and shown: a run was killed in between
   Incomplete,   ///< something was begun; `stage` goes on with it or replaces it
 };
@@ -42,12 +44,24 @@ struct Held {
   std::string name;       ///< image name, or path in the tree
   HeldState state = HeldState::Present;
   std::uint64_t size = 0;
+  std::optional<Time> created{};  ///< where the target tells
 };
 
 /// How an item that a target holds differs from what it would put there now, its bytes aside.
 struct Drift {
   std::string what;           ///< for people
   std::string stays_because;  ///< empty: `update` may mend it
+};
+
+/// What becomes of an item that is to be removed.
+struct Removal {
+  enum class Outcome {
+    Gone,
+    Hidden,  ///< nobody finds it any more, who uses it still can
+    Kept,    ///< as it was
+  };
+  Outcome outcome = Outcome::Gone;
+  std::string reason{};  ///< why it is not gone
 };
 
 /// Where item bytes go. A target belongs to one scope (our content_id in one region, one tree) and
@@ -108,8 +122,20 @@ class ItemTarget {
   /// before anything that is shown no more is removed.
   virtual void mark_latest(std::span<const Held>) {}
 
-  /// Removes the item; no error when it is gone already.
-  virtual void remove(const Held& held) = 0;
+  struct RemovalJudgement {
+    std::vector<Removal> of_each;  ///< as far as it can be told without trying
+    std::string warning;           ///< for the operator; empty when all could be found out
+  };
+  /// What `remove` may make of each of these, of the last `inventory`. Changes nothing.
+  virtual RemovalJudgement judge_removals(std::span<const Held> held) {
+    return {std::vector<Removal>(held.size()), {}};
+  }
+
+  /// Removes the item; no error when it is gone already. What is in use there is hidden instead.
+  virtual Removal remove(const Held& held) = 0;
+
+  /// Shows the item no more, for a target that judges so. It is in the inventory as before.
+  virtual void hide(const Held&) {}
 };
 
 /// Where metadata documents are published. One thread.

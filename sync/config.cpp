@@ -62,9 +62,6 @@ void refuse_unsupported(YamlMap& map) {
   if (map.text("modify_hook_scripts").value_or("/bin/true") != "/bin/true") {
     refuse("modify_hook_scripts");
   }
-  if (const auto grace = map.text("grace"); grace && *grace != "0" && *grace != "0s") {
-    refuse("grace");
-  }
   if (map.text("metadata").value_or("original") != "original") {
     refuse("metadata");
   }
@@ -459,6 +456,9 @@ void read_limits(YamlMap& map, Config& config) {
       map.fail("max_delete", fmt::format("'{}' is neither a number nor a share such as 50%", *cap));
     }
     config.max_delete = *value;
+  }
+  if (map.text("grace").value_or("0") != "0") {
+    config.grace = duration(map, "grace", config.grace);
   }
   if (const auto size = map.text("max_document")) {
     const auto value = parse_size(*size);

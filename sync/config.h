@@ -71,6 +71,7 @@ struct Config {
   std::optional<std::string> publish_endpoint;  ///< as it was written: consumers compare it as text
 
   DeletionCap max_delete;
+  std::chrono::seconds grace{0};
   std::uint64_t max_document = std::uint64_t{512} << 20;
   std::size_t jobs = 4;
   std::optional<std::uint64_t> limit_rate;  ///< bytes a second, of all sources together

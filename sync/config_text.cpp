@@ -97,6 +97,7 @@ std::string show_config(const Config& config) {
   const bool percent = config.max_delete.unit == DeletionCap::Unit::Percent;
   out << YAML::Key << "max_delete" << YAML::Value
       << std::to_string(config.max_delete.limit) + (percent ? "%" : "");
+  out << YAML::Key << "grace" << YAML::Value << seconds(config.grace);
   out << YAML::Key << "max_document" << YAML::Value << config.max_document;
   out << YAML::Key << "jobs" << YAML::Value << config.jobs;
   if (config.limit_rate) out << YAML::Key << "limit_rate" << YAML::Value << *config.limit_rate;
@@ -167,6 +168,7 @@ cloud_name: my-openstack
 # jobs: 4                       # transfers at once
 # limit_rate: 10M               # bytes a second from all sources together
 # max_delete: 50%               # removals without a replacement, in one run
+# grace: 2h                     # what is superseded stays so long; default: 0
 # max_document: 512M
 # timeouts: {connect: 10s, first_byte: 30s, stall: 60s}
 # retries: {attempts: 5, budget: 10m, max_wait: 60s}

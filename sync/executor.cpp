@@ -236,38 +236,4 @@ std::vector<std::vector<ActionResult>> Executor::copy() {
   return Copying(assignments_, jobs_, rules_, observer_).run();
 }
 
-void Executor::remove(const Assignment& assignment, std::vector<ActionResult>& results) {
-  const auto& actions = assignment.plan.actions;
-  for (std::size_t index = 0; index < actions.size(); ++index) {
-    const auto& action = actions[index];
-    if (action.kind != ActionKind::Remove) {
-      continue;
-    }
-    if (rules_.stop.stop_requested()) {
-      throw Cancelled();
-    }
-    auto& result = results[index];
-    if (result.status == ActionStatus::Planned) {
-      try {
-        assignment.target->remove(*action.held);
-        result.status = ActionStatus::Done;
-      } catch (const Error& error) {
-        result.status = ActionStatus::Failed;
-        result.error = error;
-      }
-    }
-    observer_.finished(action, result);
-  }
-}
-
-void withhold_removals(const Plan& plan, std::vector<ActionResult>& results,
-                       const std::string& reason) {
-  for (std::size_t index = 0; index < plan.actions.size(); ++index) {
-    if (plan.actions[index].kind == ActionKind::Remove &&
-        results[index].status == ActionStatus::Planned) {
-      withhold(results[index], reason);
-    }
-  }
-}
-
 }  // namespace streamsync

@@ -36,18 +36,11 @@ class Executor {
   /// found by the next run.
   std::vector<std::vector<ActionResult>> copy();
 
-  /// Does the Removes of one assignment that are not withheld. Call after publication.
-  void remove(const Assignment& assignment, std::vector<ActionResult>& results);
-
  private:
   const std::vector<Assignment>& assignments_;
   std::size_t jobs_;
   TransferRules rules_;
   Observer& observer_;
 };
-
-/// Marks all Removes as withheld.
-void withhold_removals(const Plan& plan, std::vector<ActionResult>& results,
-                       const std::string& reason);
 
 }  // namespace streamsync

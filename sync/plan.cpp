@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace streamsync {
@@ -21,7 +22,8 @@ ProductKey product_of(const ItemKey& key) { return {key.content_id, key.product}
 bool is_complete(const Held& held) { return held.state != HeldState::Incomplete; }
 
 bool is_in_place(const Held& held) {
-  return held.state == HeldState::Present || held.state == HeldState::Deactivated;
+  return held.state == HeldState::Present || held.state == HeldState::Deactivated ||
+         held.state == HeldState::Hidden;
 }
 
 // A target that keeps items at their paths must have this one there, with this content. An image
@@ -50,9 +52,27 @@ std::optional<bool> have_same_bytes(const Item& one, const Item& other) {
   return std::nullopt;
 }
 
-// Of several that hold one address the one to keep comes first: the furthest, then the oldest name.
-bool better(const Held* one, const Held* other) {
-  return std::pair(one->state, one->placement) < std::pair(other->state, other->placement);
+enum class Likeness { Same, Unknown, Other };
+
+Likeness likeness(const Held& held, const Item& wanted) {
+  const auto same_bytes = have_same_bytes(held.item, wanted);
+  if (!same_bytes) return Likeness::Unknown;
+  const bool same_size = tag(wanted.tags, "size") == std::to_string(held.size);
+  return *same_bytes && same_size ? Likeness::Same : Likeness::Other;
+}
+
+// Of several that hold one address the one to keep comes first (docs/adr/0021). `wanted` is none
+// for what no entry wants.
+auto rank(const Held& held, const Item* wanted) {
+  const bool is_active = held.state == HeldState::Present || held.state == HeldState::Hidden;
+  return std::tuple(!is_active, wanted ? likeness(held, *wanted) : Likeness::Same, held.state,
+                    held.created.value_or(Time::max()), std::string_view(held.placement));
+}
+
+void sort_best_first(std::vector<const Held*>& copies, const Item* wanted) {
+  std::sort(copies.begin(), copies.end(), [wanted](const Held* one, const Held* other) {
+    return rank(*one, wanted) < rank(*other, wanted);
+  });
 }
 
 Action about(ActionKind kind, const Held& held, std::string reason) {
@@ -86,7 +106,7 @@ class Planner {
       by_product_[product_of(held.item.key)].push_back(&held);
     }
     for (auto& [key, copies] : by_address_) {
-      std::sort(copies.begin(), copies.end(), better);
+      sort_best_first(copies, nullptr);
     }
   }
 
@@ -153,7 +173,7 @@ class Planner {
       if (entry.filters.matches(lookup(held->item.tags, selection.head.tags))) {
         claimed.push_back(held);
         verdict.claimed_held.insert(held->placement);
-        if (is_complete(*held) && (source.contains(held->item.key.version) || is_whole(*held))) {
+        if (counts_as_held(*held, source)) {
           target.insert(held->item.key.version);
         }
       }
@@ -171,6 +191,12 @@ class Planner {
         want(entry.entry, version);
       }
     }
+  }
+
+  // What is hidden waits for its removal, unless its source has it again.
+  bool counts_as_held(const Held& held, const VersionNames& source) const {
+    if (source.contains(held.item.key.version)) return is_complete(held);
+    return is_complete(held) && held.state != HeldState::Hidden && is_whole(held);
   }
 
   // A version that a run could not complete is no version to keep in place of a whole one.
@@ -223,6 +249,7 @@ class Planner {
 
   void plan_wanted(const Wanted& wanted) {
     const auto copies = by_address_.find(wanted.item->key);
+    if (copies != by_address_.end()) sort_best_first(copies->second, wanted.item);
     const Held* best = copies == by_address_.end() ? nullptr : copies->second.front();
     if (best != nullptr && is_in_place(*best) && is_same(*best, *wanted.item)) {
       plan_in_place(*best, wanted);
@@ -273,7 +300,8 @@ class Planner {
     const auto content = content_or_error(*wanted.item).first;
     const auto drift = same_bytes && content ? drift_of_(held, *wanted.item) : std::nullopt;
     if (!drift) {
-      keep(held, "in place");
+      const auto copies = by_address_.at(held.item.key).size();
+      keep(held, copies == 1 ? "in place" : fmt::format("in place, the best of {} copies", copies));
     } else if (!drift->stays_because.empty()) {
       keep(held, fmt::format("{}, though it differs: {}", drift->stays_because, drift->what));
     } else {
@@ -296,6 +324,14 @@ class Planner {
 
   void keep(const Held& held, std::string reason) {
     settle(about(ActionKind::Keep, held, std::move(reason)));
+  }
+
+  // Not removed in this run; what metadata names stays as it is, and of copies it names one.
+  void stay(const Held& held, std::string reason) {
+    Action action = about(ActionKind::Keep, held, std::move(reason));
+    action.is_named = !input_.leaving.contains(held.placement) &&
+                      by_address_.at(held.item.key).front()->placement == held.placement;
+    settle(std::move(action));
   }
 
   void settle(Action action) {
@@ -328,27 +364,32 @@ class Planner {
         if (const auto reason = reason_to_go(*held)) {
           removals.push_back(about(ActionKind::Remove, *held, *reason));
           note_loss(*held, lost);
-        } else if (is_in_place(*held)) {
+        } else if (is_in_place(*held) && can_go(key) && held == copies.front()) {
           keep(*held, reason_to_stay(*held));
+        } else if (is_in_place(*held)) {
+          stay(*held, reason_to_stay(*held));
         }
       }
     }
     const bool capped = cap_fires(lost);
     for (auto& action : removals) {
       if (capped && is_in_place(*action.held)) {
-        keep(*action.held, "max_delete allows no removals in this run");
+        stay(*action.held, "max_delete allows no removals in this run");
       } else if (!capped && !staying_.contains(action.held->placement)) {
         plan_.actions.push_back(std::move(action));
       }
     }
   }
 
+  // Nothing goes as long as it is not known what takes its place.
+  bool can_go(const ItemKey& key) const {
+    return !input_.unread_sources.contains(key.content_id) && sources_.contains(key.content_id) &&
+           !stuck_products_.contains(product_of(key));
+  }
+
   std::optional<std::string> reason_to_go(const Held& held) const {
     const auto& key = held.item.key;
-    if (input_.unread_sources.contains(key.content_id) || !sources_.contains(key.content_id) ||
-        stuck_products_.contains(product_of(key))) {
-      return std::nullopt;
-    }
+    if (!can_go(key)) return std::nullopt;
     if (coming_.contains(key)) {
       // What was begun may be the very one that is gone on with; the next run knows.
       return is_in_place(held) ? std::optional<std::string>("the source has replaced it")
@@ -410,6 +451,8 @@ class Planner {
   void note_loss(const Held& held, VersionCount& lost) const {
     const auto& key = held.item.key;
     const bool comes_anew = coming_.contains(key);
+    // The run that hid it was allowed to remove it.
+    if (held.state == HeldState::Hidden && giving_.contains(key.content_id)) return;
     if (!comes_anew && is_whole(held) && !replaced(held) && by_address_.at(key).front() == &held) {
       lost[key.content_id].emplace(key.product, key.version);
     }
@@ -428,7 +471,7 @@ class Planner {
     }
     VersionCount all;
     for (const auto& held : input_.inventory) {
-      if (is_complete(held)) {
+      if (is_complete(held) && held.state != HeldState::Hidden) {
         all[held.item.key.content_id].emplace(held.item.key.product, held.item.key.version);
       }
     }
@@ -481,6 +524,11 @@ bool brings_bytes(const Action& action) noexcept {
   return action.kind == ActionKind::Create || action.kind == ActionKind::Adopt;
 }
 
+bool shows_anew(const Action& action) noexcept {
+  return brings_bytes(action) ||
+         (action.kind == ActionKind::Update && action.held->state == HeldState::Hidden);
+}
+
 std::string_view to_string(ActionKind kind) noexcept {
   switch (kind) {
     case ActionKind::Create:
@@ -495,6 +543,8 @@ std::string_view to_string(ActionKind kind) noexcept {
       return "skip";
     case ActionKind::Remove:
       return "remove";
+    case ActionKind::Hide:
+      return "hide";
   }
   return "";
 }

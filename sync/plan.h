@@ -33,6 +33,8 @@ struct PlanInput {
   /// removed (`cli.md` §4.1).
   std::set<std::string> unread_sources;
   DeletionCap max_delete;
+  /// Placements that metadata did not name any more after the last run, and that are still there.
+  std::set<std::string> leaving;
 };
 
 enum class ActionKind {
@@ -42,6 +44,7 @@ enum class ActionKind {
   Keep,
   Skip,    ///< can't be copied; `error` says why
   Remove,  ///< after publication, and only if nothing of the same product failed
+  Hide,    ///< what a Remove becomes where the item is in use: shown no more
 };
 
 struct Action {
@@ -51,13 +54,16 @@ struct Action {
   std::uint64_t size = 0;
   std::size_t entry = 0;         ///< Create, Adopt, Update: whose source
   std::optional<BlobSpec> blob;  ///< Create, Adopt, Update
-  std::optional<Held> held;      ///< Adopt, Update, Keep, Remove
+  std::optional<Held> held;      ///< Adopt, Update, Keep, Remove, Hide
   std::string reason;
   std::optional<Error> error;  ///< Skip
+  bool is_named = true;        ///< Keep: published metadata may name it
 };
 
 /// Create and Adopt: the item comes to be held in this run.
 bool brings_bytes(const Action& action) noexcept;
+/// Those, and an Update of what was hidden: the item comes to be shown in this run.
+bool shows_anew(const Action& action) noexcept;
 
 /// What a run will do to one destination, in this order: Create, Adopt, Update, Keep and Skip in
 /// the order of mirror_list and documents, then the Removes.

@@ -134,7 +134,8 @@ void write_destination(Writer& json, const DestinationReport& destination) {
 }
 
 struct Totals {
-  std::uint64_t created = 0, adopted = 0, updated = 0, removed = 0, kept = 0, failed = 0;
+  std::uint64_t created = 0, adopted = 0, updated = 0, hidden = 0, removed = 0, kept = 0;
+  std::uint64_t failed = 0;
   std::uint64_t read = 0, sent = 0;  // bytes
   std::uint64_t read_for_created = 0;
 
@@ -152,6 +153,7 @@ Totals totals_of(const RunReport& report) {
                                                                                                : 0U;
       totals.adopted += done && action.kind == ActionKind::Adopt ? 1U : 0U;
       totals.updated += done && action.kind == ActionKind::Update ? 1U : 0U;
+      totals.hidden += done && action.kind == ActionKind::Hide ? 1U : 0U;
       totals.removed += done && action.kind == ActionKind::Remove ? 1U : 0U;
       totals.read += result.fetched;
       if (done && action.kind == ActionKind::Create) {
@@ -170,6 +172,7 @@ void write_totals(Writer& json, const Totals& totals) {
   member(json, "created", totals.created);
   member(json, "adopted", totals.adopted);
   member(json, "updated", totals.updated);
+  member(json, "hidden", totals.hidden);
   member(json, "removed", totals.removed);
   member(json, "kept", totals.kept);
   member(json, "failed", totals.failed);
@@ -310,17 +313,20 @@ std::string to_text(const RunReport& report) {
   std::uint64_t create = 0;
   std::uint64_t bytes = 0;
   std::uint64_t update = 0;
+  std::uint64_t hide = 0;
   std::uint64_t remove = 0;
   for (const auto& destination : report.destinations) {
     for (const auto& [action, result] : destination.actions) {
       create += action.kind == ActionKind::Create ? 1U : 0U;
       bytes += action.kind == ActionKind::Create ? action.size : 0U;
       update += action.kind == ActionKind::Update ? 1U : 0U;
+      hide += action.kind == ActionKind::Hide ? 1U : 0U;
       remove += action.kind == ActionKind::Remove ? 1U : 0U;
     }
   }
-  text += fmt::format("{} to create ({}), {} to update, {} to remove, {} can't be had\n", create,
-                      human_size(bytes), update, remove, totals.failed);
+  text +=
+      fmt::format("{} to create ({}), {} to update, {} to hide, {} to remove, {} can't be had\n",
+                  create, human_size(bytes), update, hide, remove, totals.failed);
   return text;
 }
 

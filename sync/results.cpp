@@ -104,8 +104,8 @@ void Results::remove_begun() {
     const auto& action = plan_.actions[index];
     if (action.kind != ActionKind::Remove || action.held->state != HeldState::Incomplete) continue;
     try {
-      target_.remove(*action.held);
-      results_[index].status = ActionStatus::Done;
+      const auto removal = target_.remove(*action.held);
+      if (removal.outcome == Removal::Outcome::Gone) results_[index].status = ActionStatus::Done;
     } catch (const Error&) {
       // It is tried again with the other Removes, and is no item that did not come.
     }
@@ -135,13 +135,14 @@ bool Results::tell() {
   return told_ == results_.size() || plan_.actions[told_].kind == ActionKind::Remove;
 }
 
-// A version without its successor stays (`cli.md` §4.2). One that could not be updated is there.
+// A version without its successor stays (`cli.md` §4.2). What could not be updated is there.
 std::vector<ActionResult> Results::take() && {
   std::set<std::pair<std::string, std::string>> failed_products;
   for (std::size_t index = 0; index < results_.size(); ++index) {
-    if (results_[index].status == ActionStatus::Failed &&
-        plan_.actions[index].kind != ActionKind::Update) {
-      const auto& key = plan_.actions[index].key;
+    const auto& action = plan_.actions[index];
+    const bool lacks = shows_anew(action) || action.kind == ActionKind::Skip;
+    if (results_[index].status == ActionStatus::Failed && lacks) {
+      const auto& key = action.key;
       failed_products.emplace(key.content_id, key.product);
     }
   }

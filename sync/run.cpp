@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "filters/selection.h"
 #include "sync/executor.h"
+#include "sync/removal.h"
 
 namespace streamsync {
 namespace {
@@ -85,9 +86,10 @@ std::vector<Held> shown_items(const Plan& plan, const std::vector<ActionResult>&
   };
   std::set<VersionKey> failed;
   for (std::size_t index = 0; index < plan.actions.size(); ++index) {
-    if (results[index].status == ActionStatus::Failed &&
-        plan.actions[index].kind != ActionKind::Update) {
-      failed.insert(version_of(plan.actions[index].key));
+    const auto& action = plan.actions[index];
+    const bool lacks = shows_anew(action) || action.kind == ActionKind::Skip;
+    if (results[index].status == ActionStatus::Failed && lacks) {
+      failed.insert(version_of(action.key));
     }
   }
   std::vector<Held> shown;
@@ -100,7 +102,7 @@ std::vector<Held> shown_items(const Plan& plan, const std::vector<ActionResult>&
     if (result.status == ActionStatus::Done && result.held &&
         (updates || !failed.contains(version_of(action.key)))) {
       shown.push_back(*result.held);
-    } else if (stays && action.held->state == HeldState::Present) {
+    } else if (stays && action.is_named && action.held->state == HeldState::Present) {
       shown.push_back(*action.held);
     }
   }
@@ -123,6 +125,7 @@ struct Run::Impl {
   std::set<std::pair<std::size_t, CatalogScope>> incomplete{};
   std::map<std::size_t, std::set<std::string>> content_ids{};
   RunReport report{};
+  SupersededState superseded{};
 
   RunReport execute(const RunRequest& request) {
     report.started = now();
@@ -140,7 +143,8 @@ struct Run::Impl {
       std::erase_if(selections, [&](const auto& one) { return unread.contains(one.entry); });
     }
     accept_sources(request);
-    serve(std::move(wanted), request.mode);
+    superseded = request.superseded;
+    serve(std::move(wanted), request);
     report.finished = now();
     return std::move(report);
   }
@@ -436,6 +440,9 @@ struct Run::Impl {
       input.inventory = destination.items->inventory();
       input.unread_sources = unread_sources(destination, input.inventory);
       input.max_delete = config.max_delete;
+      for (const auto& [placement, since] : superseded.of(name_of(destination))) {
+        input.leaving.insert(placement);
+      }
       const auto& items = *destination.items;
       auto plan = make_plan(
           input, [&](const Item& item) { return items.name_of(item); },
@@ -460,7 +467,11 @@ struct Run::Impl {
     return destination.publication->refusal(catalogs_of(destination));
   }
 
-  static void tell_plan(const Plan& plan, DestinationReport& told) {
+  void tell_plan(Plan plan, const Destination& destination, DestinationReport& told) const {
+    std::vector<ActionResult> nothing_done(plan.actions.size());
+    Removals removals(plan, nothing_done, *destination.items, observer);
+    removals.grant(grace_at(destination));
+    removals.judge();
     for (const auto& action : plan.actions) {
       ActionResult result;
       result.error = action.error;
@@ -470,7 +481,7 @@ struct Run::Impl {
   }
 
   // A destination that fails stops no other.
-  void serve(std::vector<std::vector<EntrySelection>> wanted, RunMode mode) {
+  void serve(std::vector<std::vector<EntrySelection>> wanted, const RunRequest& request) {
     report.destinations.resize(destinations.size());
     std::vector<Assignment> assignments;
     std::vector<std::size_t> served;
@@ -478,15 +489,15 @@ struct Run::Impl {
       auto& told = report.destinations[index];
       auto plan = plan_for(destinations[index], std::move(wanted[index]), told);
       if (plan) warn_of_room(*plan, destinations[index]);
-      if (plan && mode == RunMode::Plan) {
-        tell_plan(*plan, told);
+      if (plan && request.mode == RunMode::Plan) {
+        tell_plan(std::move(*plan), destinations[index], told);
       } else if (plan && announce(*plan, destinations[index], told)) {
         assignments.push_back(
             {destinations[index].items.get(), std::move(*plan), item_sources(destinations[index])});
         served.push_back(index);
       }
     }
-    if (!assignments.empty()) carry_out(assignments, served);
+    if (!assignments.empty()) carry_out(assignments, served, request);
     for (auto& told : report.destinations) {
       if (!told.error) continue;
       if (destinations.size() > 1) told.error->add_context(place_of(told));
@@ -530,20 +541,39 @@ struct Run::Impl {
     }
   }
 
-  void carry_out(std::vector<Assignment>& assignments, const std::vector<std::size_t>& served) {
+  static std::string name_of(const Destination& destination) {
+    return fmt::format("{} {} {}", destination.target, destination.cloud, destination.region);
+  }
+
+  Grace grace_at(const Destination& destination) const {
+    return {config.grace, superseded.of(name_of(destination)), report.started};
+  }
+
+  void carry_out(std::vector<Assignment>& assignments, const std::vector<std::size_t>& served,
+                 const RunRequest& request) {
     Executor executor(assignments, config.jobs, config.retries, stop, observer);
     auto results = executor.copy();
     for (std::size_t index = 0; index < assignments.size(); ++index) {
       auto& plan = assignments[index].plan;
       auto& told = report.destinations[served[index]];
-      mark_latest(*assignments[index].target, plan, results[index], told);
-      publish(destinations[served[index]], plan, results[index], told);
-      executor.remove(assignments[index], results[index]);
+      Removals removals(plan, results[index], *assignments[index].target, observer);
+      mark_latest(*assignments[index].target, shown_items(plan, results[index]), removals, told);
+      publish(destinations[served[index]], plan, results[index], removals, told);
+      removals.grant(grace_at(destinations[served[index]]));
+      removals.judge();
+      removals.carry_out(stop);
+      remember(destinations[served[index]], removals.leaving(), request);
       told.actions.reserve(plan.actions.size());
       for (std::size_t action = 0; action < plan.actions.size(); ++action) {
         told.actions.push_back(
             {std::move(plan.actions[action]), std::move(results[index][action])});
       }
+    }
+  }
+
+  void remember(const Destination& destination, Leaving leaving, const RunRequest& request) {
+    if (superseded.replace(name_of(destination), std::move(leaving))) {
+      request.remember_superseded(superseded);
     }
   }
 
@@ -558,19 +588,19 @@ struct Run::Impl {
   }
 
   // The one that was the newest stays until its successor is marked.
-  static void mark_latest(ItemTarget& target, const Plan& plan, std::vector<ActionResult>& results,
+  static void mark_latest(ItemTarget& target, const std::vector<Held>& shown, Removals& removals,
                           DestinationReport& told) {
     try {
-      target.mark_latest(shown_items(plan, results));
+      target.mark_latest(shown);
     } catch (const Error& error) {
       if (!told.error) told.error = error;
-      withhold_removals(plan, results, "the newest images could not be marked");
+      removals.withhold("the newest images could not be marked");
     }
   }
 
   // Nothing is removed that published metadata may still name.
-  void publish(Destination& destination, const Plan& plan, std::vector<ActionResult>& results,
-               DestinationReport& told) const {
+  void publish(Destination& destination, const Plan& plan, const std::vector<ActionResult>& results,
+               Removals& removals, DestinationReport& told) const {
     PublicationResult published;
     try {
       if (destination.publication) {
@@ -585,9 +615,9 @@ struct Run::Impl {
     const auto& error =
         destination.publication_error ? destination.publication_error : published.error;
     if (error) {
-      withhold_removals(plan, results, "the metadata could not be published");
+      removals.withhold("the metadata could not be published");
     } else if (published.waits_for_items) {
-      withhold_removals(plan, results, "the metadata waits for items that failed");
+      removals.withhold("the metadata waits for items that failed");
     }
     if (!told.error) told.error = error ? error : published.unregistered;
   }

@@ -47,6 +47,10 @@ struct RunRequest {
   std::optional<std::string> accept_rollback, accept_unsigned;
   /// Keeps what was accepted now; called before the first write, and only when there is news.
   std::function<void(const TrustState&, const std::vector<LedgerEntry>&)> remember;
+  /// What earlier runs took out of the metadata and did not remove yet.
+  SupersededState superseded{};
+  /// Keeps what this one leaves; called only when there is news.
+  std::function<void(const SupersededState&)> remember_superseded{};
 };
 
 /// One run over all entries and destinations: read, select, plan, copy, publish, remove. Failures

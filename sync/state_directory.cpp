@@ -12,6 +12,7 @@ namespace streamsync {
 namespace {
 
 constexpr std::string_view kTrust = "trust.json";
+constexpr std::string_view kSuperseded = "superseded.json";
 
 // A URL can hold what a file name can't.
 std::string stem_of(const std::string& url) {
@@ -94,6 +95,16 @@ TrustState StateDirectory::trust() const {
 void StateDirectory::accept(const TrustState& trust, const std::vector<LedgerEntry>& entries) {
   Ledger(root_).append(entries);
   root_.write(kTrust, trust.str());
+}
+
+SupersededState StateDirectory::superseded() const {
+  const auto json = root_.read(kSuperseded);
+  return json ? SupersededState::parse(*json, (root_.path() / kSuperseded).string())
+              : SupersededState();
+}
+
+void StateDirectory::remember(const SupersededState& superseded) {
+  root_.write(kSuperseded, superseded.str());
 }
 
 void StateDirectory::record_run(std::string_view report) { root_.write("last-run.json", report); }

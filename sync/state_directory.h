@@ -10,6 +10,7 @@
 #include "base/io/root_directory.h"
 #include "streams/document.h"
 #include "sync/ledger.h"
+#include "sync/superseded_state.h"
 #include "sync/trust_state.h"
 
 namespace streamsync {
@@ -46,6 +47,9 @@ class StateDirectory final : public DocumentCache {
   TrustState trust() const;
   /// The ledger first: what is trusted is in it.
   void accept(const TrustState& trust, const std::vector<LedgerEntry>& entries);
+  /// Throws `Error{Config, Local}` when it is damaged.
+  SupersededState superseded() const;
+  void remember(const SupersededState& superseded);
   std::vector<LedgerEntry> ledger() const { return Ledger(root_).read(); }
 
   void record_run(std::string_view report);

@@ -152,6 +152,8 @@ void Console::print_result(const Action& action, const ActionResult& result) {
                     seconds, human_size(static_cast<std::uint64_t>(rate))));
   } else if (action.kind == ActionKind::Update) {
     log(LogLevel::Info, fmt::format("updated {}: {}", action.name, action.reason));
+  } else if (action.kind == ActionKind::Hide) {
+    log(LogLevel::Info, fmt::format("hidden {}: {}", action.name, action.reason));
   } else {
     log(LogLevel::Debug,
         fmt::format("{} {}: {}", streamsync::to_string(action.kind), action.name, action.reason));

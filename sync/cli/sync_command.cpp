@@ -36,6 +36,16 @@ void warn_of_no_verify(const Options& options, Console& console) {
   }
 }
 
+// Without it `grace` begins anew, which does no harm.
+SupersededState superseded_of(const StateDirectory& state, Console& console) {
+  try {
+    return state.superseded();
+  } catch (const Error& error) {
+    console.warn(fmt::format("{}; grace begins anew for all that is superseded", error.what()));
+    return {};
+  }
+}
+
 // What is fresh is judged by the clock (threats-and-faults.md F14).
 void warn_of_clock(const StateDirectory& state, Console& console) {
   std::vector<LedgerEntry> ledger;
@@ -83,6 +93,7 @@ RunReport make_plan_report(const Options& options, Console& console, const Inter
   ReadOnlyCache cache(state);
   RunRequest request = request_of(options, RunMode::Plan);
   request.trust = state.trust();
+  request.superseded = superseded_of(state, console);
   return run(options, console, interrupts, config, cache, request);
 }
 
@@ -114,6 +125,10 @@ ExitStatus sync_command(const Options& options, Console& console, const Interrup
   warn_of_clock(state, console);
   RunRequest request = request_of(options, RunMode::Sync);
   request.trust = state.trust();
+  request.superseded = superseded_of(state, console);
+  request.remember_superseded = [&state](const SupersededState& superseded) {
+    state.remember(superseded);
+  };
   request.remember = [&state](const TrustState& trust, const std::vector<LedgerEntry>& news) {
     state.accept(trust, news);
   };

@@ -82,7 +82,7 @@ class GlanceItems final : public ItemTargetUnderTest {
   std::unique_ptr<ItemTarget> open_as(const ImagePolicy& policy) {
     sessions_.emplace_back(credentials_, HttpOptions{}, RetryPolicy{}, std::stop_token{});
     // Each has a journal of its own, as two units have.
-    return std::make_unique<GlanceTarget>(sessions_.back(), scope_.endpoint, policy,
+    return std::make_unique<GlanceTarget>(sessions_.back(), scope_.endpoint, scope_.region, policy,
                                           scope_.journal() / std::to_string(sessions_.size()));
   }
 

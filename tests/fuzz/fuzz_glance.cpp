@@ -1,8 +1,9 @@
-// Glance's answers: an image or a page is read, or refused as no answer of Glance.
+// Answers of Glance and of those who use images: read, or refused as no answer of theirs.
 
 #include <string>
 
 #include "glance/image_json.h"
+#include "glance/usage_json.h"
 #include "tests/fuzz/property.h"
 
 namespace streamsync {
@@ -20,6 +21,15 @@ void check(std::string_view input) {
   read([&] { check_image(read_image(input)); });
   read([&] {
     for (const Image& image : read_image_page(input).images) check_image(image);
+  });
+  read([&] {
+    const auto server = read_first_server(input);
+    require(!server || !server->empty(), "a server has an id");
+  });
+  read([&] {
+    for (const Volume& volume : read_volume_page(input).volumes) {
+      require(!volume.id.empty(), "a volume has an id");
+    }
   });
 }
 

@@ -459,7 +459,8 @@ TEST_CASE("an answer that got lost is found out", "[cloud]") {
   const auto port = parse_decimal(origin.substr(origin.rfind(':') + 1));
   REQUIRE(port);
   ForgetfulRelay relay(static_cast<std::uint16_t>(*port));
-  GlanceTarget target(scope.session, Url::parse(relay.url()), scope.policy, scope.journal());
+  GlanceTarget target(scope.session, Url::parse(relay.url()), scope.region, scope.policy,
+                      scope.journal());
 
   const std::string text = some_bytes(1'000'000);
   const BlobSpec blob = ubuntu_blob(text, GENERATE(Signed::Md5AndSha256, Signed::Sha256));

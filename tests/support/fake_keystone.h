@@ -19,13 +19,15 @@ class FakeKeystone {
     ++logins;
     const Time issued = now();
     const std::string body = fmt::format(
-        R"({{"token":{{"issued_at":"{}","expires_at":"{}","project":{{"id":"p1"}},"catalog":{}}}}})",
-        to_rfc3339(issued), to_rfc3339(issued + life), catalog);
+        R"({{"token":{{"issued_at":"{}","expires_at":"{}","project":{{"id":"p1"}},"roles":{},)"
+        R"("catalog":{}}}}})",
+        to_rfc3339(issued), to_rfc3339(issued + life), roles, catalog);
     return {201, body, {{"X-Subject-Token", fmt::format("token-{}", logins)}}};
   }
 
   std::chrono::seconds life{3600};
   std::string catalog = "[]";
+  std::string roles = "[]";
   int logins = 0;
 
  private:

@@ -17,7 +17,8 @@ class ImageScope {
  public:
   explicit ImageScope(const Credentials& credentials)
       : session(session_with(credentials)),
-        endpoint(session.endpoint("image", credentials.region.value())),
+        region(credentials.region.value()),
+        endpoint(session.endpoint("image", region)),
         images(session, endpoint) {
     std::random_device random;
     policy.content_id = fmt::format("test.{:08x}{:08x}", random(), random());
@@ -31,7 +32,7 @@ class ImageScope {
   ImageScope(const ImageScope&) = delete;
   ImageScope& operator=(const ImageScope&) = delete;
 
-  GlanceTarget target() { return {session, endpoint, policy, journal()}; }
+  GlanceTarget target() { return {session, endpoint, region, policy, journal()}; }
   std::filesystem::path journal() const {
     return std::filesystem::temp_directory_path() / policy.content_id;
   }
@@ -50,6 +51,7 @@ class ImageScope {
   }
 
   KeystoneSession session;
+  std::string region;
   Url endpoint;
   ImageClient images;
   ImagePolicy policy;

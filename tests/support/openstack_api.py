@@ -126,6 +126,18 @@ class Cloud:
             self._identity("DELETE", f"/endpoints/{endpoint['id']}")
         self._identity("DELETE", f"/regions/{name}")
 
+    def create_service(self, service_type, url, region):
+        """A service with a public endpoint, for those who log in from now on. Gives its id."""
+        request = {"service": {"type": service_type, "name": f"streamsync-{service_type}"}}
+        service = self._identity("POST", "/services", request)["service"]["id"]
+        place = {"service_id": service, "region_id": region, "interface": "public"}
+        self._identity("POST", "/endpoints", {"endpoint": {**place, "url": url}})
+        return service
+
+    def delete_service(self, service_id):
+        """With its endpoints."""
+        self._identity("DELETE", f"/services/{service_id}")
+
     def create_user(self, name, password, role):
         """A user with that role in our project. Gives its id."""
         user = self._identity("POST", "/users", {"user": {"name": name, "password": password}})["user"]["id"]

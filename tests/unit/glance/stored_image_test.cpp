@@ -39,7 +39,8 @@ TEST_CASE("state of what is held") {
   const auto [status, visibility, hidden, expected] =
       GENERATE(table<const char*, const char*, bool, State>({
           {"active", "public", false, HeldState::Present},
-          {"active", "public", true, HeldState::Present},
+          {"active", "public", true, HeldState::Hidden},
+          {"active", "community", true, HeldState::Hidden},
           {"active", "community", false, HeldState::Present},
           {"active", "private", false, HeldState::Present},
           {"active", "private", true, HeldState::Unrevealed},

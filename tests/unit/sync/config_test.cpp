@@ -230,8 +230,21 @@ TEST_CASE("one cloud or region, or a list of them") {
   CHECK(failure("regions: [one, one]") == "gss.yaml:1: regions: 'one' is named twice");
 }
 
+TEST_CASE("grace is none or a duration") {
+  using std::chrono_literals::operator""h;
+  CHECK(parse("images: glance").grace.count() == 0);
+  for (const char* none : {"0", "0s"})
+    CHECK(parse(fmt::format("grace: {}", none)).grace.count() == 0);
+  const auto config = parse("grace: 2h");
+  CHECK(config.grace == 2h);
+  CHECK(parse_config(show_config(config), "shown.yaml", kDefaults).grace == 2h);
+  for (const char* text : {"grace: soon", "grace: 366d"}) {
+    CHECK_THAT(failure(text), Catch::Contains("gss.yaml:1: grace: "));
+  }
+}
+
 TEST_CASE("what this version can't do is refused, not ignored") {
-  for (const char* text : {"grace: 2h", "metadata: subset", "image_import_conversion: true",
+  for (const char* text : {"metadata: subset", "image_import_conversion: true",
                            "modify_hook_scripts: /usr/bin/hook", "modify_hook: /bin/x",
                            "mirror_list: [{url: 'http://h/', modify_hook: /bin/x}]"}) {
     CAPTURE(text);

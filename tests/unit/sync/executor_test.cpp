@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/crypto/digest.h"
+#include "sync/removal.h"
 
 namespace streamsync {
 namespace {
@@ -85,18 +86,32 @@ class MemoryTarget final : public ItemTarget {
     now.item = item;
     return now;
   }
-  void remove(const Held& held) override {
+  Removal remove(const Held& held) override {
     if (refused.contains(held.placement)) {
-      throw Error(ErrorKind::Conflict, Origin::Target, held.placement + ": in use");
+      throw Error(ErrorKind::Denied, Origin::Target, held.placement + ": forbidden");
     }
+    if (in_use.contains(held.placement)) return {Removal::Outcome::Hidden, "in use"};
     removed.insert(held.placement);
+    return {};
   }
+  RemovalJudgement judge_removals(std::span<const Held> held) override {
+    RemovalJudgement judgement;
+    for (const auto& each : held) {
+      const auto known = judged.find(each.placement);
+      judgement.of_each.push_back(known == judged.end() ? Removal{} : known->second);
+    }
+    judgement.warning = warning;
+    return judgement;
+  }
+  void hide(const Held& held) override { hidden.insert(held.placement); }
 
   bool adoptable = true;
   bool can_link = false;
   bool settling_fails = false;
   std::string busy;  // why it takes nothing now
-  std::set<std::string> refused, revealed, removed, linked, updated;
+  std::set<std::string> refused, revealed, removed, linked, updated, in_use, hidden;
+  std::map<std::string, Removal> judged;
+  std::string warning;
   std::vector<std::size_t> batches;
   Files staged;
 
@@ -106,14 +121,14 @@ class MemoryTarget final : public ItemTarget {
 
 class Recorder final : public Observer {
  public:
-  void warn(std::string_view) override {}
+  void warn(std::string_view message) override { warnings.emplace_back(message); }
   void starting(std::uint64_t) override {}
   void progress(const Action&, std::uint64_t) override {}
   void retrying(const Action&, const Error&, std::chrono::milliseconds) override {}
   void finished(const Action& action, const ActionResult&) override {
     lines.push_back(std::string(to_string(action.kind)) + " " + action.name);
   }
-  std::vector<std::string> lines;
+  std::vector<std::string> lines, warnings;
 };
 
 Action action(ActionKind kind, const std::string& product, const std::string& version,
@@ -165,7 +180,9 @@ struct Scene {
     return executor().copy().front();
   }
   void remove(std::vector<ActionResult>& results) {
-    executor().remove(assignments.front(), results);
+    Removals removals(assignments.front().plan, results, target, observer);
+    removals.judge();
+    removals.carry_out(stop.get_token());
   }
 };
 
@@ -257,6 +274,66 @@ TEST_CASE("one refused removal does not stop the others") {
   scene.remove(results);
   CHECK(results[0].status == ActionStatus::Failed);
   CHECK(scene.target.removed == std::set<std::string>{"q/1/a"});
+}
+
+TEST_CASE("what is in use is hidden, what is to stay is kept, and neither has failed") {
+  Scene scene(Files{});
+  scene.target.judged = {{"p/1/a", {Removal::Outcome::Hidden, "in use by server 1"}},
+                         {"q/1/a", {Removal::Outcome::Kept, "protected"}}};
+  scene.target.in_use = {"r/1/a"};
+  Plan plan;
+  plan.actions = {action(ActionKind::Remove, "p", "1", "a", "old"),
+                  action(ActionKind::Remove, "q", "1", "a", "old"),
+                  action(ActionKind::Remove, "r", "1", "a", "old"),
+                  action(ActionKind::Remove, "s", "1", "a", "old")};
+  for (auto& action : plan.actions) action.reason = "superseded";
+  auto results = scene.copy(plan);
+  scene.remove(results);
+  CHECK(scene.observer.lines ==
+        std::vector<std::string>{"hide p/1/a", "keep q/1/a", "hide r/1/a", "remove s/1/a"});
+  const auto& actions = scene.assignments.front().plan.actions;
+  CHECK(actions[0].reason == "superseded; in use by server 1");
+  CHECK(actions[1].reason == "superseded; protected");
+  CHECK(scene.target.hidden == std::set<std::string>{"p/1/a"});
+  CHECK(scene.target.removed == std::set<std::string>{"s/1/a"});
+  CHECK(std::all_of(results.begin(), results.end(), [](const ActionResult& result) {
+    return result.status == ActionStatus::Done;
+  }));
+}
+
+TEST_CASE("nobody is asked about a removal that is withheld, and a doubt is told once") {
+  Scene scene(Files{});
+  scene.target.warning = "nobody answers";
+  Plan plan;
+  plan.actions = {action(ActionKind::Remove, "p", "1", "a", "old"),
+                  action(ActionKind::Remove, "q", "1", "a", "old")};
+  auto results = scene.copy(plan);
+  SECTION("withheld") {
+    Removals removals(scene.assignments.front().plan, results, scene.target, scene.observer);
+    removals.withhold("the metadata could not be published");
+    removals.judge();
+    removals.carry_out({});
+    CHECK(scene.observer.warnings.empty());
+    CHECK(scene.target.removed.empty());
+    CHECK(results[1].status == ActionStatus::Withheld);
+  }
+  SECTION("not withheld") {
+    scene.remove(results);
+    CHECK(scene.observer.warnings == std::vector<std::string>{"nobody answers"});
+  }
+}
+
+TEST_CASE("what could not be shown again keeps its successor from going") {
+  Scene scene(Files{});
+  scene.target.refused = {"p/1/a"};
+  Plan plan;
+  plan.actions = {action(ActionKind::Update, "p", "1", "a", "old"),
+                  action(ActionKind::Remove, "p", "2", "a", "new")};
+  plan.actions[0].held->state = HeldState::Hidden;
+  auto results = scene.copy(plan);
+  scene.remove(results);
+  CHECK(results[0].status == ActionStatus::Failed);
+  CHECK(results[1].status == ActionStatus::Withheld);
 }
 
 TEST_CASE("a stopped run ends with Cancelled and reveals nothing more") {

@@ -243,6 +243,66 @@ TEST_CASE("of two copies of one address the oldest id stays") {
   CHECK(made.actions[1].held->placement == "b");
 }
 
+TEST_CASE("which of two images with one address stays does not depend on who lists them") {
+  const auto wanted = item("p", "1");
+  const auto created = [](const char* text) { return parse_date(text); };
+  PlanInput input;
+  input.entries = {entry({wanted})};
+  auto better = held_image(wanted);
+  auto worse = held_image(wanted);
+  better.placement = "z";
+  worse.placement = "a";
+  better.created = worse.created = created("2026-11-21T12:00:00Z");
+  const auto takes_other_bytes = [](Held& image) {
+    image.item.tags.set("sha256", sha256_of("other"));
+  };
+  SECTION("an active one before others, whatever they hold") {
+    takes_other_bytes(better);
+    worse.state = GENERATE(HeldState::Deactivated, HeldState::Unrevealed);
+    input.inventory = {worse, better};
+    // Its digest is an alarm, as ever.
+    const auto lines = told(plan(input));
+    CHECK(lines[0] == "keep p/1/disk1.img");
+    CHECK(lines[1] == "skip p/1/disk1.img");
+    return;
+  }
+  SECTION("then the one whose digest is right, also when it is hidden") {
+    takes_other_bytes(worse);
+    worse.created = created("2020-11-21T12:00:00Z");
+    better.state = GENERATE(HeldState::Present, HeldState::Hidden);
+  }
+  SECTION("or whose size is right") {
+    worse.size = 9;
+    worse.created = created("2020-11-21T12:00:00Z");
+  }
+  SECTION("then the one that is shown") { worse.state = HeldState::Hidden; }
+  SECTION("then the oldest") { better.created = created("2026-11-21T11:59:59Z"); }
+  SECTION("then the first id") { better.placement = "A"; }
+  if (GENERATE(true, false)) std::swap(better, worse);
+  const bool swapped = better.placement == "a";
+  input.inventory = {worse, better};
+  const auto made = plan(input);
+  REQUIRE(told(made) == Lines{"keep p/1/disk1.img", "remove p/1/disk1.img"});
+  const auto& best = swapped ? worse : better;
+  CHECK(made.actions[0].held->placement == best.placement);
+  CHECK(made.actions[0].reason == "in place, the best of 2 copies");
+  CHECK(made.actions[1].reason == "second copy of " + best.placement);
+}
+
+TEST_CASE("of two images with one address that can't go metadata names one") {
+  PlanInput input;
+  input.entries = {entry({item("p", "2")})};
+  input.unread_sources = {kSource};
+  input.inventory = {held_image(item("p", "1")), held_image(item("p", "1"))};
+  input.inventory[0].placement = "b";
+  input.inventory[1].placement = "a";
+  const auto made = plan(input);
+  REQUIRE(told(made) == Lines{"create p/2/disk1.img", "keep p/1/disk1.img", "keep p/1/disk1.img"});
+  CHECK(made.actions[1].held->placement == "a");
+  CHECK(made.actions[1].is_named);
+  CHECK_FALSE(made.actions[2].is_named);
+}
+
 TEST_CASE("a file that two items share goes with the last of them") {
   auto old_item = item("p", "1");
   auto new_item = item("p", "2");
@@ -348,6 +408,85 @@ TEST_CASE("the deletion cap counts what goes without a replacement") {
     input.max_delete = *DeletionCap::parse("2");
     CHECK(plan(input).guard);
   }
+}
+
+TEST_CASE("what metadata does not name any more is not named again while nothing can go") {
+  PlanInput input;
+  input.inventory = {held(item("p", "1"))};
+  input.leaving = {input.inventory[0].placement};
+  input.entries = {entry({item("p", "2")})};
+  SECTION("its source could not be read") { input.unread_sources = {kSource}; }
+  SECTION("its successor can't be had") {
+    auto broken = item("p", "3");
+    broken.tags.erase("size");
+    input.entries = {entry({broken})};
+  }
+  SECTION("the cap allows no removals") {
+    input.inventory.push_back(held(item("q", "1")));
+    input.entries[0].remove_vanished = true;
+    input.max_delete = *DeletionCap::parse("0");
+  }
+  const auto made = plan(input);
+  const auto of_old = std::find_if(made.actions.begin(), made.actions.end(), [&](const auto& each) {
+    return each.held && each.held->placement == *input.leaving.begin();
+  });
+  REQUIRE(of_old != made.actions.end());
+  CHECK(of_old->kind == ActionKind::Keep);
+  CHECK_FALSE(of_old->is_named);
+  input.leaving.clear();
+  for (const auto& action : plan(input).actions) CHECK(action.is_named);
+}
+
+TEST_CASE("what has left the metadata and is wanted again is named again") {
+  PlanInput input;
+  input.inventory = {held(item("p", "1"))};
+  input.leaving = {input.inventory[0].placement};
+  input.entries = {entry({item("p", "1")})};
+  CHECK(plan(input).actions[0].is_named);
+}
+
+TEST_CASE("a hidden image goes when nobody wants it, and keeps no room") {
+  const auto hidden = item("p", "1");
+  PlanInput input;
+  input.inventory = {held_image(hidden)};
+  input.inventory[0].state = HeldState::Hidden;
+  SECTION("its successor is there") {
+    input.inventory.push_back(held_image(item("p", "2")));
+    input.entries = {entry({item("p", "2")})};
+    CHECK(told(plan(input)) == Lines{"keep p/2/disk1.img", "remove p/1/disk1.img"});
+  }
+  SECTION("its successor comes, and there is room for both") {
+    input.entries = {entry({item("p", "2")}, 3)};
+    CHECK(told(plan(input)) == Lines{"create p/2/disk1.img", "remove p/1/disk1.img"});
+  }
+  SECTION("the cap counted it when it was hidden") {
+    input.inventory.push_back(held_image(item("p", "0")));
+    input.inventory.push_back(held_image(item("q", "1")));
+    input.entries = {entry({item("p", "0"), item("q", "1")}, std::nullopt)};
+    input.max_delete = *DeletionCap::parse("0");
+    const auto made = plan(input);
+    CHECK_FALSE(made.guard);
+    CHECK(told(made).back() == "remove p/1/disk1.img");
+  }
+  SECTION("but not because its source gives nothing") {
+    input.entries = {entry({})};
+    input.entries[0].remove_vanished = true;
+    CHECK(plan(input).guard);
+    CHECK(changes_nothing(plan(input)));
+  }
+}
+
+TEST_CASE("a hidden image that is wanted again is shown again") {
+  const auto wanted = item("p", "1");
+  PlanInput input;
+  input.entries = {entry({wanted})};
+  input.inventory = {held_image(wanted)};
+  input.inventory[0].state = HeldState::Hidden;
+  const auto made = plan(input, [](const Held&, const Item&) {
+    return std::optional(Drift{"os_hidden", ""});
+  });
+  REQUIRE(told(made) == Lines{"update p/1/disk1.img"});
+  CHECK(shows_anew(made.actions[0]));
 }
 
 TEST_CASE("what is known of an image is brought to it when it has changed") {

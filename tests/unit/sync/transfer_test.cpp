@@ -61,7 +61,7 @@ class GrowingTarget final : public ItemTarget {
   void copy_out(const Held&, ByteSink&) override {}
   bool verify_unrevealed(const Held&, const BlobSpec&) override { return false; }
   void reveal(const Held&) override {}
-  void remove(const Held&) override {}
+  Removal remove(const Held&) override { return {}; }
 
   bool is_full = false;
   std::string content;  // of an earlier attempt

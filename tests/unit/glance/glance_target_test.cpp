@@ -1,0 +1,94 @@
+#include "glance/glance_target.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <functional>
+
+#include "tests/support/fake_keystone.h"
+#include "tests/support/loopback_server.h"
+
+namespace streamsync {
+namespace {
+
+using testing::FakeKeystone;
+using testing::LoopbackServer;
+using testing::Received;
+using testing::Reply;
+
+/// An Image service with one image, whose data others share.
+struct SharingGlance {
+  FakeKeystone keystone{[this](const Received& request) { return answer(request); }};
+  LoopbackServer server{std::ref(keystone)};
+  bool is_hidden = false;
+
+  Reply answer(const Received& request) {
+    if (request.method == "DELETE") return {409, "<h1>Conflict</h1>The image is in use"};
+    if (request.method == "PATCH") {
+      is_hidden = true;
+      return {200, "{}"};
+    }
+    const bool asks_for_hidden = request.target.find("os_hidden=true") != std::string::npos;
+    return {200, asks_for_hidden == is_hidden ? list() : R"({"images":[]})"};
+  }
+
+  std::string list() const {
+    return fmt::format(
+        R"({{"images":[{{"id":"i1","name":"n","status":"active","owner":"p1","size":3,)"
+        R"("visibility":"public","os_hidden":{},"content_id":"ours","source_content_id":"s",)"
+        R"("product_name":"p","version_name":"1","item_name":"disk1.img"}}]}})",
+        is_hidden);
+  }
+
+  GlanceTarget target(KeystoneSession& session) {
+    ImagePolicy policy;
+    policy.content_id = "ours";
+    return {session, Url::parse(server.url()), "North", policy};
+  }
+
+  std::vector<std::string> changes() const {
+    auto log = server.log();
+    std::erase_if(log, [](const std::string& line) {
+      return line.starts_with("GET") || line.starts_with("POST");
+    });
+    return log;
+  }
+};
+
+Credentials credentials(const std::string& url) {
+  testing::start_process();
+  return {.auth_url = Url::parse(url + "/v3"),
+          .auth = PasswordAuth{{"", "demo", "", "Users"}, Secret("hunter2"), {"p1", "", "", ""}},
+          .region = std::nullopt,
+          .interface = Interface::Public,
+          .ca_file = std::nullopt,
+          .tls = TlsVerification::Required};
+}
+
+}  // namespace
+
+TEST_CASE("what the store says is in use is hidden once, and found again") {
+  using Lines = std::vector<std::string>;
+  SharingGlance glance;
+  KeystoneSession session(credentials(glance.server.url()), HttpOptions{}, RetryPolicy{}, {});
+  auto target = glance.target(session);
+  auto held = target.inventory();
+  REQUIRE(held.size() == 1);
+  CHECK(held[0].state == HeldState::Present);
+  CHECK(target.judge_removals(held).of_each.at(0).outcome == Removal::Outcome::Gone);
+  CHECK(target.remove(held[0]).outcome == Removal::Outcome::Hidden);
+  const Lines expected{"DELETE /v2/images/i1", "PATCH /v2/images/i1"};
+  CHECK(glance.changes() == expected);
+
+  held = target.inventory();
+  REQUIRE(held.size() == 1);
+  CHECK(held[0].state == HeldState::Hidden);
+  const auto removal = target.remove(held[0]);
+  CHECK(removal.outcome == Removal::Outcome::Kept);
+  CHECK_THAT(removal.reason, Catch::Contains("in use"));
+  CHECK(glance.changes() ==
+        Lines{"DELETE /v2/images/i1", "PATCH /v2/images/i1", "DELETE /v2/images/i1"});
+}
+
+}  // namespace streamsync
