@@ -15,8 +15,8 @@ namespace streamsync {
 /// hidden, with all its properties, until what Glance stored was compared (T25).
 class GlanceTarget final : public ItemTarget {
  public:
-  /// `endpoint` is that of `region`. In `journal`, a directory that is made when it is needed, stand
-  /// the uploads that have begun.
+  /// `endpoint` is that of `region`. In `journal`, a directory that is made when it is needed,
+  /// stand the uploads that have begun.
   GlanceTarget(KeystoneSession& session, const Url& endpoint, std::string region,
                ImagePolicy policy, std::filesystem::path journal);
   ~GlanceTarget() override;

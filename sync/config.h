@@ -65,7 +65,7 @@ struct Config {
   bool hypervisor_mapping = false;
   bool set_latest_property = false;
   std::vector<std::string> regions;
-  std::vector<std::string> clouds;              ///< entries of clouds.yaml; none: the environment's
+  std::vector<std::string> clouds;         ///< entries of clouds.yaml; none: the environment's
   std::optional<std::string> signing_key;  ///< a fingerprint, 40 capital hex digits
   std::optional<StreamLocation> register_endpoint;
   std::optional<std::string> publish_endpoint;  ///< as it was written: consumers compare it as text

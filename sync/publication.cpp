@@ -392,7 +392,7 @@ class StreamWriter {
   std::optional<std::string> index_, signed_index_;  ///< texts, as published before
   std::optional<std::string> index_message_;         ///< the one that is signed, as it stands there
   bool family_is_ours_ = false;
-  PublishedTexts published_;                         ///< as they are now
+  PublishedTexts published_;  ///< as they are now
 };
 
 }  // namespace

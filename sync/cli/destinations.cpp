@@ -225,9 +225,8 @@ class CloudDestinations {
     auto destination = empty_region(region);
     const auto endpoint = session_.endpoint(kImageService, region);
     places_.add_images(endpoint.str(), session_.project_id(), policy.content_id);
-    destination.items =
-        std::make_unique<GlanceTarget>(session_, endpoint, region, policy,
-                                       config_.state_dir / "uploads");
+    destination.items = std::make_unique<GlanceTarget>(session_, endpoint, region, policy,
+                                                       config_.state_dir / "uploads");
     add_publication(destination, policy.content_id);
     return destination;
   }

@@ -183,11 +183,16 @@ class FirstSync(unittest.TestCase):
         print(spoiled, flush=True) if os.environ.get("STREAMSYNC_TELL") else None
         self.assertIn(run.status, (DONE, SOME_FAILED, NO_CLOUD), spoiled)
         self.assertEqual([], scene.dangling(), spoiled)
-        if run.status == DONE:
+        if run.status == DONE and not self.is_beyond_knowing(fault):
             self.assertEqual(self.expected, scene.outcome(usable), f"{spoiled}is not what was wanted")
         scene.configure()
         run = scene.sync()
         self.assertEqual(DONE, run.status, f"{spoiled}the next run: {run.err}")
+
+    def is_beyond_knowing(self, fault):
+        """A list of images is all that tells which there are, and nothing but TLS tells that it is whole."""
+        listing = self.proxy.spoiled and "/v2/images?" in self.proxy.spoiled.target
+        return fault is fault_proxy.altered_answer and listing
 
     def assert_in_place(self, scene):
         images = scene.all_images()

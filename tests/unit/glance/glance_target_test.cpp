@@ -8,6 +8,7 @@
 
 #include "tests/support/fake_keystone.h"
 #include "tests/support/loopback_server.h"
+#include "tests/unit/base/temporary_directory.h"
 
 namespace streamsync {
 namespace {
@@ -21,30 +22,32 @@ using testing::Reply;
 struct SharingGlance {
   FakeKeystone keystone{[this](const Received& request) { return answer(request); }};
   LoopbackServer server{std::ref(keystone)};
+  TemporaryDirectory place;
   bool is_hidden = false;
 
   Reply answer(const Received& request) {
     if (request.method == "DELETE") return {409, "<h1>Conflict</h1>The image is in use"};
     if (request.method == "PATCH") {
       is_hidden = true;
-      return {200, "{}"};
+      return {200, image()};
     }
     const bool asks_for_hidden = request.target.find("os_hidden=true") != std::string::npos;
     return {200, asks_for_hidden == is_hidden ? list() : R"({"images":[]})"};
   }
 
-  std::string list() const {
+  std::string image() const {
     return fmt::format(
-        R"({{"images":[{{"id":"i1","name":"n","status":"active","owner":"p1","size":3,)"
+        R"({{"id":"i1","name":"n","status":"active","owner":"p1","size":3,)"
         R"("visibility":"public","os_hidden":{},"content_id":"ours","source_content_id":"s",)"
-        R"("product_name":"p","version_name":"1","item_name":"disk1.img"}}]}})",
+        R"("product_name":"p","version_name":"1","item_name":"disk1.img"}})",
         is_hidden);
   }
+  std::string list() const { return fmt::format(R"({{"images":[{}]}})", image()); }
 
   GlanceTarget target(KeystoneSession& session) {
     ImagePolicy policy;
     policy.content_id = "ours";
-    return {session, Url::parse(server.url()), "North", policy};
+    return {session, Url::parse(server.url()), "North", policy, place / "uploads"};
   }
 
   std::vector<std::string> changes() const {

@@ -244,9 +244,9 @@ TEST_CASE("grace is none or a duration") {
 }
 
 TEST_CASE("what this version can't do is refused, not ignored") {
-  for (const char* text : {"metadata: subset", "image_import_conversion: true",
-                           "modify_hook_scripts: /usr/bin/hook", "modify_hook: /bin/x",
-                           "mirror_list: [{url: 'http://h/', modify_hook: /bin/x}]"}) {
+  for (const char* text :
+       {"metadata: subset", "image_import_conversion: true", "modify_hook_scripts: /usr/bin/hook",
+        "modify_hook: /bin/x", "mirror_list: [{url: 'http://h/', modify_hook: /bin/x}]"}) {
     CAPTURE(text);
     CHECK(failure(text).find("gss.yaml:1: ") == 0);
   }
