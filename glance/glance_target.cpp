@@ -269,7 +269,7 @@ Held GlanceTarget::Impl::accept(const std::optional<Image>& image, const BlobSpe
 /// published is what it says.
 Image GlanceTarget::Impl::corrected(const Image& image, const Item& item) {
   auto changes = image_changes(image, item, policy);
-  changes.erase("visibility");  // that of what nobody may see yet
+  for (const char* revealing : {"visibility", "os_hidden"}) changes.erase(revealing);
   if (const auto name = image_name(item, policy); image.name != name) changes.emplace("name", name);
   return changes.empty() ? image : images.change(image.id, changes);
 }

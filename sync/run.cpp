@@ -513,14 +513,23 @@ struct Run::Impl {
     return blobs;
   }
 
+  // What is wrong with the place is told when the item comes there.
+  static std::uint64_t size_begun(const BlobSpec& blob, ItemTarget& target) {
+    try {
+      const auto begun = target.begun(blob);
+      return begun ? std::min(begun->size, blob.content.size) : 0;
+    } catch (const Error&) {
+      return 0;
+    }
+  }
+
   // No refusal: a file system that compresses takes more than it says (threats-and-faults.md F11).
   void warn_of_room(const Plan& plan, const Destination& destination) const {
     const auto room = destination.items->room();
     if (!room) return;
     std::map<Digest, std::uint64_t> lacking;
     for (const auto& blob : coming(plan)) {
-      const auto begun = destination.items->begun(blob);
-      lacking[blob.content.strongest] = blob.content.size - (begun ? begun->size : 0);
+      lacking[blob.content.strongest] = blob.content.size - size_begun(blob, *destination.items);
     }
     std::uint64_t wanted = 0;
     for (const auto& [digest, size] : lacking) wanted += size;

@@ -44,17 +44,6 @@ void discard(const fs::path& directory) noexcept {
   fs::remove_all(directory, ignored);
 }
 
-/// Of processes that were killed, which had no chance to do it.
-void remove_abandoned_homes(const fs::path& parent) {
-  std::error_code ended;
-  for (fs::directory_iterator entry(parent, ended), end; !ended && entry != end;
-       entry.increment(ended)) {
-    if (!entry->path().filename().string().starts_with(kPrefix)) continue;
-    const FileDescriptor locked = try_lock(entry->path());
-    if (locked.is_open()) discard(entry->path());
-  }
-}
-
 fs::path make_directory(const fs::path& parent) {
   std::string name = (parent / fmt::format("{}XXXXXX", kPrefix)).string();
   if (::mkdtemp(name.data()) == nullptr) throw local_error(errno, "making directory " + name);
@@ -84,9 +73,18 @@ void write_configuration(const fs::path& home) {
 
 }  // namespace
 
+void GnupgHome::remove_abandoned() noexcept {
+  std::error_code ended;
+  for (fs::directory_iterator entry(fs::temp_directory_path(ended), ended), end;
+       !ended && entry != end; entry.increment(ended)) {
+    if (!entry->path().filename().string().starts_with(kPrefix)) continue;
+    const FileDescriptor locked = try_lock(entry->path());
+    if (locked.is_open()) discard(entry->path());
+  }
+}
+
 GnupgHome::GnupgHome() {
   const fs::path parent = fs::temp_directory_path();
-  remove_abandoned_homes(parent);
   // Before it is locked, another process may take the new directory for an abandoned one.
   for (int attempt = 1; !lock_.is_open() || is_removed(lock_); ++attempt) {
     if (attempt > kAttempts) throw local_error(errno, "locking " + path_.string());

@@ -6,10 +6,12 @@
 
 namespace streamsync {
 
-/// A private, temporary GnuPG home (threats-and-faults.md T5), gone with the object. What a killed
-/// process left is removed by the next one that makes a home: a home whose process lives is locked.
+/// A private, temporary GnuPG home (threats-and-faults.md T5), gone with the object.
 class GnupgHome {
  public:
+  /// Those that killed processes left. A home whose process lives is locked.
+  static void remove_abandoned() noexcept;
+
   GnupgHome();
   ~GnupgHome();
   GnupgHome(const GnupgHome&) = delete;

@@ -82,7 +82,10 @@ struct Keyring::Home {
 Keyring::Keyring(KeyringFile keys)
     : keys_(std::move(keys)), digest_(digest_of(DigestAlgorithm::Sha256, keys_.content)) {}
 
-Keyring::Keyring(const std::filesystem::path& file) : Keyring(read_keyring(file)) {}
+Keyring::Keyring(const std::filesystem::path& file) : Keyring(read_keyring(file)) {
+  // Not when a home is made: for documents that are known none is.
+  GnupgHome::remove_abandoned();
+}
 
 Keyring Keyring::of_keys(std::string_view exported) {
   return Keyring(KeyringFile{"of the signing key", std::string(exported)});

@@ -27,7 +27,7 @@ SEED = 20261121
 READERS = 4
 DONE, KILLED = 0, -9
 # Who has read the products a moment ago may still come for what they named.
-SUPERSEDED_STAY = {"mirrors": {"max": 1000}, "top": {}}
+SUPERSEDED_STAY = {"mirrors": {"max": 1}, "top": {"grace": "2h"}}
 
 
 @unittest.skipIf(nginx_server.why_not(), nginx_server.why_not())

@@ -356,8 +356,8 @@ TEST_CASE("what a killed process left is removed, what a living one uses is not"
   fs::create_directory_symlink(place / "other", place / "streamsync-gnupg-link");
 
   const Keyring first(file);
-  CHECK(text_of(first.verify_clearsigned(spooled(document), {}, "x")) == covered(kText));
   CHECK_FALSE(fs::exists(abandoned));
+  CHECK(text_of(first.verify_clearsigned(spooled(document), {}, "x")) == covered(kText));
   CHECK(read_file(place / "other/file") == "untouched");
   const Keyring second(file);
   CHECK(text_of(second.verify_clearsigned(spooled(document), {}, "x")) == covered(kText));
