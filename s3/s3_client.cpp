@@ -84,7 +84,9 @@ void require_done(const Request& request, const Response& response) {
   } catch (const Error& error) {
     const auto kind = kind_of(code);
     if (!kind || *kind == error.kind()) throw;
-    throw Error(*kind, Origin::Target, error.what());
+    Error told_better = Error(*kind, Origin::Target, error.what()).with_host(error.host());
+    if (error.retry_after()) std::move(told_better).with_retry_after(*error.retry_after());
+    throw told_better;
   }
 }
 

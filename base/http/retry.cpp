@@ -25,7 +25,7 @@ double random_share() {
 
 std::string exhausted(const Error& error, const RetryPolicy& policy) {
   return fmt::format("this run has waited for {} as long as retries.budget lets it ({} s)",
-                     error.host().empty() ? "it" : error.host(), policy.budget.count());
+                     error.host(), policy.budget.count());
 }
 
 }  // namespace
@@ -46,18 +46,26 @@ Milliseconds retry_delay(unsigned attempt, const RetryPolicy& policy,
   return Milliseconds(static_cast<Milliseconds::rep>(std::min(std::max(jittered, asked), most)));
 }
 
-bool WaitsPerHost::add(const std::string& host, Milliseconds wait, std::chrono::seconds budget) {
+bool WaitsPerHost::add(const std::string& host, Clock::time_point now, Milliseconds wait,
+                       std::chrono::seconds budget) {
   const std::lock_guard lock(mutex_);
-  auto& waited = waited_[host];
-  if (waited + wait > budget) return false;
-  waited += wait;
+  Waits& waits = hosts_[host];
+  const auto begin = std::max(now, waits.until);
+  const auto added =
+      std::max(std::chrono::ceil<Milliseconds>(now + wait - begin), Milliseconds::zero());
+  if (waits.total + added > budget) return false;
+  waits.total += added;
+  waits.until = std::max(waits.until, now + wait);
   return true;
 }
 
 std::optional<Milliseconds> next_wait(unsigned attempt, const RetryPolicy& policy,
                                       const Error& error) {
   const auto wait = retry_delay(attempt, policy, error.retry_after(), random_share());
-  if (!policy.waits->add(error.host(), wait, policy.budget)) return std::nullopt;
+  const auto now = WaitsPerHost::Clock::now();
+  if (!error.host().empty() && !policy.waits->add(error.host(), now, wait, policy.budget)) {
+    return std::nullopt;
+  }
   return wait;
 }
 

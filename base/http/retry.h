@@ -13,15 +13,24 @@
 
 namespace streamsync {
 
-/// How long a run has waited for each host so far, all its threads together. Thread-safe.
+/// How long a run has waited for each host so far; threads that wait at the same time wait once.
+/// Thread-safe.
 class WaitsPerHost {
  public:
-  /// Adds `wait`, unless that is more than `budget` together with those before: then false.
-  bool add(const std::string& host, std::chrono::milliseconds wait, std::chrono::seconds budget);
+  using Clock = std::chrono::steady_clock;
+
+  /// Adds a wait that begins now, unless it is more than `budget` together with those before: then
+  /// false.
+  bool add(const std::string& host, Clock::time_point now, std::chrono::milliseconds wait,
+           std::chrono::seconds budget);
 
  private:
+  struct Waits {
+    std::chrono::milliseconds total{};
+    Clock::time_point until{};
+  };
   std::mutex mutex_;
-  std::map<std::string, std::chrono::milliseconds> waited_;
+  std::map<std::string, Waits> hosts_;
 };
 
 /// `cli.md` §3, `retries`. Copies count together: a run has one policy.
@@ -46,7 +55,7 @@ std::chrono::milliseconds retry_delay(unsigned attempt, const RetryPolicy& polic
 void wait_for(std::chrono::milliseconds wait, std::stop_token stop);
 
 /// The wait for the host of `error` that `retry_delay` says, counted; none when the budget of that
-/// host does not have it.
+/// host does not have it. Of what is no host's fault nothing is counted: attempts end it.
 std::optional<std::chrono::milliseconds> next_wait(unsigned attempt, const RetryPolicy& policy,
                                                    const Error& error);
 

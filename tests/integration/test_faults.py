@@ -659,10 +659,10 @@ class Busy(FaultCase):
 
     def test_the_budget_is_one_for_all_that_a_host_is_waited_for(self):
         server = self.serve({"path": "*.img", "status": 503, "retry_after": "1"})
-        run = self.sync_from(server, retries={"attempts": 3, "budget": "3s"})
+        run = self.sync_from(server, retries={"attempts": 3, "budget": "3s"}, jobs=1)
         self.assertEqual(ITEMS_FAILED, run.status, run.err)
         asked = [path for path in server.paths() if path.endswith(".img")]
-        self.assertEqual(2 + 3, len(asked), "each once, and once more for each second of the budget")
+        self.assertEqual(2 + 3, len(asked), "each once, and once more for each second that may be waited")
         self.assertIn("retries.budget", run.err)
 
     def test_attempts_end_it(self):

@@ -139,28 +139,37 @@ TEST_CASE("retrying does not begin a wait that is beyond the budget") {
   RetryPolicy policy;
   policy.budget = 3s;
   unsigned calls = 0;
-  CHECK_THROWS_AS(retrying(policy, {}, {},
-                           [&] {
-                             ++calls;
-                             throw error_of(ErrorKind::RateLimited).with_retry_after(4s);
-                           }),
-                  Error);
+  CHECK_THROWS_AS(
+      retrying(policy, {}, {},
+               [&] {
+                 ++calls;
+                 throw error_of(ErrorKind::RateLimited).with_retry_after(4s).with_host("one");
+               }),
+      Error);
   CHECK(calls == 1);
 }
 
-TEST_CASE("the waits for a host are counted together, whoever waits") {
-  RetryPolicy policy;
-  policy.budget = 3s;
+TEST_CASE("a host is waited for as long as the budget lets it, by whomever") {
+  WaitsPerHost waits;
+  const WaitsPerHost::Clock::time_point begin{};
+  CHECK(waits.add("one", begin, 2s, 3s));
+  CHECK(waits.add("one", begin + 1s, 1s, 3s));  // meanwhile
+  CHECK(waits.add("one", begin + 1s, 2s, 3s));  // a second longer
+  CHECK_FALSE(waits.add("one", begin + 3s, 1ms, 3s));
+  CHECK(waits.add("one", begin + 1s, 1s, 3s));
+  CHECK(waits.add("other", begin + 3s, 3s, 3s));
+  CHECK_FALSE(waits.add("another", begin, 4s, 3s));
+}
+
+TEST_CASE("copies of a policy count together") {
+  const RetryPolicy policy = {.budget = 3s};
   const RetryPolicy copy = policy;
-  const auto wait_for_host = [](const RetryPolicy& rules, const char* host) {
-    return next_wait(1, rules,
-                     error_of(ErrorKind::RateLimited).with_retry_after(2s).with_host(host));
-  };
-  CHECK(wait_for_host(policy, "one"));
-  CHECK_FALSE(wait_for_host(copy, "one"));
-  CHECK(wait_for_host(copy, "other"));
-  const RetryPolicy of_another_run = {.budget = 3s};
-  CHECK(wait_for_host(of_another_run, "one"));
+  const auto error = error_of(ErrorKind::RateLimited).with_retry_after(3s).with_host("one");
+  CHECK(next_wait(1, policy, error));
+  CHECK_FALSE(
+      next_wait(1, copy, error_of(ErrorKind::RateLimited).with_retry_after(60s).with_host("one")));
+  CHECK(next_wait(1, RetryPolicy{.budget = 60s}, error));
+  CHECK(next_wait(1, copy, error_of(ErrorKind::RateLimited).with_retry_after(60s)));
 }
 
 TEST_CASE("who is given up because its waits are used up is named") {
