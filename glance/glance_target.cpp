@@ -45,6 +45,7 @@ class DigestingSource final : public ByteSource {
 
   std::size_t read(MutableBytes buffer) override {
     const std::size_t count = next_.read(buffer);
+    given_ += count;
     if (!hasher_) return count;
     if (count > 0) {
       hasher_->update(buffer.first(count));
@@ -57,9 +58,11 @@ class DigestingSource final : public ByteSource {
 
   /// None as long as `next` has not given its end.
   const std::optional<Digest>& digest() const noexcept { return digest_; }
+  std::uint64_t given() const noexcept { return given_; }
 
  private:
   ByteSource& next_;
+  std::uint64_t given_ = 0;
   std::optional<Hasher> hasher_;
   std::optional<Digest> digest_;
 };
@@ -139,6 +142,9 @@ struct GlanceTarget::Impl {
   bool holds(const Image& image, const ItemContent& promised, const std::optional<Digest>& sent);
   Digest read_back(const std::string& id, DigestAlgorithm algorithm);
   std::string url_of(const std::string& id) const { return images.url_prefix() + id; }
+  bool is_left_over(const Image& image) const {
+    return journal.is_left_over(url_of(image.id), image.updated_at.value_or(Time::max()));
+  }
   /// Whether no byte of it comes any more, as far as can be known.
   bool is_dead(const Image& image) const;
   void remove_dead(const std::string& id);
@@ -207,7 +213,8 @@ Held GlanceTarget::Impl::fill(const std::string& id, const BlobSpec& blob, ByteS
   DigestingSource source(bytes, digest_to_compute(blob.content));
   const std::exception_ptr doubt = upload(id, source, blob.content.size);
   const auto image = settled(images.find(id), kPollLimit);
-  if (!image || !is_being_filled(*image)) {
+  // One that has all its bytes and still is at it is slow, not dead.
+  if (!image || !is_being_filled(*image) || source.given() == blob.content.size) {
     journal.forget(url_of(id));
   } else if (is_dead(*image)) {
     remove_dead(id);
@@ -226,7 +233,10 @@ std::exception_ptr GlanceTarget::Impl::upload(const std::string& id, ByteSource&
     journal.forget(url_of(id));
     throw upload_in_progress(id);
   } catch (const Error& error) {
-    if (error.origin() != Origin::Target) throw;
+    if (error.origin() != Origin::Target) {
+      journal.forget(url_of(id));
+      throw;
+    }
     if (is_refusal(error)) {
       images.discard(id);
       throw;
@@ -308,7 +318,7 @@ Digest GlanceTarget::Impl::read_back(const std::string& id, DigestAlgorithm algo
 
 /// If Glance still were at it, its answer would be 410, and what it has stored would go.
 bool GlanceTarget::Impl::is_dead(const Image& image) const {
-  return is_abandoned(image) || journal.is_left_over(url_of(image.id));
+  return is_abandoned(image) || is_left_over(image);
 }
 
 void GlanceTarget::Impl::remove_dead(const std::string& id) {
@@ -414,7 +424,7 @@ Held GlanceTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
     auto image = impl_->images.find(id);
     if (!image || !impl_->is_made_from(*image, blob)) continue;
 
-    const bool is_left_over = impl_->journal.is_left_over(impl_->url_of(id));
+    const bool is_left_over = impl_->is_left_over(*image);
     image = impl_->settled(std::move(image), is_left_over ? kLeftOverLimit : kPollLimit);
     if (!image) continue;
     // Bytes must not become visible as they come (T25).

@@ -1,5 +1,9 @@
 #include "glance/upload_journal.h"
 
+#include <fmt/format.h>
+
+#include <chrono>
+#include <optional>
 #include <utility>
 
 #include "base/crypto/digest.h"
@@ -12,13 +16,34 @@ std::string name_for(const std::string& url) {
   return digest_of(DigestAlgorithm::Sha256, url).hex();
 }
 
+// What differs between our clock and that of Glance.
+constexpr std::chrono::minutes kClockSkew{5};
+
+// "TIME URL": when it was begun, and where.
+struct Entry {
+  Time begun{};
+  std::string url;
+};
+
+std::string to_text(const Entry& entry) {
+  return fmt::format("{} {}", to_rfc3339(entry.begun), entry.url);
+}
+
+std::optional<Entry> parse_entry(const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  const auto blank = text->find(' ');
+  const auto begun = parse_date(text->substr(0, blank));
+  if (blank == std::string::npos || !begun) return std::nullopt;
+  return Entry{*begun, text->substr(blank + 1)};
+}
+
 }  // namespace
 
 UploadJournal::UploadJournal(std::filesystem::path directory) : directory_(std::move(directory)) {}
 
 UploadJournal::Running::Running(UploadJournal& journal, std::string url)
     : journal_(journal), url_(std::move(url)) {
-  RootDirectory(journal_.directory_, 0700).write(name_for(url_), url_);
+  RootDirectory(journal_.directory_, 0700).write(name_for(url_), to_text({now(), url_}));
   const std::lock_guard lock(journal_.mutex_);
   journal_.running_.insert(url_);
 }
@@ -28,12 +53,14 @@ UploadJournal::Running::~Running() {
   journal_.running_.erase(url_);
 }
 
-bool UploadJournal::is_left_over(const std::string& url) const {
+bool UploadJournal::is_left_over(const std::string& url, Time changed) const {
   {
     const std::lock_guard lock(mutex_);
     if (running_.contains(url)) return false;
   }
-  return exists() && RootDirectory(directory_).size_of(name_for(url)).has_value();
+  if (!exists()) return false;
+  const auto entry = parse_entry(RootDirectory(directory_).read(name_for(url)));
+  return entry && changed <= entry->begun + kClockSkew;
 }
 
 void UploadJournal::forget(const std::string& url) {
@@ -44,8 +71,8 @@ void UploadJournal::forget_others(const std::string& prefix, const std::set<std:
   if (!exists()) return;
   const RootDirectory root(directory_);
   for (const auto& name : root.names_in("")) {
-    const auto url = root.read(name);
-    if (url && url->starts_with(prefix) && !urls.contains(*url)) root.remove(name);
+    const auto entry = parse_entry(root.read(name));
+    if (entry && entry->url.starts_with(prefix) && !urls.contains(entry->url)) root.remove(name);
   }
 }
 

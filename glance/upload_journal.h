@@ -5,6 +5,8 @@
 #include <set>
 #include <string>
 
+#include "base/time.h"
+
 namespace streamsync {
 
 /// Uploads of ours whose end nobody saw. An image whose Glance died stays "saving" for ever, and
@@ -28,8 +30,9 @@ class UploadJournal {
     std::string url_;
   };
 
-  /// Begun here, not running any more, and not seen to end.
-  bool is_left_over(const std::string& url) const;
+  /// Begun here, not running any more, and not seen to end. `changed`, when the image was last
+  /// changed, tells an upload that another unit has begun since: ids are the same for all.
+  bool is_left_over(const std::string& url, Time changed) const;
   /// It was seen to end, or another's upload was there first.
   void forget(const std::string& url);
   /// Those into images below `prefix` that are not among `urls`.

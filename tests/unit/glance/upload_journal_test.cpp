@@ -9,6 +9,8 @@
 namespace streamsync {
 namespace {
 
+const Time kBefore = now() - std::chrono::hours(1);
+
 const std::string kImages = "http://glance/v2/images/";
 const std::string kOther = "http://other/v2/images/";
 
@@ -17,23 +19,23 @@ const std::string kOther = "http://other/v2/images/";
 TEST_CASE("an upload is left over when it does not run any more and nobody saw it end") {
   const TemporaryDirectory work;
   UploadJournal journal(work / "uploads");
-  CHECK_FALSE(journal.is_left_over(kImages + "a"));
+  CHECK_FALSE(journal.is_left_over(kImages + "a", kBefore));
   auto running = std::make_unique<UploadJournal::Running>(journal, kImages + "a");
-  CHECK_FALSE(journal.is_left_over(kImages + "a"));
+  CHECK_FALSE(journal.is_left_over(kImages + "a", kBefore));
   running.reset();
-  CHECK(journal.is_left_over(kImages + "a"));
-  CHECK_FALSE(journal.is_left_over(kOther + "a"));
+  CHECK(journal.is_left_over(kImages + "a", kBefore));
+  CHECK_FALSE(journal.is_left_over(kOther + "a", kBefore));
 
   SECTION("the next run knows it too") {
-    CHECK(UploadJournal(work / "uploads").is_left_over(kImages + "a"));
+    CHECK(UploadJournal(work / "uploads").is_left_over(kImages + "a", kBefore));
   }
   SECTION("it may run again") {
     const UploadJournal::Running again(journal, kImages + "a");
-    CHECK_FALSE(journal.is_left_over(kImages + "a"));
+    CHECK_FALSE(journal.is_left_over(kImages + "a", kBefore));
   }
   SECTION("it was seen to end") {
     journal.forget(kImages + "a");
-    CHECK_FALSE(journal.is_left_over(kImages + "a"));
+    CHECK_FALSE(journal.is_left_over(kImages + "a", kBefore));
   }
 }
 
@@ -44,9 +46,9 @@ TEST_CASE("uploads into images that nobody fills any more are forgotten, those e
     const UploadJournal::Running running(journal, url);
   }
   journal.forget_others(kImages, {kImages + "b"});
-  CHECK_FALSE(journal.is_left_over(kImages + "a"));
-  CHECK(journal.is_left_over(kImages + "b"));
-  CHECK(journal.is_left_over(kOther + "a"));
+  CHECK_FALSE(journal.is_left_over(kImages + "a", kBefore));
+  CHECK(journal.is_left_over(kImages + "b", kBefore));
+  CHECK(journal.is_left_over(kOther + "a", kBefore));
 }
 
 TEST_CASE("without an upload nothing is made") {
@@ -54,8 +56,16 @@ TEST_CASE("without an upload nothing is made") {
   UploadJournal journal(work / "uploads");
   journal.forget(kImages + "a");
   journal.forget_others(kImages, {});
-  CHECK_FALSE(journal.is_left_over(kImages + "a"));
+  CHECK_FALSE(journal.is_left_over(kImages + "a", kBefore));
   CHECK_FALSE(std::filesystem::exists(work / "uploads"));
+}
+
+TEST_CASE("an upload that began after ours is somebody else's") {
+  const TemporaryDirectory work;
+  UploadJournal journal(work / "uploads");
+  { const UploadJournal::Running running(journal, kImages + "a"); }
+  CHECK(journal.is_left_over(kImages + "a", now()));
+  CHECK_FALSE(journal.is_left_over(kImages + "a", now() + std::chrono::hours(1)));
 }
 
 }  // namespace streamsync
