@@ -35,17 +35,22 @@ RootDirectory open_root(const std::filesystem::path& path) {
   }
 }
 
-std::string read_line(ByteSource& source) {
-  constexpr std::size_t kMaxHeader = 4096;
+// A server may send any validator, and what follows it is ours: no line may end early.
+constexpr std::size_t kLongestLine = 4096;
+
+bool fits(const Validator& validator, const std::string& examination) {
+  return validator.etag.size() < kLongestLine && validator.last_modified.size() < kLongestLine &&
+         examination.size() < kLongestLine;
+}
+
+std::optional<std::string> read_line(ByteSource& source) {
   std::string line;
   std::array<std::byte, 1> byte{};
-  while (line.size() < kMaxHeader && source.read(byte) == 1) {
-    if (byte[0] == std::byte{'\n'}) {
-      break;
-    }
+  while (line.size() < kLongestLine && source.read(byte) == 1) {
+    if (byte[0] == std::byte{'\n'}) return line;
     line += static_cast<char>(byte[0]);
   }
-  return line;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -63,16 +68,19 @@ std::optional<CachedDocument> StateDirectory::find(const std::string& url) {
   }
   const auto file = root_.open(name);
   CachedDocument document;
-  document.validator.etag = read_line(*file);
-  document.validator.last_modified = read_line(*file);
-  document.examination = read_line(*file);
+  const auto etag = read_line(*file);
+  const auto last_modified = etag ? read_line(*file) : std::nullopt;
+  const auto examination = last_modified ? read_line(*file) : std::nullopt;
+  if (!examination) return std::nullopt;
+  document.validator = {*etag, *last_modified};
+  document.examination = *examination;
   copy(*file, document.bytes);
   return document;
 }
 
 void StateDirectory::store(const std::string& url, const Validator& validator,
                            const Spool& document, const std::string& examination) {
-  if (validator.empty()) {
+  if (validator.empty() || !fits(validator, examination)) {
     return;
   }
   if (const auto known = find(url); known && known->validator.etag == validator.etag &&
