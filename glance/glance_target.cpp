@@ -119,7 +119,7 @@ struct GlanceTarget::Impl {
   UploadJournal journal;
   // By the last inventory:
   std::map<std::string, Image> listed{};  ///< those that are Present or Hidden
-  std::set<std::string> hidden{};         ///< in whatever state
+  std::set<std::string> hidden{};         ///< in whatever state, by whomever
   std::set<std::string> guarded{};        ///< protected, in whatever state
   std::set<std::string> being_filled{};   ///< their URLs
 
@@ -387,7 +387,9 @@ std::optional<Drift> GlanceTarget::drift(const Held& held, const Item& item) con
 
 Held GlanceTarget::update(const Held& held, const Item& item) {
   const auto& listed = impl_->listed.at(held.placement);
-  impl_->images.change(listed.id, image_changes(listed, item, impl_->policy));
+  std::set<std::string> dropped;
+  if (listed.properties.contains(kSupersededProperty)) dropped.insert(kSupersededProperty);
+  impl_->images.change(listed.id, image_changes(listed, item, impl_->policy), dropped);
   const auto image = impl_->images.find(listed.id);
   auto now_from = image ? item_of(*image) : std::nullopt;
   if (!now_from || !image_changes(*image, item, impl_->policy).empty()) {
@@ -507,7 +509,7 @@ Removal GlanceTarget::remove(const Held& held) {
 }
 
 void GlanceTarget::hide(const Held& held) {
-  impl_->images.change(held.placement, {{"os_hidden", "true"}});
+  impl_->images.change(held.placement, {{"os_hidden", "true"}, {kSupersededProperty, "true"}});
 }
 
 }  // namespace streamsync

@@ -87,6 +87,13 @@ void require_values(const Request& request, const Image& image,
   }
 }
 
+void require_absent(const Request& request, const Image& image, const std::string& property) {
+  if (!value_of(image, property)) return;
+  throw Error(ErrorKind::Protocol, Origin::Target,
+              fmt::format("{} {} did not take away {}: look at Glance's property protection",
+                          request.method, request.url.redacted(), printable(property)));
+}
+
 /// `next` is relative to the root of the service, which may stand behind a prefix that Glance does
 /// not know of. So only its query is taken, which also keeps us on this host.
 Url page_after(const Url& images, std::string_view next) {
@@ -188,8 +195,9 @@ void ImageClient::download(const std::string& id, ByteSink& bytes) {
   require(request, session_.get(request, bytes), "download_image");
 }
 
-Image ImageClient::change(const std::string& id, const std::map<std::string, std::string>& values) {
-  const Request request = patch(id, image_patch(values));
+Image ImageClient::change(const std::string& id, const std::map<std::string, std::string>& values,
+                          const std::set<std::string>& dropped) {
+  const Request request = patch(id, image_patch(values, dropped));
   const auto visibility = values.find("visibility");
   const auto policy = policy_for(visibility == values.end() ? "" : visibility->second);
   Response response;
@@ -200,6 +208,7 @@ Image ImageClient::change(const std::string& id, const std::map<std::string, std
   });
   Image image = with_context("changing image " + id, [&] { return read_image(response.body); });
   require_values(request, image, values);
+  for (const auto& name : dropped) require_absent(request, image, name);
   return image;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,9 +52,10 @@ class ImageClient {
   Uploaded upload(const std::string& id, ByteSource& bytes, std::uint64_t size);
   void download(const std::string& id, ByteSink& bytes);
 
-  /// Sets these members and properties in one PATCH, all or none. Gives the image as it is then;
-  /// it is an error when it does not have them.
-  Image change(const std::string& id, const std::map<std::string, std::string>& values);
+  /// Sets these members and properties, and takes `dropped` away, in one PATCH, all or none. Gives
+  /// the image as it is then; it is an error when it does not have them, or has one of the others.
+  Image change(const std::string& id, const std::map<std::string, std::string>& values,
+               const std::set<std::string>& dropped = {});
   /// Takes a property away. 404, 409 and 410 are fine: the image or the property is not there.
   void drop(const std::string& id, const std::string& property);
   enum class Removed { Yes, InUse };

@@ -106,6 +106,27 @@ std::string json_pointer(std::string_view member) {
   return pointer;
 }
 
+void write_addition(Writer& writer, std::string_view name, std::string_view value) {
+  writer.StartObject();
+  writer.Key("op");
+  // Also replaces what is there (RFC 6902 §4.1); "replace" is refused where nothing is.
+  writer.String("add");
+  writer.Key("path");
+  write(writer, json_pointer(name));
+  writer.Key("value");
+  write_value(writer, name, value);
+  writer.EndObject();
+}
+
+void write_removal(Writer& writer, std::string_view name) {
+  writer.StartObject();
+  writer.Key("op");
+  writer.String("remove");
+  writer.Key("path");
+  write(writer, json_pointer(name));
+  writer.EndObject();
+}
+
 }  // namespace
 
 Image read_image(std::string_view json) { return image_of(parse_object(json)); }
@@ -154,20 +175,16 @@ std::string image_body(const std::map<std::string, std::string>& members, const 
   return {buffer.GetString(), buffer.GetSize()};
 }
 
-std::string image_patch(const std::map<std::string, std::string>& values) {
+std::string image_patch(const std::map<std::string, std::string>& values,
+                        const std::set<std::string>& dropped) {
   rapidjson::StringBuffer buffer;
   Writer writer(buffer);
   writer.StartArray();
-  for (const auto& [name, value] : values) {
-    writer.StartObject();
-    writer.Key("op");
-    // Also replaces what is there (RFC 6902 §4.1); "replace" is refused where nothing is.
-    writer.String("add");
-    writer.Key("path");
-    write(writer, json_pointer(name));
-    writer.Key("value");
-    write_value(writer, name, value);
-    writer.EndObject();
+  for (const auto& [name, value] : values) write_addition(writer, name, value);
+  for (const auto& name : dropped) {
+    // What is absent can't be removed (RFC 6902 §4.2), and the patch may come a second time.
+    write_addition(writer, name, "");
+    write_removal(writer, name);
   }
   writer.EndArray();
   return {buffer.GetString(), buffer.GetSize()};
@@ -177,12 +194,7 @@ std::string drop_patch(std::string_view property) {
   rapidjson::StringBuffer buffer;
   Writer writer(buffer);
   writer.StartArray();
-  writer.StartObject();
-  writer.Key("op");
-  writer.String("remove");
-  writer.Key("path");
-  write(writer, json_pointer(property));
-  writer.EndObject();
+  write_removal(writer, property);
   writer.EndArray();
   return {buffer.GetString(), buffer.GetSize()};
 }

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,8 +29,10 @@ std::optional<std::string> value_of(const Image& image, std::string_view name);
 /// name.
 std::string image_body(const std::map<std::string, std::string>& members, const Tags& properties);
 
-/// Patch that gives an image these members and properties, and leaves its others alone.
-std::string image_patch(const std::map<std::string, std::string>& values);
+/// Patch that gives an image these members and properties, takes `dropped` away, which may be
+/// absent, and leaves its others alone.
+std::string image_patch(const std::map<std::string, std::string>& values,
+                        const std::set<std::string>& dropped = {});
 /// Patch that takes a property away.
 std::string drop_patch(std::string_view property);
 

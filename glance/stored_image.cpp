@@ -1,5 +1,7 @@
 #include "glance/stored_image.h"
 
+#include "streams/tags.h"
+
 namespace streamsync {
 namespace {
 
@@ -17,11 +19,16 @@ bool is_being_filled(const Image& image) {
 
 bool is_unseen(const Image& image) { return image.visibility == "private" && image.os_hidden; }
 
+bool is_hidden_by_us(const Image& image) {
+  return image.os_hidden && tag(image.properties, kSupersededProperty) == "true";
+}
+
 std::optional<HeldState> held_state(const Image& image) {
   if (image.status == "deactivated") return HeldState::Deactivated;
   if (image.status == "active") {
+    if (is_hidden_by_us(image)) return HeldState::Hidden;
     if (is_unseen(image)) return HeldState::Unrevealed;
-    return image.os_hidden ? HeldState::Hidden : HeldState::Present;
+    return image.os_hidden ? HeldState::Withdrawn : HeldState::Present;
   }
   if (image.status == "queued" || is_being_filled(image)) return HeldState::Incomplete;
   return std::nullopt;

@@ -17,6 +17,12 @@ bool is_being_filled(const Image& image);
 /// Nobody but its owner can see it, and its owner only by asking for hidden images: how we create.
 bool is_unseen(const Image& image);
 
+/// Set to "true" with os_hidden, and taken away when the image is shown again: it tells what we hid
+/// from what the operator hid, also to a run that has lost its state directory.
+constexpr const char* kSupersededProperty = "streamsync_superseded";
+/// We hid it because it could not be removed.
+bool is_hidden_by_us(const Image& image);
+
 /// None for images that are on their way out.
 std::optional<HeldState> held_state(const Image& image);
 

@@ -32,7 +32,8 @@ struct BegunItem {
 enum class HeldState {
   Present,      ///< verified and visible
   Deactivated,  ///< complete, but the operator took it out of use: stays, is not published
-  Hidden,       ///< verified, and shown no more: superseded, or hidden by the operator
+  Hidden,       ///< verified, and shown no more by us, who could not remove it
+  Withdrawn,    ///< complete, but the operator hid it: stays as it is, is not published
   Unrevealed,   ///< complete, but not yet compared and shown: a run was killed in between
   Incomplete,   ///< something was begun; `stage` goes on with it or replaces it
 };

@@ -19,11 +19,13 @@ struct ProductKey {
 
 ProductKey product_of(const ItemKey& key) { return {key.content_id, key.product}; }
 
+constexpr const char* kWithdrawn = "hidden by the operator";
+
 bool is_complete(const Held& held) { return held.state != HeldState::Incomplete; }
 
 bool is_in_place(const Held& held) {
   return held.state == HeldState::Present || held.state == HeldState::Deactivated ||
-         held.state == HeldState::Hidden;
+         held.state == HeldState::Withdrawn || held.state == HeldState::Hidden;
 }
 
 // A target that keeps items at their paths must have this one there, with this content. An image
@@ -297,6 +299,10 @@ class Planner {
       keep(held, "deactivated by the operator");
       return;
     }
+    if (held.state == HeldState::Withdrawn) {
+      keep(held, kWithdrawn);
+      return;
+    }
     const auto content = content_or_error(*wanted.item).first;
     const auto drift = same_bytes && content ? drift_of_(held, *wanted.item) : std::nullopt;
     if (!drift) {
@@ -389,7 +395,7 @@ class Planner {
 
   std::optional<std::string> reason_to_go(const Held& held) const {
     const auto& key = held.item.key;
-    if (!can_go(key)) return std::nullopt;
+    if (held.state == HeldState::Withdrawn || !can_go(key)) return std::nullopt;
     if (coming_.contains(key)) {
       // What was begun may be the very one that is gone on with; the next run knows.
       return is_in_place(held) ? std::optional<std::string>("the source has replaced it")
@@ -421,6 +427,7 @@ class Planner {
 
   std::string reason_to_stay(const Held& held) const {
     const auto& key = held.item.key;
+    if (held.state == HeldState::Withdrawn) return kWithdrawn;
     if (input_.unread_sources.contains(key.content_id)) {
       return "its source could not be read";
     }

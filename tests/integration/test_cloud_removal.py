@@ -161,10 +161,26 @@ class InUse(RemovalCase):
         self.sync_idle()
         self.take_two_versions(visibility="private")
         self.sync()
-        self.assertEqual("adopt", self.told(used)[0])
+        self.assertEqual("update", self.told(used)[0])
         of_used = self.changes and [change for change in self.changes if change[1] == used]
         self.assertIn(of_used, ([("PATCH", used)], None))
         self.assert_hidden()
+
+    def test_what_the_operator_hid_stays_hidden(self):
+        old, other = self.supersede()
+        self.hide(old)
+        self.assertEqual([other], [image for image, _ in removed(self.sync())])
+        self.assertEqual(("keep", "hidden by the operator"), self.told(old))
+        self.assert_hidden(old)
+        new = self.scene.images()[self.products[0], NEW, ITEM]["id"]
+        self.hide(new)
+        self.sync()
+        self.assertEqual(("keep", "hidden by the operator"), self.told(new))
+        self.assert_hidden(old, new)
+        self.sync_idle()
+
+    def hide(self, image_id):
+        self.scene.cloud.change_image(image_id, [{"op": "replace", "path": "/os_hidden", "value": True}])
 
     def take_two_versions(self, **changes):
         self.scene.write_config(

@@ -24,11 +24,17 @@ struct SharingGlance {
   LoopbackServer server{std::ref(keystone)};
   TemporaryDirectory place;
   bool is_hidden = false;
+  bool is_marked = false;
 
   Reply answer(const Received& request) {
     if (request.method == "DELETE") return {409, "<h1>Conflict</h1>The image is in use"};
     if (request.method == "PATCH") {
-      is_hidden = true;
+      is_hidden = request.body.find(R"("/os_hidden","value":true)") != std::string::npos;
+      const auto removal = R"({"op":"remove","path":"/streamsync_superseded"})";
+      const bool is_removed = request.body.find(removal) != std::string::npos;
+      const auto addition = R"("/streamsync_superseded","value":"true")";
+      const bool is_added = request.body.find(addition) != std::string::npos;
+      is_marked = is_added || (is_marked && !is_removed);
       return {200, image()};
     }
     const bool asks_for_hidden = request.target.find("os_hidden=true") != std::string::npos;
@@ -39,8 +45,8 @@ struct SharingGlance {
     return fmt::format(
         R"({{"id":"i1","name":"n","status":"active","owner":"p1","size":3,)"
         R"("visibility":"public","os_hidden":{},"content_id":"ours","source_content_id":"s",)"
-        R"("product_name":"p","version_name":"1","item_name":"disk1.img"}})",
-        is_hidden);
+        R"("product_name":"p","version_name":"1","item_name":"disk1.img"{}}})",
+        is_hidden, is_marked ? R"(,"streamsync_superseded":"true")" : "");
   }
   std::string list() const { return fmt::format(R"({{"images":[{}]}})", image()); }
 
@@ -69,6 +75,10 @@ Credentials credentials(const std::string& url) {
           .tls = TlsVerification::Required};
 }
 
+Item item_of_image() {
+  return {{"s", "p", "1", "disk1.img"}, {{"ftype", "disk1.img"}}, std::nullopt};
+}
+
 }  // namespace
 
 TEST_CASE("what the store says is in use is hidden once, and found again") {
@@ -92,6 +102,30 @@ TEST_CASE("what the store says is in use is hidden once, and found again") {
   CHECK_THAT(removal.reason, Catch::Contains("in use"));
   CHECK(glance.changes() ==
         Lines{"DELETE /v2/images/i1", "PATCH /v2/images/i1", "DELETE /v2/images/i1"});
+}
+
+TEST_CASE("an image is ours to show again because we marked it, and the mark goes with that") {
+  SharingGlance glance;
+  KeystoneSession session(credentials(glance.server.url()), HttpOptions{}, RetryPolicy{}, {});
+  auto target = glance.target(session);
+  SECTION("hidden by us") {
+    target.hide(target.inventory().at(0));
+    CHECK(glance.is_hidden);
+    CHECK(glance.is_marked);
+    const auto hidden = target.inventory().at(0);
+    CHECK(hidden.state == HeldState::Hidden);
+    CHECK_FALSE(hidden.item.tags.find("streamsync_superseded"));
+    const auto shown = target.update(hidden, item_of_image());
+    CHECK(shown.state == HeldState::Present);
+    CHECK_FALSE(glance.is_hidden);
+    CHECK_FALSE(glance.is_marked);
+  }
+  SECTION("hidden by somebody else") {
+    glance.is_hidden = true;
+    const auto withdrawn = target.inventory().at(0);
+    CHECK(withdrawn.state == HeldState::Withdrawn);
+    CHECK_FALSE(target.drift(withdrawn, item_of_image()));
+  }
 }
 
 }  // namespace streamsync

@@ -107,6 +107,10 @@ TEST_CASE("patch") {
         R"([{"op":"add","path":"/os_hidden","value":false},)"
         R"({"op":"add","path":"/visibility","value":"public"}])");
   CHECK(drop_patch("latest") == R"([{"op":"remove","path":"/latest"}])");
+  // The second of two that are the same finds the property gone, and is to succeed.
+  CHECK(image_patch({{"os_hidden", "false"}}, {"latest"}) ==
+        R"([{"op":"add","path":"/os_hidden","value":false},)"
+        R"({"op":"add","path":"/latest","value":""},{"op":"remove","path":"/latest"}])");
   CHECK(image_patch({{"a/b~c", "\""}}) == R"([{"op":"add","path":"/a~1b~0c","value":"\""}])");
 }
 

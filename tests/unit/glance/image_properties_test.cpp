@@ -347,11 +347,13 @@ TEST_CASE("what must be set on an image is what differs") {
 
   SECTION("nothing, as it was made") { CHECK(image_changes(image, item, wanted).empty()); }
   SECTION("nothing that is no property") {
-    wanted.custom_properties = {{"name", "x"}, {"visibility", "private"}};
+    wanted.custom_properties = {
+        {"name", "x"}, {"visibility", "private"}, {"streamsync_superseded", "true"}};
     CHECK(image_changes(image, item, wanted).empty());
   }
   SECTION("nothing of what others added") {
     image.properties.emplace("hw_disk_bus", "scsi");
+    image.properties.emplace("streamsync_superseded", "true");
     CHECK(image_changes(image, item, wanted).empty());
   }
   SECTION("visibility and properties of the configuration") {

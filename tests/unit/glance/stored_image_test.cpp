@@ -39,8 +39,8 @@ TEST_CASE("state of what is held") {
   const auto [status, visibility, hidden, expected] =
       GENERATE(table<const char*, const char*, bool, State>({
           {"active", "public", false, HeldState::Present},
-          {"active", "public", true, HeldState::Hidden},
-          {"active", "community", true, HeldState::Hidden},
+          {"active", "public", true, HeldState::Withdrawn},
+          {"active", "community", true, HeldState::Withdrawn},
           {"active", "community", false, HeldState::Present},
           {"active", "private", false, HeldState::Present},
           {"active", "private", true, HeldState::Unrevealed},
@@ -59,6 +59,24 @@ TEST_CASE("state of what is held") {
   image.os_hidden = hidden;
   CAPTURE(status, visibility, hidden);
   CHECK(held_state(image) == expected);
+}
+
+TEST_CASE("only what we hid waits for its removal") {
+  Image image;
+  image.status = "active";
+  image.os_hidden = true;
+  image.visibility = GENERATE("public", "community", "private");
+  image.properties.emplace(kSupersededProperty, "true");
+  CHECK(held_state(image) == HeldState::Hidden);
+
+  SECTION("what somebody shows again is shown") {
+    image.os_hidden = false;
+    CHECK(held_state(image) == HeldState::Present);
+  }
+  SECTION("what is taken out of use is that first") {
+    image.status = "deactivated";
+    CHECK(held_state(image) == HeldState::Deactivated);
+  }
 }
 
 TEST_CASE("a wrong size is wrong whatever the digests say") {

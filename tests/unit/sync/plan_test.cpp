@@ -489,6 +489,35 @@ TEST_CASE("a hidden image that is wanted again is shown again") {
   CHECK(shows_anew(made.actions[0]));
 }
 
+TEST_CASE("an image that the operator hid stays as it is, wanted or not") {
+  PlanInput input;
+  const auto hidden = item("p", "1");
+  input.inventory = {held_image(hidden)};
+  input.inventory[0].state = HeldState::Withdrawn;
+  const DriftOf nothing_differs = [](const Held&, const Item&) -> std::optional<Drift> {
+    FAIL("it is not to be mended");
+    return std::nullopt;
+  };
+  SECTION("it is wanted") { input.entries = {entry({hidden})}; }
+  SECTION("its successor is wanted") {
+    input.inventory.push_back(held(item("p", "2")));
+    input.entries = {entry({item("p", "2")})};
+    const auto made = plan(input);
+    REQUIRE(changes_nothing(made));
+    CHECK(made.actions.back().reason == "hidden by the operator");
+    return;
+  }
+  SECTION("it left the source, and there is room") {
+    input.entries = {entry({item("q", "1")}, 3)};
+    input.entries[0].remove_vanished = true;
+    CHECK(told(plan(input)) == Lines{"create q/1/disk1.img", "keep p/1/disk1.img"});
+    return;
+  }
+  const auto made = plan(input, nothing_differs);
+  REQUIRE(told(made) == Lines{"keep p/1/disk1.img"});
+  CHECK(made.actions[0].reason == "hidden by the operator");
+}
+
 TEST_CASE("what is known of an image is brought to it when it has changed") {
   const auto wanted = item("p", "1");
   PlanInput input;
