@@ -15,12 +15,6 @@ namespace {
 constexpr const char* kPageLimit = "1000";
 constexpr std::size_t kReasonLimit = 300;
 
-Url images_below(const Url& endpoint) {
-  std::string_view path = endpoint.path();
-  while (path.ends_with('/')) path.remove_suffix(1);
-  return endpoint.append(path.ends_with("/v2") ? "images" : "v2/images");
-}
-
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
     text.replace(at, from.size(), to);
@@ -107,6 +101,12 @@ Url page_after(const Url& images, std::string_view next) {
 }
 
 }  // namespace
+
+Url images_below(const Url& endpoint) {
+  std::string_view path = endpoint.path();
+  while (path.ends_with('/')) path.remove_suffix(1);
+  return endpoint.append(path.ends_with("/v2") ? "images" : "v2/images");
+}
 
 ImageClient::ImageClient(KeystoneSession& session, const Url& endpoint)
     : session_(session), images_(images_below(endpoint)) {}

@@ -30,6 +30,9 @@ struct Image {
   Tags properties;  ///< all string members that are not above
 };
 
+/// The images of a service, from its endpoint as the catalog has it, with or without /v2.
+Url images_below(const Url& endpoint);
+
 /// The calls of Image service v2 that we need, each one request (api-ref/image/v2). Thread-safe.
 /// Statuses become `Error`s with origin Target; 4xx that callers act on are in the result instead.
 class ImageClient {

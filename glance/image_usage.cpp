@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "glance/image_client.h"
 #include "glance/usage_json.h"
 
 namespace streamsync {
@@ -51,24 +52,35 @@ ImageUse ImageUsage::ask(const std::set<std::string>& ids) {
 }
 
 std::vector<Url> ImageUsage::endpoints_of(std::span<const std::string_view> service_types) {
-  std::vector<Url> endpoints;
   std::set<std::string> regions;
-  for (const auto type : service_types) {
-    for (const auto& region : session_.regions_of(type)) {
-      if (!regions.insert(region).second || !takes_images_from_here(region)) continue;
-      auto endpoint = session_.endpoint(type, region);
-      const bool is_new =
-          std::find(endpoints.begin(), endpoints.end(), endpoint) == endpoints.end();
-      if (is_new) endpoints.push_back(std::move(endpoint));
-    }
+  for (const auto type : service_types) regions.merge(session_.regions_on_any_interface(type));
+  std::vector<Url> endpoints;
+  for (const auto& region : regions) {
+    if (!takes_images_from_here(region)) continue;
+    auto endpoint = endpoint_of(service_types, region);
+    const bool is_new = std::find(endpoints.begin(), endpoints.end(), endpoint) == endpoints.end();
+    if (is_new) endpoints.push_back(std::move(endpoint));
   }
   return endpoints;
+}
+
+/// A service that has no endpoint on our interface is there all the same: `endpoint` throws.
+Url ImageUsage::endpoint_of(std::span<const std::string_view> service_types,
+                            const std::string& region) {
+  for (const auto type : service_types) {
+    if (auto endpoint = session_.find_endpoint(type, region)) return *std::move(endpoint);
+  }
+  const auto type =
+      std::find_if(service_types.begin(), service_types.end(), [&](std::string_view each) {
+        return session_.regions_on_any_interface(each).contains(region);
+      });
+  return session_.endpoint(*type, region);
 }
 
 bool ImageUsage::takes_images_from_here(const std::string& region) {
   if (region == region_) return true;
   const auto images = session_.find_endpoint(kImageService, region);
-  return !images || *images == images_;
+  return !images || images_below(*images) == images_below(images_);
 }
 
 /// Servers in every status but those that are deleted (api-ref/compute, "List Servers Detailed").

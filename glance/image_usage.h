@@ -19,8 +19,8 @@ struct ImageUse {
 };
 
 /// Asks those of a cloud who make things of images: Compute for servers, Block Storage for volumes,
-/// of all projects. What the catalog lacks is not asked; what is there and does not answer leaves a
-/// doubt, which is no error.
+/// of all projects. What the catalog lacks on every interface is not asked; what is there and can't
+/// be asked, or does not answer, leaves a doubt, which is no error.
 class ImageUsage {
  public:
   /// `images` is the endpoint of the Image service in `region`. Who has no other Image service uses
@@ -32,6 +32,7 @@ class ImageUsage {
 
  private:
   std::vector<Url> endpoints_of(std::span<const std::string_view> service_types);
+  Url endpoint_of(std::span<const std::string_view> service_types, const std::string& region);
   bool takes_images_from_here(const std::string& region);
   void ask_compute(const Url& endpoint, const std::set<std::string>& ids, ImageUse& use);
   void ask_block_storage(const Url& endpoint, const std::set<std::string>& ids, ImageUse& use);

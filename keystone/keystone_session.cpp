@@ -183,6 +183,15 @@ std::vector<std::string> KeystoneSession::regions_of(std::string_view service_ty
   return {regions.begin(), regions.end()};
 }
 
+std::set<std::string> KeystoneSession::regions_on_any_interface(std::string_view service_type) {
+  const auto lease = state_->current();
+  std::set<std::string> regions;
+  for (const auto& endpoint : lease->grant.catalog) {
+    if (endpoint.service_type == service_type) regions.insert(endpoint.region);
+  }
+  return regions;
+}
+
 std::optional<Url> KeystoneSession::find_endpoint(std::string_view service_type,
                                                   std::string_view region) {
   const auto lease = state_->current();

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ class KeystoneSession {
   bool has_role(std::string_view name);
   /// Regions of the catalog that have `service_type` on our interface, sorted.
   std::vector<std::string> regions_of(std::string_view service_type);
+  /// The same on whatever interface.
+  std::set<std::string> regions_on_any_interface(std::string_view service_type);
   /// Throws `Error{NotFound, Target}` naming service, region and interface; for an unknown region
   /// also those that exist.
   Url endpoint(std::string_view service_type, std::string_view region);

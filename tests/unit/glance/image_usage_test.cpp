@@ -34,10 +34,11 @@ struct FakeCloud {
     return {404, "no such thing"};
   }
 
-  void add(const std::string& type, const std::string& region, const std::string& path) {
+  void add(const std::string& type, const std::string& region, const std::string& path,
+           const std::string& interface = "public") {
     services += fmt::format(
-        R"({}{{"type":"{}","endpoints":[{{"interface":"public","region":"{}","url":"{}{}"}}]}})",
-        services.empty() ? "" : ",", type, region, server.url(), path);
+        R"({}{{"type":"{}","endpoints":[{{"interface":"{}","region":"{}","url":"{}{}"}}]}})",
+        services.empty() ? "" : ",", type, interface, region, server.url(), path);
     keystone.catalog = "[" + services + "]";
   }
 
@@ -154,10 +155,29 @@ TEST_CASE("a list of volumes is all of them for who can see those of others") {
   CHECK_THAT(cloud.ask({"i1"}).doubt, Contains("role admin"));
 }
 
+TEST_CASE("a service that only other interfaces have is not taken for none") {
+  FakeCloud cloud;
+  cloud.add("image", "North", "/image");
+  SECTION("servers") { cloud.add("compute", "North", "/compute/v2.1", "internal"); }
+  SECTION("volumes") { cloud.add("volumev3", "North", "/volume/v3/p1", "admin"); }
+  CHECK_THAT(cloud.ask({"i1"}).doubt, Contains("interfaces of it there: "));
+}
+
+TEST_CASE("a service is asked on our interface by whatever type the catalog has it there") {
+  FakeCloud cloud;
+  cloud.keystone.roles = R"([{"name": "admin"}])";
+  cloud.add("image", "North", "/image");
+  cloud.add("compute", "North", "/compute/v2.1");
+  cloud.add("block-storage", "North", "/internal", "internal");
+  cloud.add("volumev3", "North", "/volume/v3/p1");
+  cloud.answers = {{"/compute", {200, kNoServers}}, {"/volume", {200, kNoVolumes}}};
+  CHECK(cloud.ask({"i1"}).doubt.empty());
+}
+
 TEST_CASE("regions are asked that have these images, and each service once") {
   FakeCloud cloud;
   cloud.add("image", "North", "/image");
-  cloud.add("image", "South", "/image");
+  cloud.add("image", "South", "/image/v2/");
   cloud.add("image", "West", "/west/image");
   cloud.add("compute", "North", "/compute/v2.1");
   cloud.add("compute", "South", "/south/compute/v2.1");
