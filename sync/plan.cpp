@@ -335,9 +335,13 @@ class Planner {
   // Not removed in this run; what metadata names stays as it is, and of copies it names one.
   void stay(const Held& held, std::string reason) {
     Action action = about(ActionKind::Keep, held, std::move(reason));
-    action.is_named = !input_.leaving.contains(held.placement) &&
-                      by_address_.at(held.item.key).front()->placement == held.placement;
+    action.is_named = may_be_named(held);
     settle(std::move(action));
+  }
+
+  bool may_be_named(const Held& held) const {
+    return !input_.leaving.contains(held.placement) &&
+           by_address_.at(held.item.key).front()->placement == held.placement;
   }
 
   void settle(Action action) {
@@ -369,6 +373,7 @@ class Planner {
         }
         if (const auto reason = reason_to_go(*held)) {
           removals.push_back(about(ActionKind::Remove, *held, *reason));
+          removals.back().is_named = may_be_named(*held);
           note_loss(*held, lost);
         } else if (is_in_place(*held) && can_go(key) && held == copies.front()) {
           keep(*held, reason_to_stay(*held));

@@ -57,7 +57,7 @@ struct Action {
   std::optional<Held> held;      ///< Adopt, Update, Keep, Remove, Hide
   std::string reason;
   std::optional<Error> error;  ///< Skip
-  bool is_named = true;        ///< Keep: published metadata may name it
+  bool is_named = true;        ///< Keep, Remove that is withheld: published metadata may name it
 };
 
 /// Create and Adopt: the item comes to be held in this run.

@@ -437,6 +437,22 @@ TEST_CASE("what metadata does not name any more is not named again while nothing
   for (const auto& action : plan(input).actions) CHECK(action.is_named);
 }
 
+TEST_CASE("metadata names no removal that is withheld, unless it named it before") {
+  PlanInput input;
+  input.inventory = {held_image(item("p", "1")), held_image(item("p", "1")),
+                     held_image(item("q", "1"))};
+  input.inventory[0].placement = "a";
+  input.inventory[1].placement = "b";
+  input.inventory[2].placement = "c";
+  input.leaving = {"c"};
+  input.entries = {entry({item("p", "2"), item("q", "2")})};
+  std::map<std::string, bool> named;
+  for (const auto& action : plan(input).actions) {
+    if (action.kind == ActionKind::Remove) named[action.held->placement] = action.is_named;
+  }
+  CHECK(named == std::map<std::string, bool>{{"a", true}, {"b", false}, {"c", false}});
+}
+
 TEST_CASE("what has left the metadata and is wanted again is named again") {
   PlanInput input;
   input.inventory = {held(item("p", "1"))};
