@@ -44,7 +44,6 @@ void Removals::withhold(const std::string& reason) {
 }
 
 void Removals::grant(const Grace& grace) {
-  if (grace.length.count() == 0) return;
   for (const auto& action : plan_.actions) {
     if (!action.held) continue;
     const auto known = grace.known.find(action.held->placement);

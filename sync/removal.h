@@ -14,7 +14,8 @@
 
 namespace streamsync {
 
-/// Since when nothing names an item any more, by placement.
+/// Since when nothing names an item any more, by placement. Also known without grace: what could
+/// not be removed must not be named again.
 using Leaving = std::map<std::string, Time>;
 
 /// How long what nothing names any more stays (`cli.md` §3, `grace`).

@@ -82,6 +82,20 @@ TEST_CASE("without grace what is superseded goes, and nothing is remembered") {
   CHECK(scene.target.removed == Names{"a"});
 }
 
+TEST_CASE("without grace what could not be removed is remembered, once") {
+  Scene scene;
+  scene.add("a");
+  scene.target.forbidden = GENERATE(true, false);
+  scene.target.is_in_use = !scene.target.forbidden;
+  const Leaving first = scene.run({0s, {}, kNow - 1h});
+  CHECK(first == Leaving{{"a", kNow - 1h}});
+  Scene next;
+  next.add("a", scene.target.is_in_use ? HeldState::Hidden : HeldState::Present);
+  next.target.forbidden = scene.target.forbidden;
+  next.target.is_in_use = scene.target.is_in_use;
+  CHECK(next.run({0s, first, kNow}) == first);
+}
+
 TEST_CASE("what is superseded stays until its grace is over") {
   Scene scene;
   scene.add("new");
