@@ -375,6 +375,8 @@ class Planner {
           removals.push_back(about(ActionKind::Remove, *held, *reason));
           removals.back().is_named = may_be_named(*held);
           note_loss(*held, lost);
+        } else if (is_in_place(*held) && is_on_its_way_out(*held)) {
+          stay(*held, "superseded; " + reason_to_stay(*held));
         } else if (is_in_place(*held) && can_go(key) && held == copies.front()) {
           keep(*held, reason_to_stay(*held));
         } else if (is_in_place(*held)) {
@@ -428,6 +430,14 @@ class Planner {
       return std::nullopt;  // no entry asks for it any more, but its version is still wanted
     }
     return replaced(held) ? "superseded" : "its version left the source";
+  }
+
+  // Metadata stopped naming it, and no entry wants it back.
+  bool is_on_its_way_out(const Held& held) const {
+    const auto verdict = verdicts_.find(product_of(held.item.key));
+    const bool is_wanted =
+        verdict != verdicts_.end() && verdict->second.wanted_held.contains(held.placement);
+    return !is_wanted && can_go(held.item.key) && input_.leaving.contains(held.placement);
   }
 
   std::string reason_to_stay(const Held& held) const {

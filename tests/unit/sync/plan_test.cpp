@@ -437,6 +437,28 @@ TEST_CASE("what metadata does not name any more is not named again while nothing
   for (const auto& action : plan(input).actions) CHECK(action.is_named);
 }
 
+TEST_CASE("what was superseded is not named again because its product left the stream") {
+  PlanInput input;
+  input.inventory = {held_image(item("p", "1")), held_image(item("p", "2"))};
+  input.leaving = {input.inventory[0].placement};
+  input.entries = {entry({item("q", "1")})};
+  const auto made = plan(input);
+  REQUIRE(told(made) == Lines{"create q/1/disk1.img", "keep p/1/disk1.img", "keep p/2/disk1.img"});
+  CHECK_FALSE(made.actions[1].is_named);
+  CHECK_THAT(made.actions[1].reason, Catch::StartsWith("superseded; "));
+  CHECK(made.actions[2].is_named);
+}
+
+TEST_CASE("what was superseded and is kept while there is room is named again") {
+  PlanInput input;
+  input.inventory = {held_image(item("p", "1"))};
+  input.leaving = {input.inventory[0].placement};
+  input.entries = {entry({item("p", "2")}, 2)};
+  const auto made = plan(input);
+  REQUIRE(told(made) == Lines{"create p/2/disk1.img", "keep p/1/disk1.img"});
+  CHECK(made.actions[1].is_named);
+}
+
 TEST_CASE("metadata names no removal that is withheld, unless it named it before") {
   PlanInput input;
   input.inventory = {held_image(item("p", "1")), held_image(item("p", "1")),
