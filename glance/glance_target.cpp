@@ -140,6 +140,8 @@ struct GlanceTarget::Impl {
   Image corrected(const Image& image, const Item& item);
   Held held(const Image& image, Item item, HeldState state) const;
   bool holds(const Image& image, const ItemContent& promised, const std::optional<Digest>& sent);
+  /// Before it is shown.
+  void require_content(const Image& image, const Item& item);
   Digest read_back(const std::string& id, DigestAlgorithm algorithm);
   std::string url_of(const std::string& id) const { return images.url_prefix() + id; }
   bool is_left_over(const Image& image) const {
@@ -305,6 +307,16 @@ bool GlanceTarget::Impl::holds(const Image& image, const ItemContent& promised,
   return read_back(image.id, promised.strongest.algorithm()) == promised.strongest;
 }
 
+void GlanceTarget::Impl::require_content(const Image& image, const Item& item) {
+  const ItemContent promised = content_of(item);
+  if (holds(image, promised, std::nullopt)) return;
+  throw Error(
+      ErrorKind::Corrupt, Origin::Target,
+      fmt::format("hidden image {} has not size {} and {}, so it is not shown again; delete "
+                  "it, and the next run makes it anew",
+                  image.id, promised.size, promised.strongest.str()));
+}
+
 Digest GlanceTarget::Impl::read_back(const std::string& id, DigestAlgorithm algorithm) {
   std::optional<Digest> digest;
   session.with_retries([&] {
@@ -387,6 +399,7 @@ std::optional<Drift> GlanceTarget::drift(const Held& held, const Item& item) con
 
 Held GlanceTarget::update(const Held& held, const Item& item) {
   const auto& listed = impl_->listed.at(held.placement);
+  if (listed.os_hidden) impl_->require_content(listed, item);
   std::set<std::string> dropped;
   if (listed.properties.contains(kSupersededProperty)) dropped.insert(kSupersededProperty);
   impl_->images.change(listed.id, image_changes(listed, item, impl_->policy), dropped);

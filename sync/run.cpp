@@ -6,13 +6,13 @@
 #include <map>
 #include <random>
 #include <set>
-#include <tuple>
 #include <utility>
 
 #include "base/text.h"
 #include "filters/selection.h"
 #include "sync/executor.h"
 #include "sync/removal.h"
+#include "sync/shown_items.h"
 
 namespace streamsync {
 namespace {
@@ -76,37 +76,6 @@ void keep_newest_releases(std::vector<Selection>& selections, std::size_t count)
     std::erase_if(selection.products,
                   [&](const auto& product) { return release_of(product) < oldest; });
   }
-}
-
-// What consumers may be told of: of a version that this run brings, all or nothing (`cli.md` §4.2).
-std::vector<Held> shown_items(const Plan& plan, const std::vector<ActionResult>& results) {
-  using VersionKey = std::tuple<std::string, std::string, std::string>;
-  const auto version_of = [](const ItemKey& key) {
-    return VersionKey(key.content_id, key.product, key.version);
-  };
-  std::set<VersionKey> failed;
-  for (std::size_t index = 0; index < plan.actions.size(); ++index) {
-    const auto& action = plan.actions[index];
-    const bool lacks = shows_anew(action) || action.kind == ActionKind::Skip;
-    if (results[index].status == ActionStatus::Failed && lacks) {
-      failed.insert(version_of(action.key));
-    }
-  }
-  std::vector<Held> shown;
-  for (std::size_t index = 0; index < plan.actions.size(); ++index) {
-    const auto& action = plan.actions[index];
-    const auto& result = results[index];
-    const bool updates = action.kind == ActionKind::Update;
-    const bool stays =
-        updates || action.kind == ActionKind::Keep || result.status == ActionStatus::Withheld;
-    if (result.status == ActionStatus::Done && result.held &&
-        (updates || !failed.contains(version_of(action.key)))) {
-      shown.push_back(*result.held);
-    } else if (stays && action.is_named && action.held->state == HeldState::Present) {
-      shown.push_back(*action.held);
-    }
-  }
-  return shown;
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <catch2/catch.hpp>
 #include <functional>
 
+#include "glance/image_json.h"
+#include "glance/image_properties.h"
 #include "tests/support/fake_keystone.h"
 #include "tests/support/loopback_server.h"
 #include "tests/unit/base/temporary_directory.h"
@@ -17,6 +19,15 @@ using testing::FakeKeystone;
 using testing::LoopbackServer;
 using testing::Received;
 using testing::Reply;
+
+const std::string kMd5 = digest_of(DigestAlgorithm::Md5, "abc").hex();
+const std::string kSha256 = digest_of(DigestAlgorithm::Sha256, "abc").hex();
+
+Item item_of_image() {
+  return {{"s", "p", "1", "disk1.img"},
+          {{"ftype", "disk1.img"}, {"size", "3"}, {"md5", kMd5}, {"sha256", kSha256}},
+          RelativePath::parse("p/1/disk1.img")};
+}
 
 /// An Image service with one image, whose data others share.
 struct SharingGlance {
@@ -37,23 +48,34 @@ struct SharingGlance {
       is_marked = is_added || (is_marked && !is_removed);
       return {200, image()};
     }
+    if (request.target.ends_with("/images/i1")) return {200, image()};
     const bool asks_for_hidden = request.target.find("os_hidden=true") != std::string::npos;
     return {200, asks_for_hidden == is_hidden ? list() : R"({"images":[]})"};
   }
 
+  static ImagePolicy policy() {
+    ImagePolicy policy;
+    policy.content_id = "ours";
+    return policy;
+  }
+
   std::string image() const {
-    return fmt::format(
-        R"({{"id":"i1","name":"n","status":"active","owner":"p1","size":3,)"
-        R"("visibility":"public","os_hidden":{},"content_id":"ours","source_content_id":"s",)"
-        R"("product_name":"p","version_name":"1","item_name":"disk1.img"{}}})",
-        is_hidden, is_marked ? R"(,"streamsync_superseded":"true")" : "");
+    auto properties = image_properties(item_of_image(), policy());
+    if (is_marked) properties.emplace("streamsync_superseded", "true");
+    auto json = image_body({{"id", "i1"},
+                            {"name", "n"},
+                            {"status", "active"},
+                            {"owner", "p1"},
+                            {"visibility", "public"},
+                            {"checksum", kMd5},
+                            {"os_hidden", is_hidden ? "true" : "false"}},
+                           properties);
+    return json.insert(1, R"("size":3,)");
   }
   std::string list() const { return fmt::format(R"({{"images":[{}]}})", image()); }
 
   GlanceTarget target(KeystoneSession& session) {
-    ImagePolicy policy;
-    policy.content_id = "ours";
-    return {session, Url::parse(server.url()), "North", policy, place / "uploads"};
+    return {session, Url::parse(server.url()), "North", policy(), place / "uploads"};
   }
 
   std::vector<std::string> changes() const {
@@ -73,10 +95,6 @@ Credentials credentials(const std::string& url) {
           .interface = Interface::Public,
           .ca_file = std::nullopt,
           .tls = TlsVerification::Required};
-}
-
-Item item_of_image() {
-  return {{"s", "p", "1", "disk1.img"}, {{"ftype", "disk1.img"}}, std::nullopt};
 }
 
 }  // namespace
@@ -115,6 +133,10 @@ TEST_CASE("an image is ours to show again because we marked it, and the mark goe
     const auto hidden = target.inventory().at(0);
     CHECK(hidden.state == HeldState::Hidden);
     CHECK_FALSE(hidden.item.tags.find("streamsync_superseded"));
+    auto other = item_of_image();
+    other.tags.set("size", "4");
+    CHECK_THROWS_WITH(target.update(hidden, other), Catch::Contains("not shown again"));
+    CHECK(glance.is_hidden);
     const auto shown = target.update(hidden, item_of_image());
     CHECK(shown.state == HeldState::Present);
     CHECK_FALSE(glance.is_hidden);
