@@ -43,8 +43,14 @@ ImageUsage::ImageUsage(KeystoneSession& session, Url images, std::string region)
 ImageUse ImageUsage::ask(const std::set<std::string>& ids) {
   ImageUse use;
   try {
-    for (const Url& endpoint : endpoints_of(kCompute)) ask_compute(endpoint, ids, use);
-    for (const Url& endpoint : endpoints_of(kBlockStorage)) ask_block_storage(endpoint, ids, use);
+    const auto compute = endpoints_of(kCompute);
+    for (const Url& endpoint : compute) ask_compute(endpoint, ids, use);
+    // A role may be meant for one project only. Compute refuses who may not see all of them.
+    const auto sight =
+        !compute.empty() && session_.has_role("admin") ? Sight::AllProjects : Sight::Unknown;
+    for (const Url& endpoint : endpoints_of(kBlockStorage)) {
+      ask_block_storage(endpoint, ids, sight, use);
+    }
   } catch (const Error& error) {
     use.doubt = error.what();
   }
@@ -101,7 +107,7 @@ void ImageUsage::ask_compute(const Url& endpoint, const std::set<std::string>& i
 /// No filter of the documented ones finds the volumes of an image (api-ref/block-storage/v3, "List
 /// accessible volumes with details").
 void ImageUsage::ask_block_storage(const Url& endpoint, const std::set<std::string>& ids,
-                                   ImageUse& use) {
+                                   Sight sight, ImageUse& use) {
   const auto project = session_.project_id();
   const Url first =
       endpoint
@@ -109,25 +115,25 @@ void ImageUsage::ask_block_storage(const Url& endpoint, const std::set<std::stri
                                           : fmt::format("v3/{}/volumes/detail", project))
           .with_query("all_tenants", "1")
           .with_query("limit", kVolumesOfPage);
-  bool sees_all = session_.has_role("admin");
   std::string last;
   for (std::size_t pages = 0; pages < kMaxPages; ++pages) {
     const auto body = get(last.empty() ? first : first.with_query("marker", last),
                           "volume:get_all, and context_is_admin for those of all projects");
     const auto page = with_context("listing volumes", [&body] { return read_volume_page(body); });
     for (const auto& volume : page.volumes) {
-      sees_all = sees_all || (!volume.project.empty() && volume.project != project);
+      if (!volume.project.empty() && volume.project != project) sight = Sight::AllProjects;
       if (ids.contains(volume.image)) {
         use.users.emplace(volume.image, "volume " + printable(volume.id));
       }
     }
     if (page.is_last) {
-      if (sees_all) return;
+      if (sight == Sight::AllProjects) return;
       // Without a word it leaves out what it would not show.
-      throw Error(ErrorKind::Denied, Origin::Target,
-                  fmt::format("{} shows this user no volumes but its own project's: give it the "
-                              "role admin",
-                              first.redacted()));
+      throw Error(
+          ErrorKind::Denied, Origin::Target,
+          fmt::format("{} shows this user no volumes but its own project's: give it the "
+                      "role admin, as Cinder's context_is_admin and Nova's policies have it",
+                      first.redacted()));
     }
     if (std::exchange(last, page.volumes.back().id) == page.volumes.back().id) break;
   }

@@ -35,7 +35,10 @@ class ImageUsage {
   Url endpoint_of(std::span<const std::string_view> service_types, const std::string& region);
   bool takes_images_from_here(const std::string& region);
   void ask_compute(const Url& endpoint, const std::set<std::string>& ids, ImageUse& use);
-  void ask_block_storage(const Url& endpoint, const std::set<std::string>& ids, ImageUse& use);
+  /// Whose volumes Block Storage shows: it does not say.
+  enum class Sight { Unknown, AllProjects };
+  void ask_block_storage(const Url& endpoint, const std::set<std::string>& ids, Sight sight,
+                         ImageUse& use);
   std::string get(const Url& url, std::string_view policy);
 
   KeystoneSession& session_;

@@ -174,6 +174,17 @@ TEST_CASE("a service is asked on our interface by whatever type the catalog has 
   CHECK(cloud.ask({"i1"}).doubt.empty());
 }
 
+TEST_CASE("the role admin alone does not say that volumes of all projects are shown") {
+  FakeCloud cloud;
+  cloud.keystone.roles = R"([{"name": "admin"}])";
+  cloud.add("image", "North", "/image");
+  cloud.add("volumev3", "North", "/volume/v3/p1");
+  cloud.answers = {{"/compute", {200, kNoServers}}, {"/volume", {200, kNoVolumes}}};
+  CHECK_THAT(cloud.ask({"i1"}).doubt, Contains("context_is_admin"));
+  cloud.add("compute", "North", "/compute/v2.1");
+  CHECK(cloud.ask({"i1"}).doubt.empty());
+}
+
 TEST_CASE("regions are asked that have these images, and each service once") {
   FakeCloud cloud;
   cloud.add("image", "North", "/image");
