@@ -550,8 +550,12 @@ struct Run::Impl {
   }
 
   void remember(const Destination& destination, Leaving leaving, const RunRequest& request) {
-    if (superseded.replace(name_of(destination), std::move(leaving))) {
+    if (!superseded.replace(name_of(destination), std::move(leaving))) return;
+    // The others are to be served all the same; without it grace begins anew, no more.
+    try {
       request.remember_superseded(superseded);
+    } catch (const Error& error) {
+      observer.warn(error.what());
     }
   }
 

@@ -70,6 +70,23 @@ class Grace(TreeCase):
         self.sync_at(hours=6)
         self.assertNotIn(old, self.images())
 
+    def test_a_state_that_cannot_be_kept_stops_no_target(self):
+        both = [str(self.target), str(self.work / "second")]
+        source = entry(self.server.url)
+        self.assertEqual(DONE, self.sync(source, grace=GRACE, images=both).status)
+        self.add(self.stream, "focal", NEWEST)
+        self.stream.write()
+        (self.program.state / "superseded.json" / "in the way").mkdir(parents=True)
+        run = self.sync(source, grace=GRACE, images=both)
+        self.assertEqual(DONE, run.status, run.err)
+        self.assertIn("superseded.json", run.err)
+        new = self.path("focal", NEWEST)
+        for target in both:
+            self.assertIn(new, self.files(target))
+        report = json.loads((self.program.state / "last-run.json").read_bytes())
+        kept = [action for action in report["actions"] if "(grace)" in action.get("reason", "")]
+        self.assertEqual(2, len(kept), "the second target comes to its removals, too")
+
     def test_a_plan_tells_of_it_and_remembers_nothing(self):
         old, _ = self.supersede()
         before = snapshot(self.program.state)
