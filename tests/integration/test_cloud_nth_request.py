@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 import fault_proxy  # noqa: E402
 import metadata_checklist  # noqa: E402
 from cloud_outcome import duplicates, orphans, outcome, usable  # noqa: E402
-from exposure import exposures  # noqa: E402
+from exposure import judge  # noqa: E402
 from fault_proxy import FaultProxy  # noqa: E402
 from openstack_api import Cloud  # noqa: E402
 from sync_scene import ITEM_FILTERS, NEW, OLD, Scene, Source, address_of  # noqa: E402
@@ -162,7 +162,7 @@ class FirstSync(unittest.TestCase):
                     self.assert_in_place(scene)
                     if ALL:
                         self.assertEqual("", scene.sync().out, "a further run has nothing to do")
-                    self.assertEqual([], exposures(self.proxy.take_exchanges(), self.promised))
+                    self.assertEqual([], judge(self.proxy.take_exchanges(), self.promised).exposures)
                 finally:
                     scene.clean_up()
         print(
@@ -205,7 +205,8 @@ class FirstSync(unittest.TestCase):
     def test_an_undisturbed_run(self):
         self.assertEqual(IMAGES, len(self.expected["images"]))
         self.assertEqual(set(SERVICES), {request.service for request in self.requests})
-        self.assertEqual([], exposures(self.requests, self.promised))
+        judgement = judge(self.requests, self.promised)
+        self.assertEqual(([], IMAGES), (judgement.exposures, judgement.images))
 
     def test_a_request_that_is_not_passed_on(self):
         self.try_all(fault_proxy.unsent)

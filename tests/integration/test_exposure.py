@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
-from exposure import exposures  # noqa: E402
+from exposure import judge  # noqa: E402
 from fault_proxy import Exchange  # noqa: E402
 
 ID = "12b3415c-8f50-491f-916c-e08ba4da71c5"
@@ -44,16 +44,27 @@ def request(method, path, status, body=None, answer=None):
 
 class ExposureTest(unittest.TestCase):
     def assert_in_time(self, *exchanges):
-        self.assertEqual([], exposures(exchanges, PROMISED))
+        self.assertEqual([], judge(exchanges, PROMISED).exposures)
 
     def assert_too_early(self, *exchanges):
         """The last of them."""
         self.assertEqual(
-            [str(exchanges[-1])], [text.rpartition(": ")[0] for text in exposures(exchanges, PROMISED)]
+            [str(exchanges[-1])], [text.rpartition(": ")[0] for text in judge(exchanges, PROMISED).exposures]
         )
 
     def test_shown_when_it_was_compared(self):
         self.assert_in_time(create(), fill(), look(), show())
+
+    def test_who_followed_nothing_says_so(self):
+        other = Exchange("image", "GET", "/v2/images", [], b"", b"", OK, b"{}")
+        for exchanges, images in (
+            ((create(), fill(), look(), show()), 1),
+            ((create(), fill(), look()), 0),
+            ((create(), fill(), show()), 0),
+            ((fill(), look(), show()), 0),
+            ((other,), 0),
+        ):
+            self.assertEqual(images, judge(exchanges, PROMISED).images)
 
     def test_the_visibility_is_tried_while_the_image_is_empty(self):
         tried = create(), show(visibility="public"), show(visibility="private"), create(CONFLICT)

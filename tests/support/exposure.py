@@ -1,8 +1,10 @@
 """Whether an image could be seen before what Glance stored was compared, judged by what Glance was asked.
 
-exposures(exchanges, promised)  # [] when none could; `promised` is (size, md5) by address
+judge(exchanges, promised).exposures  # [] when none could; `promised` is (size, md5) by address
+judge(exchanges, promised).images     # how many it followed from their creation until they were shown
 """
 
+import dataclasses
 import json
 import re
 
@@ -11,24 +13,32 @@ from sync_scene import address_of
 IMAGE = re.compile(r"/v2/images/([0-9a-f-]{36})(/file)?")
 
 
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    exposures: list  # sentences, one for each request that came too early
+    images: int
+
+
 class _Image:
     """As much as the requests so far tell. What was asked for may have happened, answered or not."""
 
     def __init__(self):
+        self.is_ours = False
         self.may_be_seen = False
         self.may_have_bytes = False
         self.is_verified = False
 
 
-def exposures(exchanges, promised):
-    """Sentences, one for each request that came too early."""
+def judge(exchanges, promised):
     images = {}
-    return [
+    problems = [
         f"{exchange}: {problem}"
         for exchange in exchanges
         if exchange.service == "image"
         for problem in _problems(exchange, images, promised)
     ]
+    followed = [image for image in images.values() if image.is_ours and image.is_verified and image.may_be_seen]
+    return Judgement(problems, len(followed))
 
 
 def _problems(exchange, images, promised):
@@ -56,6 +66,7 @@ def _had(exchange):
 
 def _creation(asked, had, images):
     image = images.setdefault(had.get("id", asked["id"]), _Image())
+    image.is_ours = True
     image.may_be_seen = image.may_be_seen or had.get("visibility", "private") != "private"
     if asked["visibility"] != "private" or asked["os_hidden"] is not True:
         yield "created where everybody can see it"
