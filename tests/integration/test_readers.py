@@ -143,6 +143,20 @@ class WhatIsWrong(ReaderCase):
         (self.stream.root / PRODUCTS).write_bytes(before)
         self.assert_seen(PRODUCTS, "older")
 
+    def test_a_stream_that_leads_to_nothing(self):
+        for document in self.stream.documents.values():
+            for product in document["products"].values():
+                product["versions"].clear()
+        self.stream.write()
+        self.assert_seen(PRODUCTS, "no versions")
+        for document in self.stream.documents.values():
+            document["products"].clear()
+        self.stream.write()
+        self.assert_seen(PRODUCTS, "no products")
+        self.stream.documents.clear()
+        self.stream.write()
+        self.assert_seen(INDEX, "no index")
+
     def test_an_index_that_is_gone(self):
         (self.stream.root / INDEX).unlink()
         self.assert_seen(INDEX, "404")

@@ -43,18 +43,19 @@ class TreeReader:
     def read(self):
         """All of it, once. Gives the `updated` of the index; ReadFailed says what is wrong."""
         index = self._document(self._index)
-        for entry in index["index"].values():
+        for entry in _some(index, "index", self._index):
             document = self._document(entry["path"])
             # By this a reader knows documents of two moments apart, as our own does.
             if _date(document) < _date(entry):
                 raise ReadFailed(f"{entry['path']}: older than the index says")
-            for product in document["products"].values():
+            for product in _some(document, "products", entry["path"]):
+                _some(product, "versions", entry["path"])
                 self._read_newest(product["versions"])
         return index["updated"]
 
     def _read_newest(self, versions):
         for name in sorted(versions)[-self._newest :]:
-            for item in versions[name]["items"].values():
+            for item in _some(versions[name], "items", name):
                 self._check(item)
 
     def _check(self, item):
@@ -88,6 +89,13 @@ class TreeReader:
         if answer.status != http.client.OK:
             raise ReadFailed(f"{path}: status {answer.status}")
         return content
+
+
+def _some(node, name, where):
+    """Its members. A stream that leads to nothing is no pass: there would be nothing to find wrong."""
+    if not node.get(name):
+        raise ReadFailed(f"{where}: no {name}")
+    return node[name].values()
 
 
 def _date(node):
