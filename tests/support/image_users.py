@@ -46,7 +46,7 @@ class ImageUsers:
         url = f"http://127.0.0.1:{self._server.server_port}"
         for service in self._services:
             path = "/compute/v2.1" if service == "compute" else "/volume/v3/$(project_id)s"
-            self._made.append(self._cloud.create_service(service, url + path, self._region))
+            self._made.append(self._cloud.create_public_service(service, url + path, self._region))
         return self
 
     def __exit__(self, *_):

@@ -126,7 +126,7 @@ class Cloud:
             self._identity("DELETE", f"/endpoints/{endpoint['id']}")
         self._identity("DELETE", f"/regions/{name}")
 
-    def create_service(self, service_type, url, region):
+    def create_public_service(self, service_type, url, region):
         """A service with a public endpoint, for those who log in from now on. Gives its id."""
         request = {"service": {"type": service_type, "name": f"streamsync-{service_type}"}}
         service = self._identity("POST", "/services", request)["service"]["id"]
