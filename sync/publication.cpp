@@ -79,8 +79,9 @@ class CachedStore {
     remember(path, {}, Spool());
   }
 
-  void require_own_family(const std::string& path, const std::string& index) const {
-    auto conflict = family_conflict(store_, path, spool_of(index), StreamFamily::OpenStack);
+  void require_no_conflict(const std::string& path, const std::string& index,
+                           const ComingStreams& coming) const {
+    auto conflict = family_conflict(store_, path, spool_of(index), coming);
     if (conflict) throw Error(std::move(*conflict));
   }
 
@@ -145,7 +146,11 @@ class CachedStore {
   std::map<std::string, Validator> seen_;  ///< of what this run read
 };
 
-std::optional<Error> conflict_in(MetadataTarget& root, std::optional<StreamFamily> coming) {
+ComingStreams coming_as(const ImageIdsStream& stream) {
+  return {StreamFamily::OpenStack, {stream.content_id}};
+}
+
+std::optional<Error> conflict_in(MetadataTarget& root, const ComingStreams& coming) {
   try {
     return family_conflict(root, coming);
   } catch (const Error&) {
@@ -380,8 +385,9 @@ class StreamWriter {
     if (std::exchange(family_is_ours_, true)) return;
     const auto clear = index_path(DocumentForm::Clearsigned);
     const auto message = signer_ == nullptr ? store_.current(clear) : index_message_;
-    if (index_) store_.require_own_family(index_path(DocumentForm::Plain), *index_);
-    if (message) store_.require_own_family(clear, *message);
+    const auto coming = coming_as(stream_);
+    if (index_) store_.require_no_conflict(index_path(DocumentForm::Plain), *index_, coming);
+    if (message) store_.require_no_conflict(clear, *message, coming);
   }
 
   const ImageIdsStream& stream_;
@@ -410,7 +416,7 @@ ImageIdsPublication::ImageIdsPublication(ImageIdsStream stream,
 
 std::optional<Error> ImageIdsPublication::refusal(const std::vector<const Catalog*>&) {
   for (const auto& store : stores_) {
-    if (auto conflict = conflict_in(*store, StreamFamily::OpenStack)) return conflict;
+    if (auto conflict = conflict_in(*store, coming_as(stream_))) return conflict;
   }
   return std::nullopt;
 }
@@ -452,14 +458,14 @@ void ImageIdsPublication::lead_to(const PublishedTexts& published, PublicationRe
 namespace {
 
 void require_family(MetadataTarget& tree, const std::vector<const Catalog*>& coming) {
-  auto conflict = family_conflict(tree, family_of(coming));
+  auto conflict = family_conflict(tree, coming_from(coming));
   if (conflict) throw Error(std::move(*conflict));
 }
 
 }  // namespace
 
 std::optional<Error> OriginalDocuments::refusal(const std::vector<const Catalog*>& catalogs) {
-  return conflict_in(tree_, family_of(catalogs));
+  return conflict_in(tree_, coming_from(catalogs));
 }
 
 PublicationResult OriginalDocuments::publish(const PublicationInput& input) {

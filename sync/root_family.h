@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,16 +13,22 @@
 
 namespace streamsync {
 
-/// Of all that a source's indexes name.
-std::optional<StreamFamily> family_of(const std::vector<const Catalog*>& catalogs);
+/// What is to come into a root.
+struct ComingStreams {
+  std::optional<StreamFamily> family;
+  std::set<std::string> content_ids;  ///< what the root's indexes say of these is replaced
+};
 
-/// Why a stream of this family may not come into that root: readers would find two families there
-/// (`consumers.md` §4, line 11). None when it may, also where one of the two is not known. Throws
+/// All that a source's indexes name.
+ComingStreams coming_from(const std::vector<const Catalog*>& catalogs);
+
+/// Why these streams may not come into that root: readers would find two families there
+/// (`consumers.md` §4, line 11). None when they may, also where one of the two is not known. Throws
 /// what reading the root does.
-std::optional<Error> family_conflict(MetadataTarget& root, std::optional<StreamFamily> coming);
+std::optional<Error> family_conflict(MetadataTarget& root, const ComingStreams& coming);
 
 /// The same, by one index that was read there.
 std::optional<Error> family_conflict(const MetadataTarget& root, const std::string& path,
-                                     Spool index, std::optional<StreamFamily> coming);
+                                     Spool index, const ComingStreams& coming);
 
 }  // namespace streamsync

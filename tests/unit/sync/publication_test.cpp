@@ -83,7 +83,8 @@ class MemoryCache final : public DocumentCache {
 struct Scene {
   MemoryStore::Content store;
   MemoryCache cache;
-  std::string cloud;
+  std::string account;
+  std::string content_id = "auto.sync";
   Signer* signer = nullptr;
 
   std::vector<PublishedDocument> publish(const std::vector<Held>& shown) {
@@ -99,10 +100,10 @@ struct Scene {
   ImageIdsPublication publication() {
     std::vector<std::unique_ptr<MetadataTarget>> stores;
     stores.push_back(std::make_unique<MemoryStore>(store));
-    return {{"auto.sync", "cloud", "RegionOne", "https://keystone:5000/v3"},
+    return {{content_id, "cloud", "RegionOne", "https://keystone:5000/v3"},
             std::move(stores),
             cache,
-            cloud,
+            account,
             signer};
   }
 };
@@ -524,3 +525,34 @@ TEST_CASE("documents of a source do not come into a root of another family") {
 }
 
 }  // namespace streamsync
+// A region, and with it our stream, may be called maas.
+TEST_CASE("what we published ourselves never keeps us out, whatever its name") {
+  Scene scene;
+  scene.content_id = "auto.sync.maas";
+  for (const char* version : {"20240101", "20240102"}) {
+    CHECK_FALSE(scene.publication().refusal({}));
+    CHECK_FALSE(scene.result_of({image(version)}).error);
+  }
+  CHECK_THAT(scene.store.documents.at("streams/v1/auto.sync.maas.json"),
+             Catch::Contains("id-20240102"));
+}
+
+TEST_CASE("a source whose stream becomes another family's takes the place of what it was") {
+  MemoryStore::Content content;
+  MemoryStore tree(content);
+  OriginalDocuments publication(tree);
+  Catalog catalog;
+  PublicationInput input;
+  input.catalogs = {&catalog};
+  for (const std::string datatype : {"image-ids", "image-downloads"}) {
+    const auto index = fmt::format(R"({{"format": "index:1.0", "index": {{"images": {{
+        "datatype": "{}", "path": "streams/v1/images.json"}}}}}})",
+                                   datatype);
+    catalog.documents.clear();
+    catalog.documents.push_back(index_document(index));
+    CHECK_FALSE(publication.refusal(input.catalogs));
+    CHECK_FALSE(publication.publish(input).error);
+    CHECK(content.documents[kIndex] == index);
+  }
+}
+
