@@ -229,6 +229,15 @@ JsonObject index_to_change(std::optional<std::string_view> current) {
   return {{"format", {"index:1.0"}}, {"index", {current ? whole_entries(*current) : JsonObject{}}}};
 }
 
+std::string path_in(const JsonValue& entry) {
+  const auto* members = std::get_if<JsonObject>(&entry.value);
+  if (!members) return "";
+  const auto found = members->find("path");
+  const auto* path =
+      found == members->end() ? nullptr : std::get_if<std::string>(&found->second.value);
+  return path ? *path : "";
+}
+
 std::optional<Time> date_in(JsonObject* object) {
   if (!object) return std::nullopt;
   const auto updated = object->find("updated");
@@ -321,6 +330,16 @@ std::string render_index(const ImageIdsStream& stream, const std::vector<Publish
 bool is_index(std::string_view text) {
   auto document = parse(text);
   return document && document->object() && is_index(*document->object());
+}
+
+std::string without_lost_entries(std::string_view index, const ImageIdsStream& stream,
+                                 const std::function<bool(const std::string& path)>& is_there) {
+  auto document = parse(index);
+  if (!document || !document->object() || !is_index(*document->object())) return std::string(index);
+  std::erase_if(*member_object(*document->object(), "index"), [&](const auto& member) {
+    return member.first != stream.content_id && !is_there(path_in(member.second));
+  });
+  return to_json(*document);
 }
 
 std::optional<Time> updated_of(std::string_view text) {

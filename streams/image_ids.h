@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,6 +64,11 @@ std::string render_index(const ImageIdsStream& stream, const std::vector<Publish
 
 /// Whether it is an index as a whole, from which nothing is missing.
 bool is_index(std::string_view document);
+
+/// The index without the entries of others whose documents `is_there` does not know. Pure but for
+/// what it asks; what is no index stays as it is.
+std::string without_lost_entries(std::string_view index, const ImageIdsStream& stream,
+                                 const std::function<bool(const std::string& path)>& is_there);
 
 /// When a document of ours was last changed, by itself; none when it can't be read.
 std::optional<Time> updated_of(std::string_view document);

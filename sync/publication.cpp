@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "base/crypto/digest.h"
+#include "base/relative_path.h"
 #include "sync/root_family.h"
 
 namespace streamsync {
@@ -17,6 +18,15 @@ namespace {
 
 const std::string kSignature = ".gpg";  ///< a detached one, beside its document
 constexpr std::uint64_t kMaxPublished = std::uint64_t{64} << 20;
+
+bool is_safe(const std::string& path) {
+  try {
+    RelativePath::check(path);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
 
 // A store of one region under its key: other regions and clouds may have one of the same name.
 class CachedStore {
@@ -46,6 +56,11 @@ class CachedStore {
     const auto known = found(path);
     if (!known) return std::nullopt;
     return read_all(*known->bytes.reader(), kMaxPublished);
+  }
+
+  // Whether readers of an index that names it find something. That it can't be asked is an error.
+  bool has(const std::string& path) {
+    return is_safe(path) && !std::holds_alternative<Absent>(store_.read(path, Validator{}));
   }
 
   // What was read of it is right.
@@ -288,7 +303,13 @@ class StreamWriter {
                                             const std::string& path) {
     if (published && is_index(*published)) return published;
     const auto known = store_.last_known(path);
-    return known && is_index(*known) ? known : published;
+    return known && is_index(*known) ? still_led_to(*known) : published;
+  }
+
+  // Whoever took their documents away wants no entries back.
+  std::string still_led_to(const std::string& known) {
+    return without_lost_entries(known, stream_,
+                                [this](const std::string& path) { return store_.has(path); });
   }
 
   // Then both indexes get a new date.
@@ -329,12 +350,16 @@ class StreamWriter {
 
   Document signed_index_after(const EditionDates& dates) {
     const auto path = index_path(DocumentForm::Clearsigned);
-    const auto known = store_.last_known(path);
-    const auto base = !signed_index_ && known ? signer_->text_of(*known) : signed_index_;
-    const auto text = render(base, dates, DocumentForm::Clearsigned);
+    const auto text = render(signed_or_known(path), dates, DocumentForm::Clearsigned);
     // What was just verified is not verified again.
     if (signed_index_ && *signed_index_ + "\n" == text) return {path, *index_message_, false};
     return clearsigned(text, path, index_message_);
+  }
+
+  std::optional<std::string> signed_or_known(const std::string& path) {
+    const auto message = signed_index_ ? std::nullopt : store_.last_known(path);
+    const auto known = message ? signer_->text_of(*message) : std::nullopt;
+    return known ? still_led_to(*known) : signed_index_;
   }
 
   Document clearsigned(const std::string& text, const std::string& path,
@@ -405,12 +430,12 @@ class StreamWriter {
 
 ImageIdsPublication::ImageIdsPublication(ImageIdsStream stream,
                                          std::vector<std::unique_ptr<MetadataTarget>> stores,
-                                         DocumentCache& cache, std::string cloud, Signer* signer,
+                                         DocumentCache& cache, std::string account, Signer* signer,
                                          std::unique_ptr<Registration> registration)
     : stream_(std::move(stream)),
       stores_(std::move(stores)),
       cache_(cache),
-      cloud_(std::move(cloud)),
+      account_(std::move(account)),
       signer_(signer),
       registration_(std::move(registration)) {}
 
@@ -431,8 +456,7 @@ PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
   PublicationResult result;
   for (const auto& target : stores_) {
     try {
-      CachedStore store(*target, cache_,
-                        fmt::format("{} {} {}", cloud_, stream_.region, stream_.endpoint));
+      CachedStore store(*target, cache_, scope());
       const auto published = StreamWriter(stream_, images, store, signer_, result).publish();
       if (target == stores_.front()) lead_to(published, result);
     } catch (const Error& error) {
@@ -440,6 +464,10 @@ PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
     }
   }
   return result;
+}
+
+std::string ImageIdsPublication::scope() const {
+  return fmt::format("{} {} {}", account_, stream_.region, stream_.endpoint);
 }
 
 // Without the rights to lead consumers there, all else goes on.

@@ -57,21 +57,22 @@ class Publication {
 /// consumers are then led to the first store.
 class ImageIdsPublication final : public Publication {
  public:
-  /// `cloud` tells the stores from those of the same name in another one. What is pointed to must
-  /// outlive this; without a signer nothing is signed.
+  /// `account` tells the stores from those of the same name in another cloud or project. What is
+  /// pointed to must outlive this; without a signer nothing is signed.
   ImageIdsPublication(ImageIdsStream stream, std::vector<std::unique_ptr<MetadataTarget>> stores,
-                      DocumentCache& cache, std::string cloud, Signer* signer,
+                      DocumentCache& cache, std::string account, Signer* signer,
                       std::unique_ptr<Registration> registration = nullptr);
   std::optional<Error> refusal(const std::vector<const Catalog*>& catalogs) override;
   PublicationResult publish(const PublicationInput& input) override;
 
  private:
+  std::string scope() const;
   void lead_to(const PublishedTexts& published, PublicationResult& result);
 
   ImageIdsStream stream_;
   std::vector<std::unique_ptr<MetadataTarget>> stores_;
   DocumentCache& cache_;
-  std::string cloud_;
+  std::string account_;
   Signer* signer_;
   std::unique_ptr<Registration> registration_;
 };

@@ -252,7 +252,8 @@ class CloudDestinations {
                                                     : session_.credentials().auth_url_as_given;
     destination.publication = std::make_unique<ImageIdsPublication>(
         ImageIdsStream{content_id, config_.cloud_name, destination.region, endpoint},
-        std::move(stores), cache_, cloud_.name, signer_, std::move(registration));
+        std::move(stores), cache_, fmt::format("{} {}", cloud_.name, session_.project_id()),
+        signer_, std::move(registration));
   }
 
   // As the charm's relation with Keystone has it: one URL for each interface (`upstream-gss.md`

@@ -70,6 +70,8 @@ class Healing(unittest.TestCase):
             self.scene.cloud.put_object(self.scene.container, f"{self.scene.prefix}/{name}", data)
 
     def add_foreign_entry(self):
+        for place in ("directory", "swift"):
+            self.put(place, FOREIGN["path"], b"{}")
         for (place, name), data in self.documents().items():
             if name == INDEX:
                 index = json.loads(data)
@@ -95,6 +97,18 @@ class Healing(unittest.TestCase):
             self.sync()
             self.assertEqual(whole, self.documents(), f"{damaged!r:.200}")
         print(f"{tried} damages, all mended", file=sys.stderr)
+
+    def test_what_others_took_away_does_not_come_back_with_the_index(self):
+        self.sync()
+        self.add_foreign_entry()
+        self.sync()
+        for place in ("directory", "swift"):
+            self.put(place, FOREIGN["path"], None)
+            self.put(place, INDEX, None)
+        self.sync()
+        for place in ("directory", "swift"):
+            index = json.loads(self.documents()[place, INDEX])
+            self.assertEqual([self.scene.content_id], list(index["index"]))
 
     def test_by_a_unit_that_knows_nothing_of_it(self):
         self.sync()

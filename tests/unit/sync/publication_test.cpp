@@ -143,6 +143,7 @@ TEST_CASE("whatever a document was cut to comes back as it was") {
   Scene scene;
   scene.store.documents[kIndex] =
       R"({"format": "index:1.0", "index": {"theirs": {"path": "theirs.json"}}})";
+  scene.store.documents["theirs.json"] = "{}";
   scene.publish({image("20240101")});
   const auto before = scene.store.documents;
   for (const auto& path : {kProducts, kIndex}) {
@@ -158,6 +159,45 @@ TEST_CASE("whatever a document was cut to comes back as it was") {
     scene.store.documents.erase(path);
     scene.publish({image("20240101")});
     CHECK(scene.store.documents == before);
+  }
+}
+
+TEST_CASE("what leads to nothing any more does not come back with an index") {
+  Scene scene;
+  scene.store.documents[kIndex] =
+      R"({"format": "index:1.0", "index": {"a": {"path": "a.json"}, "b": {"path": "b.json"},
+          "c": {"path": "../c.json"}, "d": {}}})";
+  scene.store.documents["a.json"] = "{}";
+  scene.store.documents["../c.json"] = "{}";
+  scene.publish({image("20240101")});
+  CHECK_THAT(scene.store.documents[kIndex], Catch::Contains("b.json"));
+  auto& index = scene.store.documents[kIndex];
+  SECTION("cut") { index.pop_back(), index.pop_back(); }
+  SECTION("gone") { scene.store.documents.erase(kIndex); }
+  CHECK_FALSE(scene.result_of({image("20240101")}).error);
+  const auto& anew = scene.store.documents[kIndex];
+  CHECK_THAT(anew, Catch::Contains("\"a.json\"") && Catch::Contains("auto.sync.json"));
+  for (const auto* lost : {"b.json", "../c.json", "\"d\""}) {
+    CHECK_THAT(anew, !Catch::Contains(lost));
+  }
+}
+
+TEST_CASE("an index is not made anew of what another account's said") {
+  Scene scene;
+  scene.account = "cloud project-1";
+  scene.store.documents[kIndex] =
+      R"({"format": "index:1.0", "index": {"theirs": {"path": "theirs.json"}}})";
+  scene.store.documents["theirs.json"] = "{}";
+  scene.publish({image("20240101")});
+  scene.store.documents.erase(kIndex);
+  SECTION("another one's") {
+    scene.account = "cloud project-2";
+    scene.publish({image("20240101")});
+    CHECK_THAT(scene.store.documents[kIndex], !Catch::Contains("theirs"));
+  }
+  SECTION("its own") {
+    scene.publish({image("20240101")});
+    CHECK_THAT(scene.store.documents[kIndex], Catch::Contains("theirs"));
   }
 }
 
@@ -458,6 +498,22 @@ TEST_CASE("a signed index keeps what the same key signed, and nothing else") {
 namespace {
 
 constexpr const char* kForLxd =
+TEST_CASE("nor does it come back with a signed index") {
+  SigningUser user;
+  Signer signer(user.first);
+  Scene scene;
+  scene.signer = &signer;
+  const std::string path = "streams/v1/index.sjson";
+  scene.store.documents[path] = signer.clearsign(R"({"format": "index:1.0", "index": {
+      "a": {"path": "a.sjson"}, "b": {"path": "b.sjson"}}})");
+  scene.store.documents["a.sjson"] = "a";
+  scene.publish({image("20240101")});
+  scene.store.documents.erase(path);
+  scene.publish({image("20240101")});
+  const auto text = signer.text_of(scene.store.documents[path]).value();
+  CHECK_THAT(text, Catch::Contains("a.sjson") && !Catch::Contains("b.sjson"));
+}
+
     R"({"format": "index:1.0", "index": {"images": {"datatype": "image-downloads",
         "path": "streams/v1/images.json"}}})";
 
