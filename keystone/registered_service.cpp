@@ -25,8 +25,8 @@ RegisteredService::RegisteredService(KeystoneSession& session, ServiceIdentity i
                                      std::string region)
     : catalog_(session), identity_(std::move(identity)), region_(std::move(region)) {}
 
-std::vector<std::string> RegisteredService::lead_to(const std::vector<InterfaceUrl>& urls) {
-  notes_.clear();
+CatalogChange RegisteredService::lead_to(const std::vector<InterfaceUrl>& urls) {
+  change_ = {};
   const auto services = catalog_.services(identity_.type);
   const auto service = service_among(services);
   if (!service.enabled) {
@@ -38,7 +38,7 @@ std::vector<std::string> RegisteredService::lead_to(const std::vector<InterfaceU
   const auto endpoints = catalog_.endpoints(service.id, region_);
   for (const auto& wanted : urls) bring_to(wanted, service.id, endpoints);
   note_others(services, service.id);
-  return std::move(notes_);
+  return std::move(change_);
 }
 
 /// Whose name is ours is ours. The only one of its type is what consumers go by, whatever its name.
@@ -73,7 +73,8 @@ void RegisteredService::bring_to(const InterfaceUrl& wanted, const std::string& 
     }
     if (endpoint.url == url_template(wanted.url)) continue;
     catalog_.change_url(endpoint.id, wanted.url);
-    notes_.push_back(
+    change_.interfaces.insert(wanted.interface);
+    change_.notes.push_back(
         fmt::format("the {} endpoint {} of {} in region \"{}\" led to {}, and now "
                     "leads to {}",
                     wanted.interface, printable(endpoint.id), identity_.type, region_,
@@ -81,6 +82,7 @@ void RegisteredService::bring_to(const InterfaceUrl& wanted, const std::string& 
   }
   if (!is_there) {
     catalog_.create_endpoint(service_id, region_, wanted.interface, wanted.url);
+    change_.interfaces.insert(wanted.interface);
   }
 }
 
@@ -90,7 +92,7 @@ void RegisteredService::note_others(const std::vector<CatalogService>& services,
     if (other.id == used || !other.enabled) continue;
     for (const auto& endpoint : catalog_.endpoints(other.id, region_)) {
       if (endpoint.interface != "public" || !endpoint.enabled) continue;
-      notes_.push_back(
+      change_.notes.push_back(
           fmt::format("service {} is of type {} too, and its public endpoint {} in "
                       "region \"{}\" leads to {}: consumers may take that one; if it "
                       "is not wanted: openstack endpoint delete {}",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,15 +20,21 @@ struct InterfaceUrl {
   std::string interface, url;
 };
 
+/// What became of the catalog.
+struct CatalogChange {
+  std::set<std::string> interfaces;  ///< of the endpoints that were made or changed
+  std::vector<std::string> notes;    ///< what people should know
+};
+
 /// One service in one region, of which the catalog is to say where it is.
 class RegisteredService {
  public:
   RegisteredService(KeystoneSession& session, ServiceIdentity identity, std::string region);
 
   /// Makes the service and its endpoints, or changes them. Nothing is removed, and no interface
-  /// touched that is not named. Returns what people should know: what led elsewhere before, and
-  /// what leads elsewhere still. Throws when consumers are not led there after all.
-  std::vector<std::string> lead_to(const std::vector<InterfaceUrl>& urls);
+  /// touched that is not named. People are told what led elsewhere before, and what leads
+  /// elsewhere still. Throws when consumers are not led there after all.
+  CatalogChange lead_to(const std::vector<InterfaceUrl>& urls);
 
  private:
   CatalogService service_among(const std::vector<CatalogService>& services);
@@ -38,7 +45,7 @@ class RegisteredService {
   ServiceCatalog catalog_;
   ServiceIdentity identity_;
   std::string region_;
-  std::vector<std::string> notes_;
+  CatalogChange change_;
 };
 
 }  // namespace streamsync

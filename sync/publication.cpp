@@ -473,7 +473,7 @@ std::string ImageIdsPublication::scope() const {
 // Without the rights to lead consumers there, all else goes on.
 void ImageIdsPublication::lead_to(const PublishedTexts& published, PublicationResult& result) {
   if (!registration_ || published.empty()) return;
-  registration_->require_readers(published, cache_);
+  registration_->require_readers(published, cache_, scope());
   try {
     auto registered = registration_->bring_up_to_date(published);
     result.registered = std::move(registered.addresses);

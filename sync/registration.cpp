@@ -28,49 +28,66 @@ Registration::Registration(std::unique_ptr<StreamRegistry> registry,
                            std::vector<TreeAddress> addresses)
     : registry_(std::move(registry)), addresses_(std::move(addresses)) {}
 
-/// Parts of the cloud may be led nowhere, but not elsewhere: Juju takes public URLs only.
-bool Registration::leads_there() const {
-  const auto is_right = [this](const TreeAddress& address) {
-    const auto urls = registry_->urls_of(address.interface);
-    const bool may_be_absent = &address != &addresses_.front();
-    return (may_be_absent || !urls.empty()) &&
-           std::all_of(urls.begin(), urls.end(),
-                       [&address](const std::string& url) { return url == address.url; });
-  };
-  return std::all_of(addresses_.begin(), addresses_.end(), is_right);
+bool Registration::is_right(const TreeAddress& address) const {
+  const auto urls = registry_->urls_of(address.interface);
+  return !urls.empty() && std::all_of(urls.begin(), urls.end(), [&address](const std::string& url) {
+    return url == address.url;
+  });
 }
 
-void Registration::require_readers(const PublishedTexts& published, DocumentCache& cache) {
+/// Juju takes public URLs only: once there is one, parts of the cloud may be led nowhere, but not
+/// elsewhere.
+std::vector<TreeAddress> Registration::wrong() const {
+  const bool may_be_absent = is_right(addresses_.front());
+  std::vector<TreeAddress> wrong;
+  for (const auto& address : addresses_) {
+    const bool is_absent = registry_->urls_of(address.interface).empty();
+    if (!is_right(address) && !(is_absent && may_be_absent)) wrong.push_back(address);
+  }
+  return wrong;
+}
+
+void Registration::require_readers(const PublishedTexts& published, DocumentCache& cache,
+                                   const std::string& scope) {
   const auto& root = addresses_.front().url;
-  const std::string key = "as anyone " + root;
+  const auto key = fmt::format("{} as anyone {}", scope, root);
   const Validator state{digest_of(published), ""};
   const auto checked = cache.find(key);
-  if (leads_there() && checked && checked->validator.etag == state.etag) return;
+  const auto coming = wrong();
+  const bool comes = std::any_of(coming.begin(), coming.end(), [&root](const TreeAddress& address) {
+    return address.url == root;
+  });
+  if (!comes && checked && checked->validator.etag == state.etag) return;
   read_all(root, published);
   cache.store(key, state, Spool(), {});
 }
 
 RegistrationResult Registration::bring_up_to_date(const PublishedTexts& published) {
   RegistrationResult result;
-  const bool changes = !leads_there();
-  const auto addresses = changes ? answering(published, result.notes) : addresses_;
-  if (changes) {
-    for (auto& note : registry_->lead_to(addresses)) result.notes.push_back(std::move(note));
+  std::set<std::string> leading;
+  for (const auto& address : addresses_) {
+    if (is_right(address)) leading.insert(address.interface);
   }
-  for (const auto& address : addresses) {
-    const bool is_left_out = !changes && registry_->urls_of(address.interface).empty();
-    if (!is_left_out) result.addresses.push_back({address, changes});
+  StreamRegistry::Change change;
+  const auto coming = answering(wrong(), published, result.notes);
+  if (!coming.empty()) change = registry_->lead_to(coming);
+  for (const auto& address : coming) leading.insert(address.interface);
+  for (auto& note : change.notes) result.notes.push_back(std::move(note));
+  for (const auto& address : addresses_) {
+    if (!leading.contains(address.interface)) continue;
+    result.addresses.push_back({address, change.written.contains(address.interface)});
   }
   return result;
 }
 
-std::vector<TreeAddress> Registration::answering(const PublishedTexts& published,
+std::vector<TreeAddress> Registration::answering(const std::vector<TreeAddress>& addresses,
+                                                 const PublishedTexts& published,
                                                  std::vector<std::string>& notes) const {
-  std::vector<TreeAddress> answering{addresses_.front()};
-  for (std::size_t index = 1; index < addresses_.size(); ++index) {
-    const auto& address = addresses_[index];
+  const auto& root = addresses_.front().url;
+  std::vector<TreeAddress> answering;
+  for (const auto& address : addresses) {
     try {
-      if (address.url != addresses_.front().url) read_all(address.url, published);
+      if (address.url != root) read_all(address.url, published);
       answering.push_back(address);
     } catch (const Error& error) {
       notes.push_back(fmt::format("{}: its {} endpoint stays as it is: {}", registry_->describe(),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,12 @@ class StreamRegistry {
   /// What anyone gets there who has no credentials: a document, or word that there is none. Throws
   /// for any other answer.
   virtual DocumentState read_as_anyone(const std::string& url) = 0;
-  /// Gives consumers these URLs from now on. Returns what people should know of what was there.
-  virtual std::vector<std::string> lead_to(const std::vector<TreeAddress>& addresses) = 0;
+  struct Change {
+    std::set<std::string> written;   ///< interfaces; what was right there stays
+    std::vector<std::string> notes;  ///< what people should know of what was there
+  };
+  /// Gives consumers these URLs from now on.
+  virtual Change lead_to(const std::vector<TreeAddress>& addresses) = 0;
 };
 
 struct RegisteredAddress {
@@ -48,15 +53,19 @@ class Registration {
   /// The first of `addresses` is everybody's.
   Registration(std::unique_ptr<StreamRegistry> registry, std::vector<TreeAddress> addresses);
 
-  /// Throws when anyone finds something else at the first address than what was published.
-  void require_readers(const PublishedTexts& published, DocumentCache& cache);
+  /// Throws when anyone finds something else at the first address than what was published. `scope`
+  /// tells streams apart that have one address.
+  void require_readers(const PublishedTexts& published, DocumentCache& cache,
+                       const std::string& scope);
   /// After `require_readers`. An address for parts of the cloud that does not answer us is left
-  /// out.
+  /// out; where nothing else is to be changed the registry is not asked.
   RegistrationResult bring_up_to_date(const PublishedTexts& published);
 
  private:
-  bool leads_there() const;
-  std::vector<TreeAddress> answering(const PublishedTexts& published,
+  std::vector<TreeAddress> wrong() const;
+  bool is_right(const TreeAddress& address) const;
+  std::vector<TreeAddress> answering(const std::vector<TreeAddress>& addresses,
+                                     const PublishedTexts& published,
                                      std::vector<std::string>& notes) const;
   void read_all(const std::string& root, const PublishedTexts& published) const;
   void require_document(const std::string& url, const std::string& text) const;

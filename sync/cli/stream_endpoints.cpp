@@ -49,12 +49,14 @@ DocumentState StreamEndpoints::read_as_anyone(const std::string& url) {
   return state;
 }
 
-std::vector<std::string> StreamEndpoints::lead_to(const std::vector<TreeAddress>& addresses) {
+StreamRegistry::Change StreamEndpoints::lead_to(const std::vector<TreeAddress>& addresses) {
   std::vector<InterfaceUrl> urls;
   urls.reserve(addresses.size());
   for (const auto& address : addresses) urls.push_back({address.interface, address.url});
-  return with_context("registering " + describe(),
-                      [&] { return RegisteredService(session_, kStreams, region_).lead_to(urls); });
+  auto change = with_context("registering " + describe(), [&] {
+    return RegisteredService(session_, kStreams, region_).lead_to(urls);
+  });
+  return {std::move(change.interfaces), std::move(change.notes)};
 }
 
 }  // namespace streamsync

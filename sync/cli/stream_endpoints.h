@@ -17,7 +17,7 @@ class StreamEndpoints final : public StreamRegistry {
   std::string describe() const override;
   std::vector<std::string> urls_of(const std::string& interface) override;
   DocumentState read_as_anyone(const std::string& url) override;
-  std::vector<std::string> lead_to(const std::vector<TreeAddress>& addresses) override;
+  Change lead_to(const std::vector<TreeAddress>& addresses) override;
 
  private:
   KeystoneSession& session_;

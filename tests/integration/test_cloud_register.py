@@ -7,6 +7,7 @@ says so, and juju_lookup.py stands for them.
 """
 
 import contextlib
+import json
 import os
 import sys
 import tempfile
@@ -95,18 +96,26 @@ class RegisterCase(unittest.TestCase):
 
 
 class ThroughTheCatalog(RegisterCase):
+    def assert_reported(self, report, *, changed):
+        told = json.loads(report.read_text("utf-8"))["registered"]
+        self.assertEqual(
+            sorted((interface, url, changed) for interface, url in self.of_the_store().items()),
+            sorted((each["interface"], each["url"], each["changed"]) for each in told),
+        )
+
     def test_made_then_nothing_to_do_then_a_new_version(self):
         report = self.work / "report.json"
         self.sync(DONE, "--report", report)
         self.assertEqual(self.of_the_store(), self.registered())
         self.assertEqual("image-stream", self.cloud.services(STREAMS)[0]["name"])
         self.assert_juju_finds(NEW)
-        self.assertIn('"registered"', report.read_text("utf-8"))
+        self.assert_reported(report, changed=True)
 
         log = CloudLog.of_environment(self.cloud)
         with log or contextlib.nullcontext():
-            run = self.sync()
+            run = self.sync(DONE, "--report", report)
         self.assertEqual(("", ""), (run.out, run.err))
+        self.assert_reported(report, changed=False)
         if log is not None:
             self.assertEqual([("POST", "/v3/auth/tokens", 201)], log.requests("keystone"))
             self.assertEqual(2, len(log.requests("swift-proxy")), log.requests("swift-proxy"))

@@ -56,7 +56,9 @@ struct Scene {
   FakeKeystone keystone{std::ref(cloud)};
   LoopbackServer server{std::ref(keystone)};
 
-  std::vector<std::string> lead(const std::string& url = "http://store/data") {
+  std::vector<std::string> lead() { return change().notes; }
+
+  CatalogChange change(const std::string& url = "http://store/data") {
     testing::start_process();
     Credentials credentials{
         .auth_url = Url::parse(server.url() + "/v3"),
@@ -92,11 +94,12 @@ TEST_CASE("what is right stays, what leads elsewhere is changed and told") {
   Scene scene;
   scene.cloud.listed_services = services(kOurs);
   scene.cloud.listed_endpoints["s1"] = endpoint("e1", "http://store/data");
-  CHECK(scene.lead().empty());
+  CHECK(scene.change().interfaces.empty());
   CHECK(scene.cloud.written.empty());
 
   scene.cloud.listed_endpoints["s1"] = endpoint("e1", "http://10.0.0.1");
-  const auto notes = scene.lead();
+  const auto [interfaces, notes] = scene.change();
+  CHECK(interfaces == std::set<std::string>{"public"});
   CHECK(scene.cloud.written == std::vector{kChanged});
   REQUIRE(notes.size() == 1);
   CHECK_THAT(notes[0], Contains("led to http://10.0.0.1, and now leads to http://store/data"));
@@ -163,7 +166,7 @@ TEST_CASE("a URL keeps its percent signs, which Keystone takes for fields") {
   Scene scene;
   scene.cloud.listed_services = services(kOurs);
   scene.cloud.listed_endpoints["s1"] = endpoint("e1", "http://store/a%%20b");
-  CHECK(scene.lead("http://store/a%20b").empty());
+  CHECK(scene.change("http://store/a%20b").notes.empty());
   CHECK(scene.cloud.written.empty());
 }
 

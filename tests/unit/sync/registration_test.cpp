@@ -23,7 +23,7 @@ class MemoryRegistry final : public StreamRegistry {
     std::map<std::string, std::vector<std::string>> urls;  ///< by interface
     std::map<std::string, std::string> documents;          ///< by URL
     std::vector<std::string> asked, forbidden;
-    int writes = 0;
+    int calls = 0;  ///< to be led elsewhere
     bool may_write = true;
   };
   explicit MemoryRegistry(Content& content) : content_(content) {}
@@ -42,11 +42,17 @@ class MemoryRegistry final : public StreamRegistry {
     if (document == content_.documents.end()) return Absent{};
     return FetchedDocument{spool_of(document->second), {}};
   }
-  std::vector<std::string> lead_to(const std::vector<TreeAddress>& addresses) override {
+  Change lead_to(const std::vector<TreeAddress>& addresses) override {
+    ++content_.calls;
     if (!content_.may_write) throw Error(ErrorKind::Denied, Origin::Target, "403");
-    ++content_.writes;
-    for (const auto& address : addresses) content_.urls[address.interface] = {address.url};
-    return {"it led elsewhere"};
+    Change change{{}, {"it led elsewhere"}};
+    for (const auto& address : addresses) {
+      auto& urls = content_.urls[address.interface];
+      if (!urls.empty() && urls.front() == address.url) continue;
+      urls = {address.url};
+      change.written.insert(address.interface);
+    }
+    return change;
   }
 
  private:
@@ -80,11 +86,12 @@ struct Scene {
   }
 
   /// Of one run.
-  RegistrationResult lead(const PublishedTexts& published = kPublished) {
+  RegistrationResult lead(const PublishedTexts& published = kPublished,
+                          const std::string& scope = "cloud North") {
     catalog.asked.clear();
     Registration registration(std::make_unique<MemoryRegistry>(catalog),
                               {{"public", kRoot}, {"internal", kInside}, {"admin", kRoot}});
-    registration.require_readers(published, cache);
+    registration.require_readers(published, cache, scope);
     return registration.bring_up_to_date(published);
   }
 };
@@ -94,7 +101,7 @@ struct Scene {
 TEST_CASE("consumers are led to a tree once it answers, and then nobody is asked any more") {
   Scene scene;
   const auto first = scene.lead();
-  CHECK(scene.catalog.writes == 1);
+  CHECK(scene.catalog.calls == 1);
   CHECK(scene.catalog.urls["public"] == std::vector{kRoot});
   CHECK(scene.catalog.urls["internal"] == std::vector{kInside});
   CHECK(scene.catalog.urls["admin"] == std::vector{kRoot});
@@ -107,7 +114,7 @@ TEST_CASE("consumers are led to a tree once it answers, and then nobody is asked
   CHECK(asked.size() == 2 * 7);
 
   const auto again = scene.lead();
-  CHECK(scene.catalog.writes == 1);
+  CHECK(scene.catalog.calls == 1);
   CHECK(scene.catalog.asked.empty());
   REQUIRE(again.addresses.size() == 3);
   CHECK_FALSE(again.addresses[0].changed);
@@ -123,7 +130,7 @@ TEST_CASE("what is published anew is read by everybody's address, with no write"
   scene.catalog.documents[kRoot + "/streams/v1/index.json"] = "another index";
   scene.lead(published);
   CHECK(scene.catalog.asked.size() == 7);
-  CHECK(scene.catalog.writes == 1);
+  CHECK(scene.catalog.calls == 1);
 }
 
 TEST_CASE("nobody is led to a tree that does not answer as it should") {
@@ -147,7 +154,7 @@ TEST_CASE("nobody is led to a tree that does not answer as it should") {
   }
   scene.catalog.urls["public"] = {"http://before"};
   for (int run = 1; run <= 2; ++run) CHECK_THROWS_WITH(scene.lead(), Contains(why));
-  CHECK(scene.catalog.writes == 0);
+  CHECK(scene.catalog.calls == 0);
 }
 
 TEST_CASE("that it once answered is not enough to be registered") {
@@ -156,7 +163,7 @@ TEST_CASE("that it once answered is not enough to be registered") {
   scene.catalog.urls.clear();
   scene.catalog.forbidden = {kRoot + "/streams/v1/index.json"};
   CHECK_THROWS(scene.lead());
-  CHECK(scene.catalog.writes == 1);
+  CHECK(scene.catalog.calls == 1);
 }
 
 TEST_CASE("an address for parts of the cloud that does not answer us is left out") {
@@ -169,17 +176,69 @@ TEST_CASE("an address for parts of the cloud that does not answer us is left out
   CHECK(scene.catalog.urls["internal"].empty());
   // Nobody is told again and again.
   CHECK(scene.lead().notes.empty());
-  CHECK(scene.catalog.writes == 1);
+  CHECK(scene.catalog.calls == 1);
 }
 
-TEST_CASE("what leads elsewhere is brought back") {
+TEST_CASE("what leads elsewhere is brought back, and nothing else is said to have changed") {
   Scene scene;
   scene.lead();
+  std::string changed = "public";
   SECTION("everybody") { scene.catalog.urls["public"] = {"http://10.0.0.1"}; }
-  SECTION("everybody, by chance") { scene.catalog.urls["public"].push_back("http://10.0.0.1"); }
-  SECTION("parts of the cloud") { scene.catalog.urls["internal"] = {"http://10.0.0.1"}; }
-  CHECK(scene.lead().addresses.at(0).changed);
-  CHECK(scene.catalog.writes == 2);
+  SECTION("parts of the cloud") {
+    changed = "internal";
+    scene.catalog.urls["internal"] = {"http://10.0.0.1"};
+  }
+  const auto result = scene.lead();
+  CHECK(scene.catalog.calls == 2);
+  REQUIRE(result.addresses.size() == 3);
+  for (const auto& registered : result.addresses) {
+    CHECK(registered.changed == (registered.address.interface == changed));
+  }
+}
+
+TEST_CASE("what leads elsewhere beside ours is no change of this run") {
+  Scene scene;
+  scene.lead();
+  scene.catalog.urls["public"].push_back("http://10.0.0.1");
+  const auto result = scene.lead();
+  CHECK(scene.catalog.calls == 2);
+  REQUIRE(result.addresses.size() == 3);
+  CHECK_FALSE(result.addresses[0].changed);
+}
+
+TEST_CASE("for parts of the cloud whose address does not answer the registry is not asked") {
+  Scene scene;
+  scene.lead();
+  scene.catalog.urls["internal"] = {"http://10.0.0.1"};
+  scene.catalog.forbidden = {kInside + "/streams/v1/index2.sjson"};
+  scene.catalog.may_write = false;
+  for (int run = 1; run <= 2; ++run) {
+    const auto result = scene.lead();
+    CHECK(scene.catalog.calls == 1);
+    CHECK(result.notes.size() == 1);
+    CHECK(result.addresses.size() == 2);
+    // The public one is not read again.
+    CHECK(scene.catalog.asked == scene.catalog.forbidden);
+  }
+  scene.catalog.forbidden.clear();
+  CHECK_THROWS(scene.lead());
+}
+
+TEST_CASE("two streams that have one address are read once each") {
+  Scene scene;
+  auto south = kPublished;
+  south.emplace("streams/v1/south.json", "more products");
+  scene.catalog.documents[kRoot + "/streams/v1/south.json"] = "more products";
+  scene.catalog.documents[kInside + "/streams/v1/south.json"] = "more products";
+  scene.lead(kPublished, "cloud North");
+  scene.lead(south, "cloud South");
+  CHECK_FALSE(scene.catalog.asked.empty());
+  for (int run = 1; run <= 2; ++run) {
+    scene.lead(kPublished, "cloud North");
+    CHECK(scene.catalog.asked.empty());
+    scene.lead(south, "cloud South");
+    CHECK(scene.catalog.asked.empty());
+  }
 }
 
 }  // namespace streamsync
