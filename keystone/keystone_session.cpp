@@ -194,10 +194,16 @@ std::set<std::string> KeystoneSession::regions_on_any_interface(std::string_view
 
 std::optional<Url> KeystoneSession::find_endpoint(std::string_view service_type,
                                                   std::string_view region) {
+  return find_endpoint(service_type, region, to_string(credentials().interface));
+}
+
+std::optional<Url> KeystoneSession::find_endpoint(std::string_view service_type,
+                                                  std::string_view region,
+                                                  std::string_view interface) {
   const auto lease = state_->current();
   for (const auto& endpoint : lease->grant.catalog) {
     if (endpoint.service_type == service_type && endpoint.region == region &&
-        endpoint.interface == to_string(credentials().interface)) {
+        endpoint.interface == interface) {
       return service_url(endpoint);
     }
   }

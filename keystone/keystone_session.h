@@ -39,6 +39,9 @@ class KeystoneSession {
   Url endpoint(std::string_view service_type, std::string_view region);
   /// The same, none when the catalog lacks it.
   std::optional<Url> find_endpoint(std::string_view service_type, std::string_view region);
+  /// The same, of any interface.
+  std::optional<Url> find_endpoint(std::string_view service_type, std::string_view region,
+                                   std::string_view interface);
   /// All URLs of a service there, by any interface, as the catalog spells them.
   std::vector<std::string> urls_of(std::string_view service_type, std::string_view region,
                                    std::string_view interface);

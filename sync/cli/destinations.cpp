@@ -280,13 +280,22 @@ class CloudDestinations {
     if (place.service == ObjectService::S3) {
       return without_userinfo(s3_->endpoint().append(path).str());
     }
-    const auto urls = session_.urls_of(kObjectStore, region, interface);
-    if (!urls.empty()) return Url::parse(urls.front()).append(path).str();
+    if (const auto url = store_url(region, interface)) return url->append(path).str();
     if (interface != to_string(Interface::Public)) return std::nullopt;
     throw Error(ErrorKind::NotFound, Origin::Target,
                 fmt::format("register_endpoint: the catalog has no public endpoint of {} in region "
                             "\"{}\": without one nobody can be led there",
                             kObjectStore, region));
+  }
+
+  // What the catalog says wrongly of interfaces that Juju does not use is left to whoever keeps it.
+  std::optional<Url> store_url(const std::string& region, const std::string& interface) {
+    try {
+      return session_.find_endpoint(kObjectStore, region, interface);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::Protocol || interface == to_string(Interface::Public)) throw;
+      return std::nullopt;
+    }
   }
 
   std::unique_ptr<MetadataTarget> make_store(const std::string& target, const std::string& region,

@@ -58,7 +58,8 @@ constexpr const char* kCatalog = R"([
     {"interface": "public", "region_id": "South", "url": "http://south.example/image"},
     {"interface": "internal", "region": "West", "url": "http://west.example/image"}]},
   {"type": "object-store", "endpoints": [
-    {"interface": "public", "region": "North", "url": "/etc/passwd"}]},
+    {"interface": "public", "region": "North", "url": "/etc/passwd"},
+    {"interface": "admin", "region": "North", "url": "http://[::1"}]},
   {"type": "identity", "endpoints": [
     {"interface": "public", "region": "North", "url": "http://north.example/v3"}]},
   {"type": "placement"}])";
@@ -225,6 +226,7 @@ TEST_CASE("the catalog") {
   CHECK(session.regions_of("dns").empty());
   CHECK(session.endpoint("image", "South").str() == "http://south.example/image");
   CHECK_FALSE(session.find_endpoint("image", "West"));
+  CHECK(session.find_endpoint("image", "West", "internal")->str() == "http://west.example/image");
 
   SECTION("an unknown region") {
     const auto error = target_error([&] { session.endpoint("image", "East"); });
@@ -241,7 +243,9 @@ TEST_CASE("the catalog") {
                Contains("services that it has: identity, image, object-store"));
   }
   SECTION("an endpoint that is a file is no endpoint") {
-    const auto error = target_error([&] { session.endpoint("object-store", "North"); });
+    const std::string interface = GENERATE("public", "admin");
+    const auto error =
+        target_error([&] { session.find_endpoint("object-store", "North", interface); });
     CHECK(error.kind() == ErrorKind::Protocol);
   }
 }
