@@ -460,6 +460,7 @@ PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
       const auto published = StreamWriter(stream_, images, store, signer_, result).publish();
       if (target == stores_.front()) lead_to(published, result);
     } catch (const Error& error) {
+      if (result.error) result.notes.push_back(result.error->what());
       result.error = error;
     }
   }

@@ -569,13 +569,22 @@ struct Run::Impl {
     return result;
   }
 
+  // The first one decides the status; people are told of the others all the same.
+  void tell(const Error& error, DestinationReport& told) const {
+    if (told.error) {
+      observer.warn(error.what());
+    } else {
+      told.error = error;
+    }
+  }
+
   // The one that was the newest stays until its successor is marked.
-  static void mark_latest(ItemTarget& target, const std::vector<Held>& shown, Removals& removals,
-                          DestinationReport& told) {
+  void mark_latest(ItemTarget& target, const std::vector<Held>& shown, Removals& removals,
+                   DestinationReport& told) const {
     try {
       target.mark_latest(shown);
     } catch (const Error& error) {
-      if (!told.error) told.error = error;
+      tell(error, told);
       removals.withhold("the newest images could not be marked");
     }
   }
@@ -594,14 +603,15 @@ struct Run::Impl {
     told.published = std::move(published.documents);
     told.registered = std::move(published.registered);
     for (const auto& note : published.notes) observer.warn(note);
-    const auto& error =
-        destination.publication_error ? destination.publication_error : published.error;
-    if (error) {
+    if (destination.publication_error || published.error) {
       removals.withhold("the metadata could not be published");
     } else if (published.waits_for_items) {
       removals.withhold("the metadata waits for items that failed");
     }
-    if (!told.error) told.error = error ? error : published.unregistered;
+    for (const auto& error :
+         {destination.publication_error, published.error, published.unregistered}) {
+      if (error) tell(*error, told);
+    }
   }
 
   PublicationInput publication_input(const Destination& destination, const Plan& plan,

@@ -324,6 +324,25 @@ TEST_CASE("what others do not get as it was written is an error until they do") 
   CHECK_FALSE(scene.result_of({image("20240101")}).error);
 }
 
+TEST_CASE("of two stores that fail each one's error is told") {
+  MemoryCache cache;
+  MemoryStore::Content one, other;
+  one.for_anyone[kProducts] = "";
+  other.for_anyone[kIndex] = "";
+  std::vector<std::unique_ptr<MetadataTarget>> stores;
+  stores.push_back(std::make_unique<MemoryStore>(one));
+  stores.push_back(std::make_unique<MemoryStore>(other));
+  ImageIdsPublication publication({"auto.sync", "cloud", "RegionOne", "https://keystone:5000/v3"},
+                                  std::move(stores), cache, "", nullptr);
+  PublicationInput input;
+  input.shown = {image("20240101")};
+  const auto result = publication.publish(input);
+  REQUIRE(result.error);
+  CHECK_THAT(result.error->what(), Catch::Contains(kIndex));
+  REQUIRE(result.notes.size() == 1);
+  CHECK_THAT(result.notes[0], Catch::Contains(kProducts));
+}
+
 TEST_CASE("without images nothing is named") {
   Scene scene;
   scene.publish({});
@@ -479,6 +498,22 @@ TEST_CASE("what somebody else has signed since stays, and is told") {
   CHECK(scene.result_of({image("20240101")}).notes.empty());
 }
 
+TEST_CASE("nor does it come back with a signed index") {
+  SigningUser user;
+  Signer signer(user.first);
+  Scene scene;
+  scene.signer = &signer;
+  const std::string path = "streams/v1/index.sjson";
+  scene.store.documents[path] = signer.clearsign(R"({"format": "index:1.0", "index": {
+      "a": {"path": "a.sjson"}, "b": {"path": "b.sjson"}}})");
+  scene.store.documents["a.sjson"] = "a";
+  scene.publish({image("20240101")});
+  scene.store.documents.erase(path);
+  scene.publish({image("20240101")});
+  const auto text = signer.text_of(scene.store.documents[path]).value();
+  CHECK_THAT(text, Catch::Contains("a.sjson") && !Catch::Contains("b.sjson"));
+}
+
 TEST_CASE("a signed index keeps what the same key signed, and nothing else") {
   SigningUser user;
   Signer signer(user.first);
@@ -498,22 +533,6 @@ TEST_CASE("a signed index keeps what the same key signed, and nothing else") {
 namespace {
 
 constexpr const char* kForLxd =
-TEST_CASE("nor does it come back with a signed index") {
-  SigningUser user;
-  Signer signer(user.first);
-  Scene scene;
-  scene.signer = &signer;
-  const std::string path = "streams/v1/index.sjson";
-  scene.store.documents[path] = signer.clearsign(R"({"format": "index:1.0", "index": {
-      "a": {"path": "a.sjson"}, "b": {"path": "b.sjson"}}})");
-  scene.store.documents["a.sjson"] = "a";
-  scene.publish({image("20240101")});
-  scene.store.documents.erase(path);
-  scene.publish({image("20240101")});
-  const auto text = signer.text_of(scene.store.documents[path]).value();
-  CHECK_THAT(text, Catch::Contains("a.sjson") && !Catch::Contains("b.sjson"));
-}
-
     R"({"format": "index:1.0", "index": {"images": {"datatype": "image-downloads",
         "path": "streams/v1/images.json"}}})";
 
@@ -580,7 +599,6 @@ TEST_CASE("documents of a source do not come into a root of another family") {
   CHECK(content.written.empty());
 }
 
-}  // namespace streamsync
 // A region, and with it our stream, may be called maas.
 TEST_CASE("what we published ourselves never keeps us out, whatever its name") {
   Scene scene;
@@ -612,3 +630,4 @@ TEST_CASE("a source whose stream becomes another family's takes the place of wha
   }
 }
 
+}  // namespace streamsync
