@@ -19,7 +19,10 @@ bool is_named_for_maas(std::string_view content_id) {
 
 std::optional<StreamFamily> family_of(const IndexEntry& entry) {
   const auto datatype = tag(entry.tags, "datatype");
-  if (is_named_for_maas(entry.content_id)) return StreamFamily::Maas;
+  // A region may be called maas: what says of which cloud it is, is for Juju (`upstream-gss.md`
+  // §4.8).
+  const bool is_of_a_cloud = !tag(entry.tags, "cloudname").empty();
+  if (!is_of_a_cloud && is_named_for_maas(entry.content_id)) return StreamFamily::Maas;
   if (datatype == "image-downloads") return StreamFamily::LxdIncus;
   // Juju's images, and its agents.
   if (datatype == "image-ids" || datatype == "content-download") return StreamFamily::OpenStack;

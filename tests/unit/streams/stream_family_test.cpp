@@ -41,6 +41,11 @@ TEST_CASE("A stream for MAAS is known by its name, whatever it says it holds") {
   CHECK(family(entry("com.ubuntu.cloud:maas", datatype)) != StreamFamily::Maas);
 }
 
+TEST_CASE("Images of a cloud whose region is called maas are not for MAAS") {
+  CHECK(family(R"("auto.sync.maas": {"path": "streams/v1/auto.sync.maas.json", "cloudname": "ours",
+                                     "datatype": "image-ids"})") == StreamFamily::OpenStack);
+}
+
 // As Ubuntu's own index of releases does.
 TEST_CASE("A stream of downloads may name images of clouds beside them") {
   const auto downloads = entry("com.ubuntu.cloud:released:download", "image-downloads");
