@@ -226,7 +226,10 @@ JsonObject index_to_change(std::optional<std::string_view> current) {
   if (document && document->object() && is_index(*document->object())) {
     return std::move(*document->object());
   }
-  return {{"format", {"index:1.0"}}, {"index", {current ? whole_entries(*current) : JsonObject{}}}};
+  // What can be read, and is no index, is not a damaged one.
+  const bool is_damaged = current && !document;
+  return {{"format", {"index:1.0"}},
+          {"index", {is_damaged ? whole_entries(*current) : JsonObject{}}}};
 }
 
 std::string path_in(const JsonValue& entry) {
