@@ -43,14 +43,14 @@ UploadJournal::UploadJournal(std::filesystem::path directory) : directory_(std::
 
 UploadJournal::Running::Running(UploadJournal& journal, std::string url)
     : journal_(journal), url_(std::move(url)) {
-  RootDirectory(journal_.directory_, 0700).write(name_for(url_), to_text({now(), url_}));
   const std::lock_guard lock(journal_.mutex_);
+  RootDirectory(journal_.directory_, 0700).write(name_for(url_), to_text({now(), url_}));
   journal_.running_.insert(url_);
 }
 
 UploadJournal::Running::~Running() {
   const std::lock_guard lock(journal_.mutex_);
-  journal_.running_.erase(url_);
+  journal_.running_.erase(journal_.running_.find(url_));
 }
 
 bool UploadJournal::is_left_over(const std::string& url, Time changed) const {

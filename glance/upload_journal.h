@@ -43,7 +43,7 @@ class UploadJournal {
 
   const std::filesystem::path directory_;
   mutable std::mutex mutex_;
-  std::set<std::string> running_;  // guarded by mutex_
+  std::multiset<std::string> running_;  // guarded by mutex_, as is the writing of files
 };
 
 }  // namespace streamsync

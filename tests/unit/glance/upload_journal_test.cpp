@@ -68,4 +68,12 @@ TEST_CASE("an upload that began after ours is somebody else's") {
   CHECK_FALSE(journal.is_left_over(kImages + "a", now() + std::chrono::hours(1)));
 }
 
+TEST_CASE("an upload runs as long as one of those that try it") {
+  const TemporaryDirectory work;
+  UploadJournal journal(work / "uploads");
+  const UploadJournal::Running one(journal, kImages + "a");
+  { const UploadJournal::Running other(journal, kImages + "a"); }
+  CHECK_FALSE(journal.is_left_over(kImages + "a", kBefore));
+}
+
 }  // namespace streamsync
