@@ -54,13 +54,12 @@ UploadJournal::Running::~Running() {
 }
 
 bool UploadJournal::is_left_over(const std::string& url, Time changed) const {
-  {
-    const std::lock_guard lock(mutex_);
-    if (running_.contains(url)) return false;
-  }
   if (!exists()) return false;
   const auto entry = parse_entry(RootDirectory(directory_).read(name_for(url)));
-  return entry && changed <= entry->begun + kClockSkew;
+  if (!entry || changed > entry->begun + kClockSkew) return false;
+  // After the file: who has written it meanwhile counts as running.
+  const std::lock_guard lock(mutex_);
+  return !running_.contains(url);
 }
 
 void UploadJournal::forget(const std::string& url) {
