@@ -111,6 +111,9 @@ std::string printable(std::string_view text) {
 }
 
 std::string without_raw_controls(std::string_view json) {
+  const bool may_hold_some =
+      json.find('\x7F') != std::string_view::npos || json.find('\xC2') != std::string_view::npos;
+  if (!may_hold_some) return std::string(json);
   std::string safe;
   safe.reserve(json.size());
   for (std::size_t at = 0; at < json.size(); ++at) {

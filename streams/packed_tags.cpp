@@ -1,6 +1,5 @@
 #include "streams/packed_tags.h"
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -47,10 +46,17 @@ PackedTags::PackedTags(const FlatTags& tags)
     : block_(std::make_shared<const std::string>(packed(tags))) {}
 
 std::optional<std::string_view> PackedTags::find(std::string_view key) const {
-  const auto found =
-      std::find_if(begin(), end(), [key](const auto& tag) { return tag.first == key; });
-  if (found == end()) return std::nullopt;
-  return (*found).second;
+  const char* at = text().data();
+  const char* const end = at + text().size();
+  while (at != end) {
+    const Sizes sizes = read_sizes(at);
+    at += sizeof sizes;
+    if (std::string_view(at, sizes.key) == key) {
+      return std::string_view(at + sizes.key, sizes.value);
+    }
+    at += sizes.key + sizes.value;
+  }
+  return std::nullopt;
 }
 
 PackedTags::Iterator PackedTags::begin() const { return Iterator(text().data()); }

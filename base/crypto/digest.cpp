@@ -25,6 +25,20 @@ std::size_t hex_length(DigestAlgorithm algorithm) {
   return 0;
 }
 
+// For each character the digit in lower case; 0 for what is none. Digests are read several times an
+// item, so that a branch for each character is felt.
+constexpr std::array<char, 256> lower_hex() {
+  std::array<char, 256> digits{};
+  for (unsigned char c = '0'; c <= '9'; ++c) digits[c] = static_cast<char>(c);
+  for (unsigned char c = 'a'; c <= 'f'; ++c) {
+    digits[c] = static_cast<char>(c);
+    digits[static_cast<unsigned char>(c - 'a' + 'A')] = static_cast<char>(c);
+  }
+  return digits;
+}
+
+constexpr auto kLowerHex = lower_hex();
+
 const EVP_MD* implementation(DigestAlgorithm algorithm) {
   switch (algorithm) {
     case DigestAlgorithm::Md5:
@@ -69,11 +83,8 @@ std::optional<DigestAlgorithm> parse_digest_algorithm(std::string_view name) noe
 std::optional<Digest> Digest::parse(DigestAlgorithm algorithm, std::string_view hex) {
   if (hex.size() != hex_length(algorithm)) return std::nullopt;
   std::string lower(hex);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
-    const bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-    if (!is_hex) return std::nullopt;
-  }
+  for (char& c : lower) c = kLowerHex[static_cast<unsigned char>(c)];
+  if (lower.find('\0') != std::string::npos) return std::nullopt;
   return Digest(algorithm, std::move(lower));
 }
 
