@@ -39,19 +39,20 @@ std::string record_name(std::string_view content_id) {
   return name;
 }
 
-using VersionKey = std::tuple<std::string, std::string, std::string>;
+using VersionKey = std::tuple<std::string_view, std::string_view, std::string_view>;
 
 VersionKey version_of(const ItemKey& key) { return {key.content_id, key.product, key.version}; }
 
 // What lies at an item's path, and beside it under its temporary name.
 struct Found {
-  std::optional<std::uint64_t> file, part;
+  std::optional<std::uint64_t> expected;  // none: the item can't be held
+  std::optional<std::uint64_t> file{}, part{};
   bool anything() const { return file || part; }
 };
 
-HeldState state_of(const Found& found, std::uint64_t expected) {
-  if (found.file == expected) return HeldState::Present;
-  return found.part == expected ? HeldState::Unrevealed : HeldState::Incomplete;
+HeldState state_of(const Found& found) {
+  if (found.file == found.expected) return HeldState::Present;
+  return found.part == found.expected ? HeldState::Unrevealed : HeldState::Incomplete;
 }
 
 // None for an item that can't be held.
@@ -62,6 +63,16 @@ std::optional<std::uint64_t> expected_size(const Item& item) {
   } catch (const Error&) {
     return std::nullopt;
   }
+}
+
+Found find(const Item& item, const RootDirectory& root) {
+  Found found{expected_size(item)};
+  if (!found.expected) return found;
+  found.file = root.size_of(item.path->str());
+  if (found.file != found.expected) {
+    found.part = root.size_of(RootDirectory::part_of(item.path->str()));
+  }
+  return found;
 }
 
 bool has_content_of(const Item& item, const BlobSpec& blob) {
@@ -179,29 +190,25 @@ std::vector<Held> DirectoryTarget::inventory() {
   }
   stale_records_.clear();
   auto items = recorded();
-  std::vector<Found> found(items.size());
+  std::vector<Found> found;
+  found.reserve(items.size());
   std::set<VersionKey> begun;
-  for (std::size_t index = 0; index < items.size(); ++index) {
-    const auto& item = items[index];
-    const auto expected = expected_size(item);
-    if (!expected) continue;
-    found[index].file = root_->size_of(item.path->str());
-    if (found[index].file != expected) {
-      found[index].part = root_->size_of(RootDirectory::part_of(item.path->str()));
-    }
-    if (found[index].anything()) begun.insert(version_of(item.key));
+  for (const auto& item : items) {
+    found.push_back(find(item, *root_));
+    if (found.back().anything()) begun.insert(version_of(item.key));
   }
+  inventory.reserve(items.size());
   for (std::size_t index = 0; index < items.size(); ++index) {
     auto& item = items[index];
-    const auto expected = expected_size(item);
+    const auto& [expected, file, part] = found[index];
     // Of a version of which nothing ever came nothing was begun: it was only announced.
     if (!expected || !begun.contains(version_of(item.key))) {
       stale_records_.insert(item.key.content_id.str());
       continue;
     }
     const auto path = item.path->str();
-    const auto state = state_of(found[index], *expected);
-    const auto size = state == HeldState::Incomplete ? found[index].file.value_or(0) : *expected;
+    const auto state = state_of(found[index]);
+    const auto size = state == HeldState::Incomplete ? file.value_or(0) : *expected;
     inventory.push_back({std::move(item), path, path, state, size});
   }
   return inventory;
