@@ -3,13 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 #include <tuple>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace streamsync {
 namespace {
 
 using VersionNames = std::set<std::string, std::less<>>;
+/// Of what the target holds, which outlives the planner.
+using Placements = std::unordered_set<std::string_view>;
 
 struct ProductKey {
   std::string content_id;
@@ -30,13 +35,13 @@ bool is_in_place(const Held& held) {
 
 // A target that keeps items at their paths must have this one there, with this content. An image
 // has no path; another digest is refused there.
-bool is_same(const Held& held, const Item& wanted) {
+bool is_same(const Held& held, const Item& wanted, const std::optional<ItemContent>& promised) {
   if (!held.item.path || !wanted.path) {
     return true;
   }
   try {
-    return held.item.path == wanted.path &&
-           content_of(held.item).strongest == content_of(wanted).strongest;
+    return promised && held.item.path == wanted.path &&
+           content_of(held.item).strongest == promised->strongest;
   } catch (const Error&) {
     return false;
   }
@@ -94,9 +99,9 @@ struct ProductVerdict {
   bool vanished_goes = false;  ///< some entry of the source has remove_vanished
   VersionNames at_source;
   VersionNames wanted;
-  std::set<std::string> wanted_held;    ///< placements that some entry wants to stay
-  std::set<std::string> claimed_held;   ///< placements that pass some entry's filters
-  std::set<std::string> vanished_stay;  ///< placements that an entry without remove_vanished takes
+  Placements wanted_held;    ///< what some entry wants to stay
+  Placements claimed_held;   ///< what passes some entry's filters
+  Placements vanished_stay;  ///< what an entry without remove_vanished takes
 };
 
 class Planner {
@@ -130,6 +135,7 @@ class Planner {
   struct Wanted {
     const Item* item;
     std::size_t entry;
+    std::optional<ItemContent> content;  // none: it can't be had
   };
 
   void judge(const EntrySelection& entry, const Selection& selection) {
@@ -213,8 +219,9 @@ class Planner {
 
   void want(std::size_t entry, const SelectedVersion& version) {
     for (const auto& item : version.items) {
-      const auto [place, is_new] = wanted_.try_emplace(item.key, Wanted{&item, entry});
+      const auto [place, is_new] = wanted_.try_emplace(item.key, Wanted{&item, entry, {}});
       if (is_new) {
+        place->second.content = content_or_error(item).first;
         wanted_in_order_.push_back(&place->second);
       }
     }
@@ -223,16 +230,13 @@ class Planner {
   // Two strongest digests for one path of one source: nobody can say which is right (`cli.md`
   // §4.4).
   void refuse_conflicting_digests() {
-    std::map<std::pair<std::size_t, std::string>, std::set<std::string>> digests;
+    std::map<std::size_t, std::unordered_map<std::string_view, const Digest*>> digests;
     for (const auto* wanted : wanted_in_order_) {
-      if (const auto content = content_or_error(*wanted->item); content.first) {
-        digests[{wanted->entry, wanted->item->path->str()}].insert(content.first->strongest.str());
-      }
-    }
-    for (const auto& [path, found] : digests) {
-      if (found.size() > 1) {
-        conflicting_.insert(path);
-      }
+      if (!wanted->content) continue;
+      const auto& path = wanted->item->path->str();
+      const auto& digest = wanted->content->strongest;
+      const auto [first, is_new] = digests[wanted->entry].try_emplace(path, &digest);
+      if (!is_new && *first->second != digest) conflicting_.emplace(wanted->entry, path);
     }
   }
 
@@ -249,31 +253,34 @@ class Planner {
     }
   }
 
+  // None: nothing is wrong with it.
+  std::optional<Error> reason_to_skip(const Wanted& wanted) const {
+    if (!wanted.content) return content_or_error(*wanted.item).second;
+    const auto& path = wanted.item->path->str();
+    if (!conflicting_.contains({wanted.entry, path})) return std::nullopt;
+    return Error(
+        ErrorKind::Untrusted, Origin::Source,
+        fmt::format("{}: the source gives {} two different digests", wanted.item->key.str(), path));
+  }
+
   void plan_wanted(const Wanted& wanted) {
     const auto copies = by_address_.find(wanted.item->key);
     if (copies != by_address_.end()) sort_best_first(copies->second, wanted.item);
     const Held* best = copies == by_address_.end() ? nullptr : copies->second.front();
-    if (best != nullptr && is_in_place(*best) && is_same(*best, *wanted.item)) {
+    if (best != nullptr && is_in_place(*best) && is_same(*best, *wanted.item, wanted.content)) {
       plan_in_place(*best, wanted);
       return;
     }
-    auto [content, error] = content_or_error(*wanted.item);
-    if (content && conflicting_.contains({wanted.entry, wanted.item->path->str()})) {
-      error = Error(ErrorKind::Untrusted, Origin::Source,
-                    fmt::format("{}: the source gives {} two different digests",
-                                wanted.item->key.str(), wanted.item->path->str()));
-      content.reset();
-    }
-    if (!content) {
+    if (const auto error = reason_to_skip(wanted)) {
       skip(wanted, *error);
       return;
     }
     Action action;
     action.key = wanted.item->key;
     action.name = name_of_(*wanted.item);
-    action.size = content->size;
+    action.size = wanted.content->size;
     action.entry = wanted.entry;
-    action.blob = BlobSpec{*wanted.item, *content};
+    action.blob = BlobSpec{*wanted.item, *wanted.content};
     if (best != nullptr && best->state == HeldState::Unrevealed) {
       action.kind = ActionKind::Adopt;
       action.held = *best;
@@ -285,7 +292,7 @@ class Planner {
                                            : "was begun by an earlier run";
     }
     coming_.insert(action.key);
-    staying_.insert(action.name);
+    coming_names_.insert(action.name);
     plan_.actions.push_back(std::move(action));
   }
 
@@ -303,8 +310,7 @@ class Planner {
       keep(held, kWithdrawn);
       return;
     }
-    const auto content = content_or_error(*wanted.item).first;
-    const auto drift = same_bytes && content ? drift_of_(held, *wanted.item) : std::nullopt;
+    const auto drift = same_bytes && wanted.content ? drift_of_(held, *wanted.item) : std::nullopt;
     if (!drift) {
       const auto copies = by_address_.at(held.item.key).size();
       keep(held, copies == 1 ? "in place" : fmt::format("in place, the best of {} copies", copies));
@@ -313,8 +319,8 @@ class Planner {
     } else {
       Action action = about(ActionKind::Update, held, fmt::format("differs: {}", drift->what));
       action.entry = wanted.entry;
-      action.blob = BlobSpec{*wanted.item, *content};
-      settle(std::move(action));
+      action.blob = BlobSpec{*wanted.item, *wanted.content};
+      settle(held, std::move(action));
     }
   }
 
@@ -329,14 +335,14 @@ class Planner {
   }
 
   void keep(const Held& held, std::string reason) {
-    settle(about(ActionKind::Keep, held, std::move(reason)));
+    settle(held, about(ActionKind::Keep, held, std::move(reason)));
   }
 
   // Not removed in this run; what metadata names stays as it is, and of copies it names one.
   void stay(const Held& held, std::string reason) {
     Action action = about(ActionKind::Keep, held, std::move(reason));
     action.is_named = may_be_named(held);
-    settle(std::move(action));
+    settle(held, std::move(action));
   }
 
   bool may_be_named(const Held& held) const {
@@ -344,9 +350,8 @@ class Planner {
            by_address_.at(held.item.key).front()->placement == held.placement;
   }
 
-  void settle(Action action) {
-    settled_.insert(action.held->placement);
-    staying_.insert(action.held->placement);
+  void settle(const Held& held, Action action) {
+    settled_.insert(held.placement);
     plan_.actions.push_back(std::move(action));
   }
 
@@ -364,16 +369,15 @@ class Planner {
 
   // Everything held that no wanted item settled: stays with a reason, or goes.
   void plan_held() {
-    std::vector<Action> removals;
+    std::vector<std::pair<const Held*, std::string>> going;
     VersionCount lost;
     for (const auto& [key, copies] : by_address_) {
       for (const auto* held : copies) {
         if (settled_.contains(held->placement)) {
           continue;
         }
-        if (const auto reason = reason_to_go(*held)) {
-          removals.push_back(about(ActionKind::Remove, *held, *reason));
-          removals.back().is_named = may_be_named(*held);
+        if (auto reason = reason_to_go(*held)) {
+          going.emplace_back(held, std::move(*reason));
           note_loss(*held, lost);
         } else if (is_in_place(*held) && is_on_its_way_out(*held)) {
           stay(*held, "superseded; " + reason_to_stay(*held));
@@ -385,13 +389,20 @@ class Planner {
       }
     }
     const bool capped = cap_fires(lost);
-    for (auto& action : removals) {
-      if (capped && is_in_place(*action.held)) {
-        stay(*action.held, "max_delete allows no removals in this run");
-      } else if (!capped && !staying_.contains(action.held->placement)) {
-        plan_.actions.push_back(std::move(action));
+    for (auto& [held, reason] : going) {
+      if (capped && is_in_place(*held)) {
+        stay(*held, "max_delete allows no removals in this run");
+      } else if (!capped && !stays_or_comes(held->placement)) {
+        plan_.actions.push_back(about(ActionKind::Remove, *held, std::move(reason)));
+        plan_.actions.back().is_named = may_be_named(*held);
       }
     }
+  }
+
+  // In a tree several items may share a path, which is name and placement of each; the file goes
+  // with the last of them.
+  bool stays_or_comes(const std::string& placement) const {
+    return settled_.contains(placement) || coming_names_.contains(placement);
   }
 
   // Nothing goes as long as it is not known what takes its place.
@@ -527,11 +538,9 @@ class Planner {
   std::vector<const Wanted*> wanted_in_order_;
   std::set<std::string> sources_;
   std::set<std::string> giving_;  // those of which something is selected (T23)
-  std::set<std::string> settled_;
+  Placements settled_;
   std::set<ItemKey> coming_;
-  // Placements that stay or come. In a tree several items may share a path, which is name and
-  // placement of each; the file goes with the last of them.
-  std::set<std::string> staying_;
+  std::unordered_set<std::string> coming_names_;
   std::set<ProductKey> stuck_products_;
   std::set<std::pair<std::size_t, std::string>> conflicting_;
 };
