@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <map>
 #include <random>
 #include <set>
@@ -104,6 +105,7 @@ struct Run::Impl {
     for (const auto& destination : destinations) {
       read_catalogs(destination);
     }
+    auto inventories = ask_for_inventories();
     std::vector<std::vector<EntrySelection>> wanted;
     for (const auto& destination : destinations) {
       wanted.push_back(select_for(destination));
@@ -113,7 +115,7 @@ struct Run::Impl {
     }
     accept_sources(request);
     superseded = request.superseded;
-    serve(std::move(wanted), request);
+    serve(std::move(wanted), std::move(inventories), request);
     report.finished = now();
     return std::move(report);
   }
@@ -395,9 +397,24 @@ struct Run::Impl {
     return sources_unread;
   }
 
+  using Inventory = std::future<std::vector<Held>>;
+
+  // All targets at once, while selections are made. Of those for which no entry was read nobody
+  // asks.
+  std::vector<Inventory> ask_for_inventories() const {
+    std::vector<Inventory> inventories;
+    for (const auto& destination : destinations) {
+      auto& inventory = inventories.emplace_back();
+      if (destination.unavailable || catalogs_of(destination).empty()) continue;
+      inventory = std::async(std::launch::async,
+                             [&items = *destination.items] { return items.inventory(); });
+    }
+    return inventories;
+  }
+
   // None: there is nothing to do here, or `told` says why nothing can be done.
   std::optional<Plan> plan_for(const Destination& destination, std::vector<EntrySelection> wanted,
-                               DestinationReport& told) const {
+                               Inventory inventory, DestinationReport& told) const {
     told.target = destination.target;
     told.cloud = destination.cloud;
     told.region = destination.region;
@@ -406,7 +423,7 @@ struct Run::Impl {
     try {
       PlanInput input;
       input.entries = std::move(wanted);
-      input.inventory = destination.items->inventory();
+      input.inventory = inventory.get();
       input.unread_sources = unread_sources(destination, input.inventory);
       input.max_delete = config.max_delete;
       for (const auto& [placement, since] : superseded.of(name_of(destination))) {
@@ -450,13 +467,15 @@ struct Run::Impl {
   }
 
   // A destination that fails stops no other.
-  void serve(std::vector<std::vector<EntrySelection>> wanted, const RunRequest& request) {
+  void serve(std::vector<std::vector<EntrySelection>> wanted, std::vector<Inventory> inventories,
+             const RunRequest& request) {
     report.destinations.resize(destinations.size());
     std::vector<Assignment> assignments;
     std::vector<std::size_t> served;
     for (std::size_t index = 0; index < destinations.size(); ++index) {
       auto& told = report.destinations[index];
-      auto plan = plan_for(destinations[index], std::move(wanted[index]), told);
+      auto plan = plan_for(destinations[index], std::move(wanted[index]),
+                           std::move(inventories[index]), told);
       if (plan) warn_of_room(*plan, destinations[index]);
       if (plan && request.mode == RunMode::Plan) {
         tell_plan(std::move(*plan), destinations[index], told);
