@@ -1,6 +1,5 @@
 #include "streams/document.h"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -38,7 +37,7 @@ bool same_bytes(const Spool& one, const Spool& other) {
     const std::size_t size = read_block(*left, left_block);
     if (size != read_block(*right, right_block)) return false;
     if (size == 0) return true;
-    if (!std::equal(left_block.begin(), left_block.begin() + size, right_block.begin())) {
+    if (as_text(Bytes(left_block).first(size)) != as_text(Bytes(right_block).first(size))) {
       return false;
     }
   }

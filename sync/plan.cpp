@@ -124,6 +124,7 @@ class Planner {
       }
     }
     refuse_conflicting_digests();
+    plan_.actions.reserve(std::max(wanted_in_order_.size(), input_.inventory.size()));
     for (const auto* wanted : wanted_in_order_) {
       plan_wanted(*wanted);
     }
