@@ -279,7 +279,7 @@ void DirectoryTarget::put(const BlobSpec& blob, ByteSource& bytes) {
   const auto part = writable().resume(path, blob.begun);
   try {
     ExactSource promised(bytes, blob.content.size - blob.begun);
-    copy(promised, *part);
+    part->write_all(promised);
     if (blob.content.size > kSmall) part->sync();
     part->finish();
   } catch (const Error& error) {

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/io/block_writer.h"
 #include "base/io/file_descriptor.h"
 #include "base/io/local_error.h"
 #include "base/text.h"
@@ -172,15 +173,12 @@ class FileSource final : public ByteSource {
   std::uint64_t offset_ = 0;
 };
 
-/// The temporary name of a file, and what goes there behind `begin` bytes that are there already.
-class Part : public PartialFile {
- public:
+/// The temporary name of a file, which has `begin` bytes already.
+class Part {
+ protected:
   Part(FileDescriptor directory, std::string leaf, std::string shown, unsigned mode,
        std::uint64_t begin)
-      : directory_(std::move(directory)),
-        leaf_(std::move(leaf)),
-        shown_(std::move(shown)),
-        size_(begin) {
+      : directory_(std::move(directory)), leaf_(std::move(leaf)), shown_(std::move(shown)) {
     require_replaceable(directory_.get(), leaf_, shown_);
     // Not O_TRUNC: nothing is cut before it is known to be ours. O_NONBLOCK: a planted FIFO must
     // not hold us.
@@ -189,33 +187,29 @@ class Part : public PartialFile {
                                 O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode));
     if (!file_.is_open()) throw local_error(errno, "creating " + partial(shown_));
     require_own_file(file_.get(), partial(shown_));
-    require_beginning();
-    if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) {
+    require_bytes(begin);
+    if (::ftruncate(file_.get(), static_cast<off_t>(begin)) != 0) {
       throw local_error(errno, "cutting " + partial(shown_));
     }
   }
+  ~Part() = default;
 
-  void write(Bytes bytes) override {
-    write_fully(file_.get(), bytes, size_, "writing " + shown_);
-    size_ += bytes.size();
-  }
-
-  void sync() override {
+  void flush() const {
     if (::fdatasync(file_.get()) != 0) throw local_error(errno, "syncing " + shown_);
   }
 
- protected:
+  int file() const noexcept { return file_.get(); }
   int directory() const noexcept { return directory_.get(); }
   const std::string& leaf() const noexcept { return leaf_; }
   const std::string& shown() const noexcept { return shown_; }
-  bool is_empty() const noexcept { return size_ == 0; }
+  std::string writing() const { return "writing " + shown_; }
   void unlink() noexcept { ::unlinkat(directory_.get(), partial(leaf_).c_str(), 0); }
 
  private:
-  void require_beginning() const {
+  void require_bytes(std::uint64_t count) const {
     struct stat status {};
     if (::fstat(file_.get(), &status) != 0) throw local_error(errno, "looking at " + shown_);
-    if (static_cast<std::uint64_t>(status.st_size) >= size_) return;
+    if (static_cast<std::uint64_t>(status.st_size) >= count) return;
     throw Error(ErrorKind::Transient, Origin::Local,
                 fmt::format("{}: lost some of its bytes meanwhile", partial(shown_)));
   }
@@ -224,7 +218,6 @@ class Part : public PartialFile {
   std::string leaf_;
   std::string shown_;
   FileDescriptor file_;
-  std::uint64_t size_;
 };
 
 void rename_part(int directory, const std::string& leaf, const std::string& shown) {
@@ -234,35 +227,48 @@ void rename_part(int directory, const std::string& leaf, const std::string& show
 }
 
 /// Gets its name when it is whole and on the disk, or is gone.
-class AtomicFile final : public Part {
+class AtomicFile final : public ByteSink, private Part {
  public:
-  using Part::Part;
+  AtomicFile(FileDescriptor directory, std::string leaf, std::string shown, unsigned mode)
+      : Part(std::move(directory), std::move(leaf), std::move(shown), mode, 0) {}
   ~AtomicFile() override {
     if (!finished_) unlink();
   }
 
+  void write(Bytes bytes) override {
+    write_fully(file(), bytes, size_, writing());
+    size_ += bytes.size();
+  }
+
   void finish() override {
-    sync();
+    flush();
     rename_part(directory(), leaf(), shown());
     finished_ = true;
     if (::fsync(directory()) != 0) throw local_error(errno, "syncing directory of " + shown());
   }
 
  private:
+  std::uint64_t size_ = 0;
   bool finished_ = false;
 };
 
 /// Keeps its temporary name, for somebody who goes on with it or shows it.
-class KeptPart final : public Part {
+class KeptPart final : public PartialFile, private Part {
  public:
-  using Part::Part;
+  KeptPart(FileDescriptor directory, std::string leaf, std::string shown, unsigned mode,
+           std::uint64_t begin)
+      : Part(std::move(directory), std::move(leaf), std::move(shown), mode, begin),
+        writer_(file(), begin, writing()) {}
   ~KeptPart() override {
-    if (!finished_ && is_empty()) unlink();
+    if (!finished_ && writer_.size() == 0) unlink();
   }
 
+  void write_all(ByteSource& bytes) override { writer_.write_all(bytes); }
+  void sync() override { flush(); }
   void finish() override { finished_ = true; }
 
  private:
+  BlockWriter writer_;
   bool finished_ = false;
 };
 
@@ -416,7 +422,7 @@ std::vector<std::string> RootDirectory::names_in(std::string_view name) const {
 std::unique_ptr<ByteSink> RootDirectory::create(std::string_view name) const {
   const Place place = place_of(name);
   return std::make_unique<AtomicFile>(directory_for(name), place.leaf, shown(name),
-                                      mode_ & kReadAndWrite, 0);
+                                      mode_ & kReadAndWrite);
 }
 
 std::unique_ptr<PartialFile> RootDirectory::resume(std::string_view name,

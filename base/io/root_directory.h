@@ -15,10 +15,15 @@
 namespace streamsync {
 
 /// A file that is being written under its temporary name.
-class PartialFile : public ByteSink {
+class PartialFile {
  public:
+  virtual ~PartialFile() = default;
+  /// Adds all that `bytes` gives; when that fails, what came before stays.
+  virtual void write_all(ByteSource& bytes) = 0;
   /// What was written so far is on the disk when this returns.
   virtual void sync() = 0;
+  /// It stays, even if it is empty.
+  virtual void finish() = 0;
 };
 
 /// A directory below which we read and write, and never outside: no symbolic link below the root
@@ -53,9 +58,9 @@ class RootDirectory {
   std::unique_ptr<ByteSink> create(std::string_view name) const;
   void write(std::string_view name, std::string_view content) const;
 
-  /// Writes `part_of(name)` behind its first `begin` bytes, which an earlier one left there. It
-  /// stays, finished or not, if it has a byte. Throws `Error{Transient, Local}` when there are
-  /// fewer bytes.
+  /// Writes `part_of(name)` behind its first `begin` bytes, which an earlier one left there, as a
+  /// `BlockWriter` does. It stays, finished or not, if it has a byte. Throws `Error{Transient,
+  /// Local}` when there are fewer bytes.
   std::unique_ptr<PartialFile> resume(std::string_view name, std::uint64_t begin) const;
   /// Gives `part_of(name)` its name; nothing is synced. False when there is no such part.
   bool show_part(std::string_view name) const;

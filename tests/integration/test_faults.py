@@ -22,7 +22,7 @@ DONE, ITEMS_FAILED, NO_SOURCE = 0, 1, 4
 KILLED, TERMINATED = -9, 143
 PATIENCE = 10
 MEBIBYTE = 1 << 20
-SIZE = 3 * MEBIBYTE + 4321
+SIZE = 5 * MEBIBYTE + 4321
 HALF = SIZE // 2
 # Less than what makes the attempts count anew.
 EARLY = 700_000
@@ -31,8 +31,8 @@ OTHER = item_path("bionic", "amd64", NEW, "disk1.img", "released")
 FOCAL = "com.ubuntu.cloud:server:20.04:amd64"
 ONE_AFTER_THE_OTHER = {"max_wait": "0s"}
 ONLY_ONCE = {"attempts": 1}
-# Two chunks of the pipe between network and disk.
-IN_FLIGHT = 512 * 1024
+# A block between pipe and disk, and two chunks of the pipe between network and block.
+IN_FLIGHT = MEBIBYTE + 512 * 1024
 CLOSED = "http://127.0.0.1:1/"
 # Below the root of the server, in place of the image: other bytes, its own behind other ones, its first half.
 REPLACED, STALE, SHORT = "replaced", "stale", "short"
@@ -225,7 +225,7 @@ class Cut(FaultCase):
     def test_who_sends_a_mebibyte_each_time_is_not_given_up(self):
         server = self.serve(image(close_after=MEBIBYTE))
         self.assert_done(self.sync_from(server, retries={"attempts": 2, **ONE_AFTER_THE_OTHER}))
-        self.assertEqual([None, MEBIBYTE, 2 * MEBIBYTE, 3 * MEBIBYTE], starts(server))
+        self.assertEqual([None, *range(MEBIBYTE, SIZE, MEBIBYTE)], starts(server))
 
     def test_who_sends_less_each_time_is_given_up(self):
         server = self.serve(image(close_after=1000))
@@ -425,16 +425,16 @@ class Interrupted(FaultCase):
         self.assert_next_run_goes_on(server)
 
     def test_killed_twice(self):
-        server = self.serve(once(stall_after=MEBIBYTE), once(stall_after=MEBIBYTE))
-        self.interrupt(Popen.kill, server, MEBIBYTE)
+        server = self.serve(once(stall_after=2 * MEBIBYTE), once(stall_after=2 * MEBIBYTE))
+        self.interrupt(Popen.kill, server, 2 * MEBIBYTE)
         begun = self.part_size()
-        self.interrupt(Popen.kill, server, MEBIBYTE)
+        self.interrupt(Popen.kill, server, 2 * MEBIBYTE)
         self.assert_next_run_goes_on(server)
         self.assertEqual([None, begun], starts(server)[:2])
 
     def test_killed_while_bytes_come(self):
         server = self.serve(once(rate=2 * MEBIBYTE))
-        self.interrupt(Popen.kill, server, MEBIBYTE)
+        self.interrupt(Popen.kill, server, 2 * MEBIBYTE)
         self.assert_next_run_goes_on(server)
 
     def test_terminated(self):

@@ -177,13 +177,15 @@ TEST_CASE("a stale partial file is started anew, and removed with its file") {
 TEST_CASE("a partial file is gone on with, and stays when that ends too early") {
   const TemporaryDirectory place;
   const RootDirectory root(place.path());
-  root.resume("a/file", 0)->write(as_bytes("0123456"));
+  TextSource beginning("0123456");
+  root.resume("a/file", 0)->write_all(beginning);
   CHECK(root.read(RootDirectory::part_of("a/file")) == "0123456");
   CHECK_FALSE(root.size_of("a/file"));
   {
     const auto rest = root.resume("a/file", 4);
     CHECK(root.size_of(RootDirectory::part_of("a/file")) == 4U);
-    rest->write(as_bytes("xyz"));
+    TextSource more("xyz");
+    rest->write_all(more);
     rest->finish();
   }
   CHECK_FALSE(root.size_of("a/file"));
