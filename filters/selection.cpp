@@ -52,7 +52,8 @@ Selection select(const TrustedText& text, std::string_view where, const FilterSe
         if (products.empty() || products.back().product != version.product) {
           products.push_back({std::move(version.product), {}});
         }
-        products.back().versions.push_back({std::move(version.version), std::move(version.items)});
+        products.back().versions.push_back(
+            {std::move(version.version), std::move(version.items), version.unwanted});
       });
   for (SelectedProduct& product : products) newest_first(product.versions);
   return selection;

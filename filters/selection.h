@@ -15,6 +15,7 @@ namespace streamsync {
 struct SelectedVersion {
   std::string version;
   std::vector<Item> items;
+  std::size_t left_out = 0;  ///< items that did not pass
 };
 
 /// A product with its newest versions first.

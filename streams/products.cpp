@@ -110,7 +110,7 @@ class VersionReader {
     const Parents parents(product, raw, aliases());
     const FlatTags inherited = parents.flat_tags();
     const SharedText name = raw.name();
-    Version version{product.name, name, {}};
+    Version version{product.name, name, {}, raw.erased()};
     version.items.reserve(raw.items().size());
     for (const RawVersion::Item& raw_item : raw.items()) {
       const InheritingItem item(parents, raw_item, aliases());

@@ -24,6 +24,7 @@ struct Version {
   std::string product;
   std::string version;
   std::vector<Item> items;
+  std::size_t unwanted = 0;  ///< items that it has besides
 };
 
 using EachVersion = std::function<void(const ProductsHead&, Version)>;

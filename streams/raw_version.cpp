@@ -32,6 +32,7 @@ void RawVersion::clear() {
   clear_to_usual(tags_);
   clear_to_usual(item_tags_);
   clear_to_usual(items_);
+  erased_ = 0;
 }
 
 void RawVersion::read_items(JsonReader& json, HeldBytes& held) {

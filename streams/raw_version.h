@@ -37,8 +37,10 @@ class RawVersion {
   }
   template <typename Predicate>
   void erase_items_if(Predicate predicate) {
-    std::erase_if(items_, predicate);
+    erased_ += std::erase_if(items_, predicate);
   }
+  /// How many items were erased of this version.
+  std::size_t erased() const { return erased_; }
 
  private:
   void read_items(JsonReader& json, HeldBytes& held);
@@ -51,6 +53,7 @@ class RawVersion {
   std::vector<TagView> tags_;
   std::vector<TagView> item_tags_;
   std::vector<Item> items_;
+  std::size_t erased_ = 0;
 };
 
 }  // namespace streamsync

@@ -30,6 +30,14 @@ void member(Writer& json, const char* name, std::uint64_t value) {
   json.Uint64(value);
 }
 
+void members_if(Writer& json, const char* name, const std::vector<std::string>& values) {
+  if (values.empty()) return;
+  json.Key(name);
+  json.StartArray();
+  for (const auto& value : values) json.String(value);
+  json.EndArray();
+}
+
 void write_error(Writer& json, const Error& error) {
   json.Key("error");
   json.StartObject();
@@ -52,18 +60,12 @@ void write_mirror(Writer& json, const MirrorReport& mirror) {
   member(json, "status", status_of(mirror));
   member_if(json, "content_id", fmt::format("{}", fmt::join(mirror.content_ids, " ")));
   member_if(json, "updated", mirror.updated.value_or(""));
-  if (!mirror.signed_by.empty()) {
-    json.Key("signed_by");
-    json.StartArray();
-    for (const auto& fingerprint : mirror.signed_by) {
-      json.String(fingerprint);
-    }
-    json.EndArray();
-  }
+  members_if(json, "signed_by", mirror.signed_by);
   if (mirror.is_stale) {
     json.Key("stale");
     json.Bool(true);
   }
+  members_if(json, "warnings", mirror.warnings);
   if (mirror.error) {
     write_error(json, *mirror.error);
   }

@@ -11,8 +11,10 @@
 
 #include "base/text.h"
 #include "filters/selection.h"
+#include "sync/consumer_warnings.h"
 #include "sync/executor.h"
 #include "sync/removal.h"
+#include "sync/root_family.h"
 #include "sync/shown_items.h"
 
 namespace streamsync {
@@ -358,7 +360,27 @@ struct Run::Impl {
       told.updated = selection.head.updated;
     }
     told.content_ids.assign(content_ids[entry].begin(), content_ids[entry].end());
+    warn_of_readers(destination, catalog->second, wanted);
     return wanted;
+  }
+
+  // Multipass reads what LXD and Incus do, and none of the others.
+  void warn_of_readers(const Destination& destination, const Catalog& catalog,
+                       const EntrySelection& wanted) {
+    if (destination.scope != CatalogScope::Everything ||
+        coming_from({&catalog}).family != StreamFamily::LxdIncus) {
+      return;
+    }
+    for (const auto& warning : multipass_warnings(wanted.selections)) warn(wanted.entry, warning);
+  }
+
+  // Once, however many destinations it is true of.
+  void warn(std::size_t entry, const std::string& warning) {
+    auto& mirror = report.mirrors[entry];
+    auto& told = mirror.warnings;
+    if (std::find(told.begin(), told.end(), warning) != told.end()) return;
+    told.push_back(warning);
+    observer.warn(fmt::format("{}: {}", mirror.name, warning));
   }
 
   void add_selection(const Destination& destination, const MirrorEntry& mirror,

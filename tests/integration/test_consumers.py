@@ -47,11 +47,12 @@ class ConsumerCase(TreeCase):
     def source_of(self, tree):
         return self.enterContext(TreeServer(tree.root, certificate=self.certificates.server))
 
-    def mirror(self, server, status=DONE, **keys):
+    def entry_of(self, server, **keys):
         entry = {"url": server.url, "path": UNSIGNED, "ca_file": str(self.certificates.ca), **keys}
-        if entry["path"] == UNSIGNED:
-            entry["allow_unsigned"] = True
-        run = self.sync(entry)
+        return {"allow_unsigned": True, **entry} if entry["path"] == UNSIGNED else entry
+
+    def mirror(self, server, status=DONE, **keys):
+        run = self.sync(self.entry_of(server, **keys))
         self.assertEqual(status, run.status, f"{run.out}{run.err}")
         return run
 
@@ -96,6 +97,20 @@ class Lxd(ConsumerCase):
             for image in images:
                 client.export(image)
             self.assertEqual(len(RELEASES), len(client.deltas()))
+
+    def test_it_is_told_that_multipass_needs_whole_versions(self):
+        told = f"item_filters leave items out of 2 versions (one is ubuntu:jammy:amd64:default {SERIALS[-1]})"
+        filters = ["ftype~(lxd.tar.xz|squashfs)$"]
+        config = self.configure(self.entry_of(self.source, name="lxd", max=1, item_filters=filters))
+        for command in ("plan", "sync"):
+            run = self.program.run(command, "-c", config, "--output", "json")
+            self.assertEqual(DONE, run.status, run.err)
+            self.assertEqual(1, run.err.count("Multipass"), run.err)
+            self.assertIn(f"warning: lxd: {told}", run.err)
+            (warning,) = json.loads(run.out)["mirrors"][0]["warnings"]
+            self.assertIn(told, warning)
+        whole = self.mirror(self.source, max=1, item_filters=["release=jammy"])
+        self.assertNotIn("Multipass", whole.err)
 
     def test_the_newest_alone_when_no_more_is_wanted(self):
         """The documents are the source's, so they go on naming the others."""

@@ -69,6 +69,18 @@ TEST_CASE("A product with nothing left is not there") {
   REQUIRE(selection.head.content_id == "cid");
 }
 
+TEST_CASE("A version knows how many of its items did not pass") {
+  const Selection selection =
+      select(trusted(kTwoProducts), "products.json", FilterSet::parse({"ftype=img"}), 2);
+  REQUIRE(selection.products.size() == 1);
+  const auto& versions = selection.products[0].versions;
+  REQUIRE(versions.size() == 2);
+  REQUIRE(versions[0].version == "2");
+  REQUIRE(versions[0].left_out == 0);
+  REQUIRE(versions[1].version == "1");
+  REQUIRE(versions[1].left_out == 1);
+}
+
 TEST_CASE("Filters see names, content_id and the top level") {
   REQUIRE(selected(kTwoProducts, {"content_id=cid", "datatype~image"}).size() == 6);
   REQUIRE(selected(kTwoProducts, {"product_name=a"}) == Names{"a/1/m"});
