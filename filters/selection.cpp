@@ -47,8 +47,11 @@ Selection select(const TrustedText& text, std::string_view where, const FilterSe
   };
   Selection selection;
   auto& products = selection.products;
-  selection.head =
-      read_products(text, where, {passes, max}, [&](const ProductsHead&, Version version) {
+  const auto note_overtaken = [&products](std::string_view version) {
+    products.back().overtaken = version;
+  };
+  selection.head = read_products(
+      text, where, {passes, max, note_overtaken}, [&](const ProductsHead&, Version version) {
         if (products.empty() || products.back().product != version.product) {
           products.push_back({std::move(version.product), {}});
         }

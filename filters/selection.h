@@ -22,6 +22,8 @@ struct SelectedVersion {
 struct SelectedProduct {
   std::string product;
   std::vector<SelectedVersion> versions;
+  /// A version of the document that is later than the newest one, but sorts before it.
+  std::optional<std::string> overtaken{};
 };
 
 /// What one products document offers an entry of the mirror_list: items that pass its filters, of

@@ -13,6 +13,7 @@
 #include "streams/layer.h"
 #include "streams/outline.h"
 #include "streams/raw_version.h"
+#include "streams/serial_order.h"
 
 namespace streamsync {
 namespace {
@@ -226,9 +227,12 @@ class WantedVersions final : public VersionReader {
 
  private:
   void take(const Product& product, RawVersionPtr version) override {
-    if (!has_place_for(*version) || !has_wanted_items(product, *version)) {
+    const bool has_place = has_place_for(*version);
+    if ((!has_place && !is_overtaken(*version)) || !has_wanted_items(product, *version)) {
       return give_back(std::move(version));
     }
+    names_.emplace_back(version->name());
+    if (!has_place) return give_back(std::move(version));
     if (!wanted_.max) return give(product, std::move(version));
     const auto place = std::lower_bound(newest_.begin(), newest_.end(), version, is_newer);
     newest_.insert(place, std::move(version));
@@ -238,6 +242,10 @@ class WantedVersions final : public VersionReader {
   void end(const Product& product) override {
     for (RawVersionPtr& version : newest_) give(product, std::move(version));
     newest_.clear();
+    if (const auto overtaken = overtaken_among(names_); overtaken && wanted_.overtaken) {
+      wanted_.overtaken(*overtaken);
+    }
+    names_.clear();
   }
 
   void give(const Product& product, RawVersionPtr version) {
@@ -252,6 +260,10 @@ class WantedVersions final : public VersionReader {
   bool has_place_for(const RawVersion& version) const {
     if (!wanted_.max || newest_.size() < *wanted_.max) return true;
     return !newest_.empty() && version.name() > newest_.back()->name();
+  }
+
+  bool is_overtaken(const RawVersion& version) const {
+    return !newest_.empty() && is_later_serial(version.name(), newest_.front()->name());
   }
 
   // Others are not in the version afterwards.
@@ -271,6 +283,7 @@ class WantedVersions final : public VersionReader {
   const WantedItems& wanted_;
   const EachVersion& each_;
   std::vector<RawVersionPtr> newest_;  // newest first
+  std::vector<std::string> names_;     // of versions with a wanted item that may be the latest
 };
 
 }  // namespace

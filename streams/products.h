@@ -56,6 +56,9 @@ struct WantedItems {
   /// So many versions of a product, the newest by their bytes (`upstream-gss.md` §1.3) of those
   /// that have such an item.
   std::optional<std::size_t> max;
+  /// If there, is told behind those of a product which version with such an item is later than its
+  /// newest, though its bytes are not.
+  std::function<void(std::string_view overtaken)> overtaken{};
 };
 
 /// The same, but builds only what is wanted: `each` gets versions that have a wanted item, with

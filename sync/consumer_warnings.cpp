@@ -62,6 +62,23 @@ Occurrences in_part(const std::vector<Selection>& selections) {
 
 }  // namespace
 
+std::optional<std::string> order_warning(const std::vector<Selection>& selections) {
+  Occurrences found;
+  for (const auto& selection : selections) {
+    for (const auto& product : selection.products) {
+      if (!product.overtaken) continue;
+      found.add(fmt::format("{}: {} before {}", product.product, *product.overtaken,
+                            product.versions.front().version));
+    }
+  }
+  if (!found.any()) return std::nullopt;
+  return fmt::format(
+      "the newest version of {} is not the latest by its number: versions are compared by their "
+      "bytes, here and by those who read them; to have the later one leave the others out by "
+      "version_name in item_filters",
+      found.describe("product"));
+}
+
 std::vector<std::string> multipass_warnings(const std::vector<Selection>& selections) {
   std::vector<std::string> warnings;
   if (const auto items = too_large(selections); items.any()) {

@@ -367,6 +367,7 @@ struct Run::Impl {
   // Multipass reads what LXD and Incus do, and none of the others.
   void warn_of_readers(const Destination& destination, const Catalog& catalog,
                        const EntrySelection& wanted) {
+    if (const auto warning = order_warning(wanted.selections)) warn(wanted.entry, *warning);
     if (destination.scope != CatalogScope::Everything ||
         coming_from({&catalog}).family != StreamFamily::LxdIncus) {
       return;

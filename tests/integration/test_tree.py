@@ -58,6 +58,20 @@ class Mirror(TreeCase):
             self.assertFalse(self.target.exists())
             self.assertFalse(self.program.state.exists())
 
+    def test_a_serial_that_is_taken_for_the_newest_and_is_not_is_told(self):
+        for serial in (f"{NEW}.9", f"{NEW}.10"):
+            self.add(self.stream, "focal", serial)
+        self.stream.write()
+        with self.served() as server:
+            config = self.configure(entry(server.url))
+            for command in ("plan", "sync"):
+                run = self.program.run(command, "-c", config, "--output", "json")
+                self.assertEqual(run.status, 0, run.err)
+                self.assertEqual(run.err.count(f"{NEW}.10 before {NEW}.9"), 1, run.err)
+                (warning,) = json.loads(run.out)["mirrors"][0]["warnings"]
+                self.assertIn("the newest version of 1 product ", warning)
+        self.assertIn(self.path("focal", f"{NEW}.9"), self.images())
+
     def test_the_report_is_one_json_document(self):
         with self.served() as server:
             run = self.sync(entry(server.url), arguments=["--output", "json", "--report", self.work / "report"])

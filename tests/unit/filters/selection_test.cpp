@@ -81,6 +81,36 @@ TEST_CASE("A version knows how many of its items did not pass") {
   REQUIRE(versions[1].left_out == 1);
 }
 
+TEST_CASE("A later serial that sorts before the newest version is told, wherever it stands") {
+  const auto overtaken = [](const Names& versions, std::optional<std::size_t> max) {
+    std::string text;
+    for (const auto& version : versions) {
+      text += (text.empty() ? "" : ",") + std::string("\"") + version +
+              R"(": {"items": {"a": {"ftype": "img"}}})";
+    }
+    const auto selection = select(trusted(document(R"({"p": {"versions": {)" + text + "}}}")),
+                                  "products.json", FilterSet::parse({"ftype=img"}), max);
+    REQUIRE(selection.products.size() == 1);
+    return selection.products[0].overtaken;
+  };
+  for (const auto max : {std::optional<std::size_t>(1), std::optional<std::size_t>()}) {
+    REQUIRE(overtaken({"20240101.8", "20240101.9", "20240101.10"}, max) == "20240101.10");
+    REQUIRE(overtaken({"20240101.10", "20240101.8", "20240101.9"}, max) == "20240101.10");
+    REQUIRE(overtaken({"20240101.9", "20240101.10"}, max) == "20240101.10");
+    REQUIRE_FALSE(overtaken({"20240101.9", "20240101.10", "20240102"}, max));
+  }
+}
+
+TEST_CASE("A version of which nothing passes is not told") {
+  const auto selection =
+      select(trusted(document(R"({"p": {"versions": {"1.9": {"items": {"a": {"ftype": "img"}}},
+                                                     "1.10": {"items": {"a": {"ftype": "tar"}}},
+                                                     "1.11": {}}}})")),
+             "products.json", FilterSet::parse({"ftype=img"}), 1);
+  REQUIRE(selection.products.size() == 1);
+  REQUIRE_FALSE(selection.products[0].overtaken);
+}
+
 TEST_CASE("Filters see names, content_id and the top level") {
   REQUIRE(selected(kTwoProducts, {"content_id=cid", "datatype~image"}).size() == 6);
   REQUIRE(selected(kTwoProducts, {"product_name=a"}) == Names{"a/1/m"});

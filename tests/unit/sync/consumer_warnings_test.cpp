@@ -20,6 +20,16 @@ std::vector<Selection> selection(std::vector<SelectedVersion> versions) {
 
 }  // namespace
 
+TEST_CASE("versions that are taken for the newest and are not are told in one line") {
+  auto selections = selection({{"20240101.9", {item("20240101.9", "disk1.img", "1")}}});
+  CHECK_FALSE(order_warning(selections));
+  selections[0].products[0].overtaken = "20240101.10";
+  CHECK(order_warning(selections) ==
+        "the newest version of 1 product (jammy: 20240101.10 before 20240101.9) is not the latest "
+        "by its number: versions are compared by their bytes, here and by those who read them; "
+        "to have the later one leave the others out by version_name in item_filters");
+}
+
 TEST_CASE("items that Multipass can't count the bytes of are told in one line") {
   const auto just_right = item("20240101", "disk1.img", "2147483647");
   CHECK(multipass_warnings(selection({{"20240101", {just_right}}})).empty());
