@@ -476,7 +476,7 @@ void ImageIdsPublication::lead_to(const PublishedTexts& published, PublicationRe
   if (!registration_ || published.empty()) return;
   registration_->require_readers(published, cache_, scope());
   try {
-    auto registered = registration_->bring_up_to_date(published);
+    auto registered = registration_->bring_up_to_date(published, cache_, scope());
     result.registered = std::move(registered.addresses);
     for (auto& note : registered.notes) result.notes.push_back(std::move(note));
   } catch (const Error& error) {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "streams/document.h"
 #include "sync/published_texts.h"
 #include "sync/state_directory.h"
@@ -15,6 +17,8 @@ namespace streamsync {
 struct TreeAddress {
   std::string interface, url;
 };
+
+enum class Attempts { One, AsConfigured };
 
 /// Where consumers look for the way to a tree.
 class StreamRegistry {
@@ -27,7 +31,7 @@ class StreamRegistry {
   virtual std::vector<std::string> urls_of(const std::string& interface) = 0;
   /// What anyone gets there who has no credentials: a document, or word that there is none. Throws
   /// for any other answer.
-  virtual DocumentState read_as_anyone(const std::string& url) = 0;
+  virtual DocumentState read_as_anyone(const std::string& url, Attempts attempts) = 0;
   struct Change {
     std::set<std::string> written;   ///< interfaces; what was right there stays
     std::vector<std::string> notes;  ///< what people should know of what was there
@@ -57,19 +61,21 @@ class Registration {
   /// tells streams apart that have one address.
   void require_readers(const PublishedTexts& published, DocumentCache& cache,
                        const std::string& scope);
-  /// After `require_readers`. An address for parts of the cloud that does not answer us is left
-  /// out; where nothing else is to be changed the registry is not asked.
-  RegistrationResult bring_up_to_date(const PublishedTexts& published);
+  /// After `require_readers`. An address for parts of the cloud that does not answer us at once is
+  /// left out, which is told once; where nothing else is to be changed the registry is not asked.
+  RegistrationResult bring_up_to_date(const PublishedTexts& published, DocumentCache& cache,
+                                      const std::string& scope);
 
  private:
   std::vector<TreeAddress> wrong() const;
   bool is_right(const TreeAddress& address) const;
-  std::vector<TreeAddress> answering(const std::vector<TreeAddress>& addresses,
-                                     const PublishedTexts& published,
-                                     std::vector<std::string>& notes) const;
-  void read_all(const std::string& root, const PublishedTexts& published) const;
-  void require_document(const std::string& url, const std::string& text) const;
-  void require_absence(const std::string& url) const;
+  std::optional<Error> silence_of(const TreeAddress& address,
+                                  const PublishedTexts& published) const;
+  bool is_news(const TreeAddress& address, const std::optional<Error>& silence,
+               DocumentCache& cache, const std::string& scope) const;
+  void read_all(const std::string& root, const PublishedTexts& published, Attempts attempts) const;
+  void require_document(const std::string& url, const std::string& text, Attempts attempts) const;
+  void require_absence(const std::string& url, Attempts attempts) const;
 
   std::unique_ptr<StreamRegistry> registry_;
   std::vector<TreeAddress> addresses_;

@@ -16,10 +16,12 @@ class StreamEndpoints final : public StreamRegistry {
 
   std::string describe() const override;
   std::vector<std::string> urls_of(const std::string& interface) override;
-  DocumentState read_as_anyone(const std::string& url) override;
+  DocumentState read_as_anyone(const std::string& url, Attempts attempts) override;
   Change lead_to(const std::vector<TreeAddress>& addresses) override;
 
  private:
+  DocumentState read_once(const Request& request);
+
   KeystoneSession& session_;
   std::string region_;
 };

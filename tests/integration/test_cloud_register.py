@@ -186,6 +186,20 @@ class NotYet(RegisterCase):
         self.cloud.create_endpoint(service, "public", tree.url.rstrip("/"))
         self.sync()
 
+    def test_an_internal_endpoint_that_never_answers_is_tried_once_and_told_once(self):
+        right = self.cloud.endpoint("object-store", "internal")
+        service = self.cloud.create_service(STREAMS, "image-stream")
+        self.cloud.create_endpoint(service, "internal", PLACEHOLDER)
+        first = f"/{self.scene.container}/{self.scene.prefix}/streams/v1/index2.sjson"
+        with TreeServer(self.work, statuses={first: 503}) as unwell:
+            self.addCleanup(self.cloud.set_endpoint, "object-store", right, "internal")
+            self.cloud.set_endpoint("object-store", unwell.url, "internal")
+            told = [self.sync().err.count("its internal endpoint stays as it is") for _ in range(3)]
+            self.assertEqual([1, 0, 0], told)
+            self.assertEqual([first] * 3, unwell.paths())
+        self.assertEqual(PLACEHOLDER, self.registered()["internal"])
+        self.assert_juju_finds(NEW)
+
     def test_a_directory_behind_a_web_server(self):
         tree = self.work / "tree"
         server = self.enterContext(TreeServer(tree))

@@ -80,9 +80,9 @@ class Cloud:
     def endpoint(self, service_type, interface="public"):
         return self._endpoints[service_type, interface]["url"].rstrip("/")
 
-    def set_endpoint(self, service_type, url):
-        """Of the public interface; for those who log in from now on."""
-        endpoint = self._endpoints[service_type, "public"]["id"]
+    def set_endpoint(self, service_type, url, interface="public"):
+        """For those who log in from now on."""
+        endpoint = self._endpoints[service_type, interface]["id"]
         self._identity("PATCH", f"/endpoints/{endpoint}", {"endpoint": {"url": url}})
 
     def services(self, service_type):
