@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "objects/object_tree.h"
 #include "s3/s3_store.h"
 #include "swift/swift_store.h"
+#include "sync/cli/published_endpoint.h"
 #include "sync/cli/stream_endpoints.h"
 #include "sync/object_place.h"
 
@@ -454,6 +456,13 @@ void require_one_keystone(const Config& config, const std::vector<Cloud>& clouds
   }
 }
 
+// Of a cloud that can be asked.
+bool publishes_auth_url(const Config& config, const std::vector<Destination>& regions) {
+  return !config.publish_endpoint && !config.publications().empty() &&
+         std::any_of(regions.begin(), regions.end(),
+                     [](const Destination& region) { return !region.unavailable; });
+}
+
 }  // namespace
 
 Destinations make_destinations(const Config& config, const Options& options, DocumentCache& cache,
@@ -475,7 +484,13 @@ Destinations make_destinations(const Config& config, const Options& options, Doc
     for (const auto& cloud : destinations.clouds) {
       CloudDestinations regions(config, cloud, places, destinations.s3.get(), cache,
                                 destinations.signer.get());
-      for (auto& destination : regions.make()) destinations.all.push_back(std::move(destination));
+      auto made = regions.make();
+      if (publishes_auth_url(config, made)) {
+        if (auto warning = endpoint_warning(*cloud.session)) {
+          destinations.warnings.push_back(*std::move(warning));
+        }
+      }
+      std::move(made.begin(), made.end(), std::back_inserter(destinations.all));
     }
     for (auto& destination : destinations.all) {
       for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {

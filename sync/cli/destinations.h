@@ -29,6 +29,7 @@ struct Destinations {
   std::unique_ptr<S3Client> s3;
   std::unique_ptr<Signer> signer;  ///< none when nothing is to be signed
   std::vector<Destination> all;
+  std::vector<std::string> warnings;  ///< of what is meant, but may not be right
 };
 
 /// A cloud or region that can't be asked is a destination that is unavailable. Throws

@@ -70,6 +70,7 @@ RunReport run(const Options& options, Console& console, const Interrupts& interr
           cloud.name.empty() ? "OS_INSECURE" : "verify: false of " + printable(cloud.name)));
     }
   }
+  for (const auto& warning : destinations.warnings) console.warn(warning);
   Run run(config, std::move(destinations.all), cache, console, interrupts.token());
   return run.execute(request);
 }

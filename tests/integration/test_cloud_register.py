@@ -137,6 +137,21 @@ class ThroughTheCatalog(RegisterCase):
         self.sync()
         self.assert_juju_finds(NEW, theirs, key.public_key("--armor").decode())
 
+    def test_who_logs_in_elsewhere_than_users_is_told(self):
+        ours = urllib.parse.urlsplit(self.cloud.auth_url)
+        ours = ours._replace(netloc=f"localhost:{ours.port}").geturl()
+        self.scene.use_environment(OS_AUTH_URL=ours)
+        for command in ("plan", "sync"):
+            run = self.scene.program.run(command, "--config", self.scene.config)
+            self.assertEqual(DONE, run.status, run.err)
+            (told,) = [line for line in run.err.splitlines() if "publish_endpoint" in line]
+            self.assertTrue(told.startswith("warning: "), told)
+            self.assertIn(f"at {ours}, ", told)
+            self.assertIn(f"is {self.cloud.auth_url}: ", told)
+        for quiet in ({"publish_endpoint": self.cloud.auth_url}, {"publish": [], "register_endpoint": None}):
+            self.configure(**quiet)
+            self.assertNotIn("publish_endpoint", self.scene.program.run("plan", "--config", self.scene.config).err)
+
     def test_what_the_charm_and_others_left_is_brought_there_and_told(self):
         for name in ("image-stream", "of-somebody"):
             with self.subTest(name):
