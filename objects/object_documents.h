@@ -15,12 +15,9 @@ namespace streamsync {
 /// only while it is what was last read of it, where the store can tell, and read back.
 class ObjectDocuments final : public MetadataTarget {
  public:
-  /// What we render ourselves is far smaller.
-  static constexpr std::uint64_t kUsualLimit = std::uint64_t{64} << 20;
-
-  /// What stands in the place of a document may be anything (T10): past `most_bytes` it is refused.
+  /// Past `most_bytes` what stands in the place of a document is refused.
   ObjectDocuments(std::shared_ptr<ObjectStore> store, std::string prefix,
-                  std::uint64_t most_bytes = kUsualLimit);
+                  std::uint64_t most_bytes = kMaxPublished);
 
   std::string describe() const override;
   DocumentState read(const std::string& path, const Validator& known) override;

@@ -139,6 +139,10 @@ class ItemTarget {
   virtual void hide(const Held&) {}
 };
 
+/// No document that we render ourselves is anywhere near as large. What stands in the place of one
+/// may be anything (threats-and-faults.md T10).
+inline constexpr std::uint64_t kMaxPublished = std::uint64_t{64} << 20;
+
 /// Where metadata documents are published. One thread.
 class MetadataTarget {
  public:

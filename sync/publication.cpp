@@ -11,13 +11,13 @@
 
 #include "base/crypto/digest.h"
 #include "base/relative_path.h"
+#include "base/text.h"
 #include "sync/root_family.h"
 
 namespace streamsync {
 namespace {
 
 const std::string kSignature = ".gpg";  ///< a detached one, beside its document
-constexpr std::uint64_t kMaxPublished = std::uint64_t{64} << 20;
 
 bool is_safe(const std::string& path) {
   try {
@@ -44,18 +44,18 @@ class CachedStore {
       return std::nullopt;
     }
     if (std::holds_alternative<Unchanged>(state)) {
-      return read_all(*known->bytes.reader(), kMaxPublished);
+      return text_of(path, known->bytes);
     }
     const auto& document = std::get<FetchedDocument>(state);
     seen_[path] = document.validator;
-    return read_all(*document.bytes.reader(), kMaxPublished);
+    return text_of(path, document.bytes);
   }
 
   // As this unit left it when it was last right, whatever has become of it since.
   std::optional<std::string> last_known(const std::string& path) {
     const auto known = found(path);
     if (!known) return std::nullopt;
-    return read_all(*known->bytes.reader(), kMaxPublished);
+    return text_of(path, known->bytes);
   }
 
   // Whether readers of an index that names it find something. That it can't be asked is an error.
@@ -124,6 +124,15 @@ class CachedStore {
   }
 
  private:
+  std::string text_of(const std::string& path, const Spool& document) const {
+    if (document.size() > kMaxPublished) {
+      throw Error(ErrorKind::Guard, Origin::Target,
+                  fmt::format("{}/{}: larger than {}, so none of ours: remove it", describe(), path,
+                              human_size(kMaxPublished)));
+    }
+    return read_all(*document.reader(), kMaxPublished);
+  }
+
   void require_reader(const std::string& path, const std::string& text) {
     const auto state = store_.read_as_anyone(path);
     const auto* found = std::get_if<FetchedDocument>(&state);

@@ -6,13 +6,13 @@
 
 #include "base/error.h"
 #include "base/io/capped_sink.h"
+#include "streams/target.h"
 
 namespace streamsync {
 namespace {
 
 // The charm's names, so that what its relation with Keystone made is ours too.
 const ServiceIdentity kStreams{"product-streams", "image-stream"};
-constexpr std::uint64_t kMaxPublished = std::uint64_t{64} << 20;
 
 }  // namespace
 

@@ -139,6 +139,16 @@ TEST_CASE("a damaged or missing document is written again") {
   CHECK(scene.store.documents[kProducts].size() == products.size());
 }
 
+TEST_CASE("what is far too large to be ours is refused by its name") {
+  Scene scene;
+  scene.store.documents[kIndex] = std::string(kMaxPublished + 1, ' ');
+  const auto result = scene.result_of({image("20240101")});
+  REQUIRE(result.error);
+  CHECK(result.error->kind() == ErrorKind::Guard);
+  CHECK_THAT(result.error->what(), Catch::Contains("memory/" + kIndex + ": larger than 67.1 MB"));
+  CHECK(scene.store.written.empty());
+}
+
 TEST_CASE("whatever a document was cut to comes back as it was") {
   Scene scene;
   scene.store.documents[kIndex] =
