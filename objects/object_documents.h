@@ -22,6 +22,7 @@ class ObjectDocuments final : public MetadataTarget {
   std::string describe() const override;
   DocumentState read(const std::string& path, const Validator& known) override;
   DocumentState read_as_anyone(const std::string& path) override;
+  bool may_be_private() const override { return store_->may_be_private(); }
   void write(const std::string& path, const Spool& content) override;
   void withdraw(const std::string& path) override;
 

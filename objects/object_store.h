@@ -78,11 +78,10 @@ class ObjectStore {
   virtual void with_retries(const std::function<void()>& action) = 0;
 
   virtual Found get(const std::string& name, const Validator& known, ByteSink& bytes) = 0;
-  /// As readers without credentials get it. A store that may be private on purpose answers as it
-  /// does us.
-  virtual Found get_as_anyone(const std::string& name, ByteSink& bytes) {
-    return get(name, {}, bytes);
-  }
+  /// As readers without credentials get it. Throws Denied where they would be refused.
+  virtual Found get_as_anyone(const std::string& name, ByteSink& bytes) = 0;
+  /// Whether somebody may have kept it from those readers on purpose.
+  virtual bool may_be_private() const = 0;
   /// None where there is no such object.
   virtual std::optional<std::uint64_t> size_of(const std::string& name) = 0;
   /// Makes the container, readable for everybody, where there is none. Throws Conflict when the

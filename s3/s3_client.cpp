@@ -64,6 +64,10 @@ Response S3Client::get(Request request, ByteSink& body) {
   return http_.get(request, body);
 }
 
+Response S3Client::get_as_anyone(const Request& request, ByteSink& body) {
+  return http_.get(request, body);
+}
+
 Response S3Client::put(Request request, ByteSource& body, std::uint64_t size,
                        std::string_view payload_digest) {
   request.method = "PUT";

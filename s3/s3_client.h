@@ -20,6 +20,8 @@ class S3Client {
 
   Response send(Request request);
   Response get(Request request, ByteSink& body);
+  /// Without a signature, as anybody may.
+  Response get_as_anyone(const Request& request, ByteSink& body);
   /// The digest of the body is signed where the caller knows it, else `kUnsignedPayload`.
   Response put(Request request, ByteSource& body, std::uint64_t size,
                std::string_view payload_digest);

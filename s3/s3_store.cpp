@@ -28,6 +28,14 @@ std::string without_quotes(std::string_view etag) {
   return std::string(etag);
 }
 
+Found found_by(const Request& request, const Response& response) {
+  if (response.status == 404) return {};
+  require_done(request, response);
+  return {Found::State::Given,
+          {response.headers.find("ETag").value_or(""),
+           response.headers.find("Last-Modified").value_or("")}};
+}
+
 bool is_missing_bucket(const Response& response) {
   return response.status == 404 && element_text(response.body, "Code") == "NoSuchBucket";
 }
@@ -59,12 +67,20 @@ Found S3Store::get(const std::string& name, const Validator& known, ByteSink& by
     request.headers.add("If-Modified-Since", known.last_modified);
   }
   const Response response = client_.get(request, bytes);
-  if (response.status == 404) return {};
   if (response.status == 304 && !known.empty()) return {Found::State::Unchanged, known};
-  require_done(request, response);
-  return {Found::State::Given,
-          {response.headers.find("ETag").value_or(""),
-           response.headers.find("Last-Modified").value_or("")}};
+  return found_by(request, response);
+}
+
+Found S3Store::get_as_anyone(const std::string& name, ByteSink& bytes) {
+  const Request request = this->request("GET", name);
+  const Response response = client_.get_as_anyone(request, bytes);
+  if (response.status == 401 || response.status == 403) {
+    throw Error(ErrorKind::Denied, Origin::Target,
+                fmt::format("GET {} without a signature answered {}: to serve others the bucket {} "
+                            "must let everybody read and list it (s3:GetObject, s3:ListBucket)",
+                            request.url.redacted(), response.status, bucket_));
+  }
+  return found_by(request, response);
 }
 
 std::optional<std::uint64_t> S3Store::size_of(const std::string& name) {

@@ -155,6 +155,8 @@ class MetadataTarget {
   /// What readers without credentials get there: a document, or word that there is none. Throws
   /// `Error{Denied, Target}` for any other answer, at which they would stop.
   virtual DocumentState read_as_anyone(const std::string& path) { return read(path, Validator{}); }
+  /// Whether somebody may have kept the place from those readers on purpose.
+  virtual bool may_be_private() const { return false; }
   /// Replaces the document; readers see the old or the new one, never a part.
   virtual void write(const std::string& path, const Spool& content) = 0;
   /// Takes a document away, before any that is written after it; no error when it is gone already.

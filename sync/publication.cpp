@@ -19,6 +19,11 @@ namespace {
 
 const std::string kSignature = ".gpg";  ///< a detached one, beside its document
 
+// Its Swift API has one namespace for all accounts, unless it is told.
+constexpr std::string_view kGatewayAdvice =
+    "if this is RADOS Gateway, set rgw_swift_account_in_url and end the catalog's endpoint with "
+    "/AUTH_%(project_id)s, else ";
+
 bool is_safe(const std::string& path) {
   try {
     RelativePath::check(path);
@@ -108,17 +113,11 @@ class CachedStore {
     if (checked && checked->validator.etag == state.etag) {
       return;
     }
-    for (const auto& path : names_tried_by_juju()) {
-      if (!published.contains(path) &&
-          !std::holds_alternative<Absent>(store_.read_as_anyone(path))) {
-        notes.push_back(
-            fmt::format("{}/{}: we did not publish it, but consumers read it: remove it "
-                        "unless somebody else keeps it up to date",
-                        describe(), path));
-      }
-    }
-    for (const auto& [path, text] : published) {
-      require_reader(path, text);
+    try {
+      read_as_juju(published, notes);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::Denied || !store_.may_be_private()) throw;
+      notes.push_back(fmt::format("{}; nothing is wrong if that is on purpose", error.what()));
     }
     cache_.store(key("as anyone"), state, Spool(), {});
   }
@@ -133,6 +132,21 @@ class CachedStore {
     return read_all(*document.reader(), kMaxPublished);
   }
 
+  void read_as_juju(const PublishedTexts& published, std::vector<std::string>& notes) {
+    for (const auto& path : names_tried_by_juju()) {
+      if (!published.contains(path) &&
+          !std::holds_alternative<Absent>(store_.read_as_anyone(path))) {
+        notes.push_back(
+            fmt::format("{}/{}: we did not publish it, but consumers read it: remove it "
+                        "unless somebody else keeps it up to date",
+                        describe(), path));
+      }
+    }
+    for (const auto& [path, text] : published) {
+      require_reader(path, text);
+    }
+  }
+
   void require_reader(const std::string& path, const std::string& text) {
     const auto state = store_.read_as_anyone(path);
     const auto* found = std::get_if<FetchedDocument>(&state);
@@ -141,10 +155,10 @@ class CachedStore {
     }
     throw Error(
         ErrorKind::Denied, Origin::Target,
-        fmt::format("{}/{}: who reads it without a token finds {}; if this is RADOS Gateway, "
-                    "set rgw_swift_account_in_url and end the catalog's endpoint with "
-                    "/AUTH_%(project_id)s, else see what stands before the object store",
-                    describe(), path, found == nullptr ? "nothing" : "something else"));
+        fmt::format("{}/{}: who reads it without credentials finds {}; {}see what stands before "
+                    "the object store",
+                    describe(), path, found == nullptr ? "nothing" : "something else",
+                    store_.may_be_private() ? "" : kGatewayAdvice));
   }
 
   // What is empty is what was retired.

@@ -146,7 +146,7 @@ class NobodyCanRead(RgwStage, unittest.TestCase):
         for _ in range(2):
             run = self.scene.sync()
             self.assertEqual(TARGET_UNAVAILABLE, run.status, run.err)
-            self.assertIn("without a token", run.last_words())
+            self.assertIn("without credentials", run.last_words())
             self.assertIn("rgw_swift_account_in_url", run.last_words())
             self.assertIsNone(self.registered_root())
 

@@ -133,6 +133,18 @@ class Publication(unittest.TestCase):
                 self.sync()
                 self.assertEqual(whole, self.documents())
 
+    def test_a_private_bucket_is_told_once_and_is_no_error(self):
+        s3_api.send(account(), "PUT", self.scene.bucket, "")
+        self.scene.write_config(publish=[f"s3:{self.scene.bucket}/data"])
+        self.assertIn("without a signature answered 403", self.sync().err)
+        self.assertEqual(403, anonymous_http.get(f"{self.scene.root}streams/v1/index.json").status)
+        self.assertEqual("", self.sync().err)
+        self.source.add_one(NEWEST)
+        self.source.write()
+        run = self.sync()
+        self.assertEqual((2, 2), (len(created(run)), len(removed(run))), run.out)
+        self.assertEqual(1, run.err.count("without a signature answered 403"), run.err)
+
     def test_without_keys_nothing_is_done(self):
         self.scene.use_account(AWS_ENDPOINT_URL="http://127.0.0.1:1")
         run = self.scene.sync()

@@ -20,6 +20,7 @@ class FakeS3 {
       refusals.pop_back();
       if (reply.status != 200) return reply;
     }
+    if (is_private && request.header("authorization").empty()) return refusal(403, "AccessDenied");
     const auto query_at = std::min(request.target.find('?'), request.target.size());
     const std::string path = request.target.substr(0, query_at);
     if (path == kBucket) return bucket(request);
@@ -34,6 +35,7 @@ class FakeS3 {
   static constexpr const char* kBucket = "/images/";
 
   bool exists = true;
+  bool is_private = false;  ///< what is not signed is refused
   std::string policy;
   bool takes_policies = true;
   std::map<std::string, std::string> objects;

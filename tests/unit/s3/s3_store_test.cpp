@@ -84,6 +84,26 @@ TEST_CASE("reading from S3") {
   }
 }
 
+TEST_CASE("reading from S3 as anyone") {
+  Service service;
+  auto documents = service.documents();
+  service.s3.objects[kIndexUrl] = "{}";
+
+  SECTION("what is there and what is not") {
+    CHECK(text_of(documents.read_as_anyone(kIndex)) == "{}");
+    CHECK(service.server.received().back().header("authorization").empty());
+    CHECK(std::holds_alternative<Absent>(documents.read_as_anyone("streams/v1/index2.json")));
+  }
+  SECTION("a refusal says what to do") {
+    service.s3.is_private = true;
+    const auto error = failure_of([&] { documents.read_as_anyone(kIndex); });
+    CHECK(error.kind() == ErrorKind::Denied);
+    CHECK_THAT(error.what(), Contains("without a signature answered 403") &&
+                                 Contains("s3:GetObject, s3:ListBucket"));
+    CHECK(text_of(documents.read(kIndex, {})) == "{}");
+  }
+}
+
 TEST_CASE("writing to S3") {
   Service service;
   auto documents = service.documents();

@@ -19,6 +19,8 @@ class MemoryStore final : public MetadataTarget {
     std::vector<std::string> written;
     std::vector<std::string> asked_as_anyone;
     std::map<std::string, std::string> for_anyone;  ///< instead of what is there; empty: nothing
+    bool may_be_private = false;
+    bool refuses_others = false;
   };
   explicit MemoryStore(Content& content) : content_(content) {}
 
@@ -32,11 +34,13 @@ class MemoryStore final : public MetadataTarget {
   }
   DocumentState read_as_anyone(const std::string& path) override {
     content_.asked_as_anyone.push_back(path);
+    if (content_.refuses_others) throw Error(ErrorKind::Denied, Origin::Target, path + ": 403");
     const auto other = content_.for_anyone.find(path);
     if (other == content_.for_anyone.end()) return read(path, {});
     if (other->second.empty()) return Absent{};
     return FetchedDocument{spool_of(other->second), {}};
   }
+  bool may_be_private() const override { return content_.may_be_private; }
   void write(const std::string& path, const Spool& document) override {
     content_.documents[path] = read_all(*document.reader(), 1 << 20);
     content_.written.push_back(path);
@@ -328,10 +332,24 @@ TEST_CASE("what others do not get as it was written is an error until they do") 
     const auto error = scene.result_of({image("20240101")}).error;
     REQUIRE(error);
     CHECK(error->origin() == Origin::Target);
-    CHECK_THAT(error->what(), Catch::Contains("without a token") && Catch::Contains(path));
+    CHECK_THAT(error->what(), Catch::Contains("without credentials") && Catch::Contains(path));
   }
   scene.store.for_anyone.clear();
   CHECK_FALSE(scene.result_of({image("20240101")}).error);
+}
+
+TEST_CASE("that others do not read a place that may be private is told once, and is no error") {
+  Scene scene;
+  scene.store.may_be_private = true;
+  SECTION("they are refused") { scene.store.refuses_others = true; }
+  SECTION("they find nothing") { scene.store.for_anyone[kIndex] = ""; }
+  const auto first = scene.result_of({image("20240101")});
+  CHECK_FALSE(first.error);
+  REQUIRE(first.notes.size() == 1);
+  CHECK_THAT(first.notes[0], Catch::Contains("nothing is wrong if that is on purpose"));
+  CHECK_THAT(first.notes[0], !Catch::Contains("rgw_swift_account_in_url"));
+  CHECK(scene.result_of({image("20240101")}).notes.empty());
+  CHECK(scene.result_of({image("20240102")}).notes.size() == 1);
 }
 
 TEST_CASE("of two stores that fail each one's error is told") {
