@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <system_error>
 #include <tuple>
@@ -14,7 +15,6 @@
 #include "base/error.h"
 #include "base/http/exact_source.h"
 #include "streams/mirror_record.h"
-#include "streams/products.h"
 
 namespace streamsync {
 namespace {
@@ -22,22 +22,6 @@ namespace {
 constexpr std::string_view kRecords = ".data";
 /// A larger file is worth a flush of its own, by the thread that has written it.
 constexpr std::uint64_t kSmall = 1024 * 1024;
-
-// A content_id is a foreign name: only plain characters go into a file name.
-std::string record_name(std::string_view content_id) {
-  std::string name{kRecords};
-  name += '/';
-  for (const char c : content_id) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       c == ':' || c == '-' || c == '_' || (c == '.' && name.back() != '/');
-    if (plain) {
-      name += c;
-    } else {
-      name += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return name;
-}
 
 using VersionKey = std::tuple<std::string_view, std::string_view, std::string_view>;
 
@@ -108,29 +92,6 @@ std::string_view without_part(std::string_view name) {
 
 }  // namespace
 
-// The right to write one path.
-class DirectoryTarget::Claim {
- public:
-  Claim(DirectoryTarget& target, std::string path) : target_(target), path_(std::move(path)) {
-    std::unique_lock lock(target_.mutex_);
-    target_.ended_.wait(lock, [this] { return !target_.under_way_.contains(path_); });
-    target_.under_way_.insert(path_);
-  }
-  ~Claim() {
-    {
-      const std::lock_guard lock(target_.mutex_);
-      target_.under_way_.erase(path_);
-    }
-    target_.ended_.notify_all();
-  }
-  Claim(const Claim&) = delete;
-  Claim& operator=(const Claim&) = delete;
-
- private:
-  DirectoryTarget& target_;
-  std::string path_;
-};
-
 bool DirectoryTarget::was_put(const std::string& path) {
   const std::lock_guard lock(mutex_);
   return put_here_.contains(path);
@@ -170,15 +131,8 @@ std::vector<Item> DirectoryTarget::recorded() const {
     if (name == "references.json" || is_part(name)) continue;
     const auto text = root_->read(path);
     if (!text) continue;
-    // Our own file, so nobody has signed it.
-    const auto record = accept_unverified(spool_of(*text), path);
-    try {
-      read_products(record, path, [&items](const ProductsHead&, const Version& version) {
-        items.insert(items.end(), version.items.begin(), version.items.end());
-      });
-    } catch (const Error&) {
-      // A damaged record means that its items are copied again, no more.
-    }
+    auto of_record = read_record(spool_of(*text), path);
+    std::move(of_record.begin(), of_record.end(), std::back_inserter(items));
   }
   return items;
 }
@@ -255,7 +209,7 @@ std::optional<BegunItem> DirectoryTarget::begun(const BlobSpec& blob) {
   const auto part = RootDirectory::part_of(path);
   if (!root_ || !root_->size_of(part)) return std::nullopt;
   // From here on: nobody else may write what is hashed.
-  auto claim = std::make_shared<Claim>(*this, path);
+  auto claim = std::make_shared<NameClaims::Claim>(claims_, path);
   const auto size = root_->size_of(part);
   if (!size || *size == 0 || *size > blob.content.size || was_put(path)) return std::nullopt;
   return BegunItem{*size, root_->open(part), std::move(claim)};
@@ -263,8 +217,8 @@ std::optional<BegunItem> DirectoryTarget::begun(const BlobSpec& blob) {
 
 Held DirectoryTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
   const auto& path = blob.item.path->str();
-  std::optional<Claim> claim;
-  if (blob.begun == 0) claim.emplace(*this, path);
+  std::optional<NameClaims::Claim> claim;
+  if (blob.begun == 0) claim.emplace(claims_, path);
   if (!was_put(path)) put(blob, bytes);
   return staged(blob);
 }
@@ -301,7 +255,7 @@ void DirectoryTarget::note_put(const std::string& path, Durability durability) {
 // A second name of the file: nothing of ours ever writes into a file that has its name.
 std::optional<Held> DirectoryTarget::link(const Held& held, const BlobSpec& blob) {
   const auto& path = blob.item.path->str();
-  const Claim claim(*this, path);
+  const NameClaims::Claim claim(claims_, path);
   if (was_put(path)) return staged(blob);
   // Another item of that path may be published.
   if (!has_bytes(path, blob.content)) {
@@ -327,7 +281,7 @@ void DirectoryTarget::copy_out(const Held& held, ByteSink& to) {
 
 bool DirectoryTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {
   const auto& path = held.placement;
-  const Claim claim(*this, path);
+  const NameClaims::Claim claim(claims_, path);
   for (const auto& file : {path, RootDirectory::part_of(path)}) {
     if (writable().size_of(file) && has_bytes(file, blob.content)) {
       note_put(path, Durability::Unknown);
@@ -419,7 +373,7 @@ void DirectoryTarget::forget(const Item& gone) {
 }
 
 void DirectoryTarget::record(const std::string& content_id, const std::vector<Item>& items) {
-  const auto file = writable().create(record_name(content_id));
+  const auto file = writable().create(fmt::format("{}/{}", kRecords, record_file_name(content_id)));
   write_record(content_id, items, *file);
   file->finish();
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <condition_variable>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -11,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/io/root_directory.h"
+#include "base/name_claims.h"
 #include "streams/target.h"
 
 namespace streamsync {
@@ -45,7 +45,6 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   void withdraw(const std::string& path) override;
 
  private:
-  class Claim;
   std::vector<Item> recorded() const;
   RootDirectory& writable();
   bool was_put(const std::string& path);
@@ -65,9 +64,8 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   std::stop_token stop_;
   std::optional<RootDirectory> root_;  ///< none until the directory is there or something comes
   // Two items may share a path; the second to come finds the first one's file.
+  NameClaims claims_;
   std::mutex mutex_;
-  std::condition_variable ended_;
-  std::set<std::string> under_way_;
   std::set<std::string> put_here_;
   std::set<std::string> unsynced_;  ///< of those, and of what earlier runs staged
   std::optional<Error> sync_failure_;

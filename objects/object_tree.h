@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "objects/name_claims.h"
+#include "base/name_claims.h"
 #include "objects/object_documents.h"
 #include "objects/object_store.h"
 #include "streams/target.h"
