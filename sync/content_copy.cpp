@@ -5,19 +5,6 @@
 #include <utility>
 
 namespace streamsync {
-namespace {
-
-bool has_wrong_bytes(const Error& error) {
-  return error.kind() == ErrorKind::Corrupt && error.origin() == Origin::Source;
-}
-
-Error as_error(const std::exception& failure) {
-  const auto* error = dynamic_cast<const Error*>(&failure);
-  return error != nullptr ? *error : Error(ErrorKind::Protocol, Origin::Local, failure.what());
-}
-
-}  // namespace
-
 ContentCopy::ContentCopy(std::vector<WantedItem> wanted, std::vector<PresentItem> present,
                          const TransferRules& rules, JobEvents& events)
     : wanted_(std::move(wanted)), present_(std::move(present)), rules_(rules), events_(events) {}

@@ -16,14 +16,6 @@
 namespace streamsync {
 namespace {
 
-bool has_wrong_bytes(const Error& error) {
-  return error.kind() == ErrorKind::Corrupt && error.origin() == Origin::Source;
-}
-
-Error internal_error(const std::exception& error) {
-  return {ErrorKind::Protocol, Origin::Local, error.what()};
-}
-
 class CountingSink final : public ByteSink {
  public:
   CountingSink(ByteSink& next, const std::function<void(std::uint64_t)>& on_bytes)
@@ -193,11 +185,9 @@ class TargetLeg {
     RestOf rest(bytes, begun);
     try {
       result_ = Delivered{delivery.target->stage(blob, rest), std::nullopt};
-    } catch (const Error& error) {
-      result_ = Delivered{std::nullopt, error};
     } catch (const Cancelled&) {
     } catch (const std::exception& error) {
-      result_ = Delivered{std::nullopt, internal_error(error)};
+      result_ = Delivered{std::nullopt, as_error(error)};
     }
   }
 
@@ -224,7 +214,7 @@ class TargetLegs {
                                                     }));
       }
     } catch (const std::exception& error) {
-      pipe.fail(internal_error(error));  // those that have begun would wait for ever
+      pipe.fail(as_error(error));  // those that have begun would wait for ever
       throw;
     }
   }
@@ -318,16 +308,23 @@ TransferResult attempt(const TransferOrder& order, const Head& head, std::size_t
     // Every target has all it needs, or has failed and says why.
   } catch (const Cancelled&) {
     // The run's stop ends the targets, too.
-  } catch (const Error& error) {
-    target_legs.source_failed(error, pipe);
   } catch (const std::exception& error) {
-    target_legs.source_failed(internal_error(error), pipe);
+    target_legs.source_failed(as_error(error), pipe);
   }
   auto delivered = target_legs.results();
   return {std::move(delivered), source.fetched()};
 }
 
 }  // namespace
+
+bool has_wrong_bytes(const Error& error) {
+  return error.kind() == ErrorKind::Corrupt && error.origin() == Origin::Source;
+}
+
+Error as_error(const std::exception& failure) {
+  const auto* error = dynamic_cast<const Error*>(&failure);
+  return error != nullptr ? *error : Error(ErrorKind::Protocol, Origin::Local, failure.what());
+}
 
 TransferResult transfer(const TransferOrder& order, std::size_t& place, const TransferRules& rules,
                         const TransferListener& listener) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <span>
@@ -60,6 +61,12 @@ struct TransferResult {
   std::vector<Delivered> delivered;  ///< in the order of the deliveries
   std::uint64_t fetched = 0;         ///< bytes that a source gave
 };
+
+/// Whether what a source gave is not what was promised.
+bool has_wrong_bytes(const Error& error);
+
+/// What failed in a thread, for another one; what is no `Error` is our own fault.
+Error as_error(const std::exception& failure);
 
 /// Copies one content: a source leg in the calling thread, a target leg for each delivery in a
 /// thread of its own, and one bounded pipe between them (docs/adr/0002, 0013). Bytes flow once, at
