@@ -252,7 +252,7 @@ Held GlanceTarget::Impl::accept(const std::optional<Image>& image, const BlobSpe
                                 const std::optional<Digest>& sent) {
   if (!image) {
     throw Error(
-        ErrorKind::NotFound, Origin::Target,
+        ErrorKind::Transient, Origin::Target,
         fmt::format("the image of {} was deleted while it was filled", blob.item.key.str()));
   }
   if (!is_complete(*image)) {

@@ -181,10 +181,15 @@ ImageClient::Uploaded ImageClient::upload(const std::string& id, ByteSource& byt
                         .headers = Headers({{"Content-Type", "application/octet-stream"}})};
   const Response response = session_.put(request, bytes, size);
   if (response.status == 409) return Uploaded::NotQueued;
-  // The token died on the way (threats-and-faults.md §2.3); the session gets another one.
-  if (response.status == 401) {
-    throw Error(ErrorKind::Transient, Origin::Target,
-                fmt::format("PUT {}: the token expired during the upload", request.url.redacted()));
+  const auto passing = [&](std::string_view why) {
+    return Error(
+        ErrorKind::Transient, Origin::Target,
+        fmt::format("PUT {} answered {}: {}", request.url.redacted(), response.status, why));
+  };
+  // The session gets another one (threats-and-faults.md §2.3).
+  if (response.status == 401) throw passing("the token expired during the upload");
+  if (response.status == 404 || response.status == 410) {
+    throw passing("the image was deleted while it was filled");
   }
   require(request, response, "upload_image");
   return Uploaded::Yes;

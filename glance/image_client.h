@@ -51,7 +51,8 @@ class ImageClient {
   Created create(const std::map<std::string, std::string>& members, const Tags& properties);
 
   enum class Uploaded { Yes, NotQueued };
-  /// PUT data with Content-Length. 409 is `NotQueued`. Tried once.
+  /// PUT data with Content-Length. 409 is `NotQueued`; 404 and 410, of an image that was deleted
+  /// meanwhile, are Transient: another one can be made. Tried once.
   Uploaded upload(const std::string& id, ByteSource& bytes, std::uint64_t size);
   void download(const std::string& id, ByteSink& bytes);
 
