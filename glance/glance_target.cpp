@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/http/retry.h"
+#include "glance/image_json.h"
 #include "glance/image_usage.h"
 #include "glance/latest_images.h"
 #include "glance/stored_image.h"
@@ -126,6 +127,8 @@ struct GlanceTarget::Impl {
   bool is_ours(const Image& image) const;
   bool is_made_from(const Image& image, const BlobSpec& blob) const;
   ImageClient::Created create(const std::string& id, const BlobSpec& blob);
+  /// Whether an image that was made otherwise than it was asked for was made by that request.
+  bool is_stray(const Image& image, const std::string& asked, const BlobSpec& blob) const;
   /// The id of a new image for the blob. None when there is one, of whatever kind.
   std::optional<std::string> create_first(const BlobSpec& blob);
   /// Whether the empty image may have the wanted visibility, by giving it that for a moment.
@@ -177,7 +180,28 @@ ImageClient::Created GlanceTarget::Impl::create(const std::string& id, const Blo
       {"container_format", "bare"},
       {"disk_format", format_of_ftype(tag(blob.item.tags, "ftype")).disk_format},
   };
-  return images.create(members, image_properties(blob.item, policy));
+  const Tags properties = image_properties(blob.item, policy);
+  const auto creation = images.create(members, properties);
+  if (creation.created != ImageClient::Created::InDoubt) return creation.created;
+  auto asked = members;
+  asked.insert(properties.begin(), properties.end());
+  const auto made = images.find(id);
+  if (made && has_values(*made, asked)) return ImageClient::Created::Yes;
+  for (const std::string& stray : std::set<std::string>{id, creation.named}) {
+    const auto image = stray.empty() ? std::nullopt : images.find(stray);
+    if (image && is_stray(*image, id, blob)) images.discard(stray);
+  }
+  throw Error(*creation.doubt);
+}
+
+/// The answer may be what was damaged, and name somebody else's image: it is no evidence.
+bool GlanceTarget::Impl::is_stray(const Image& image, const std::string& asked,
+                                  const BlobSpec& blob) const {
+  const bool is_new = image.status == "queued" && is_unseen(image);
+  if (!is_new || image.owner != session.project_id()) return false;
+  if (image.id == asked) return true;
+  const auto item = item_of(image);
+  return is_ours(image) && item && item->key == blob.item.key;
 }
 
 std::optional<std::string> GlanceTarget::Impl::create_first(const BlobSpec& blob) {

@@ -145,11 +145,13 @@ std::optional<Image> ImageClient::find(const std::string& id) {
   const Response response = session_.send(request);
   if (response.status == 404) return std::nullopt;
   require(request, response, "get_image");
-  return with_context("reading image " + id, [&] { return read_image(response.body); });
+  Image image = with_context("reading image " + id, [&] { return read_image(response.body); });
+  require_values(request, image, {{"id", id}});
+  return image;
 }
 
-ImageClient::Created ImageClient::create(const std::map<std::string, std::string>& members,
-                                         const Tags& properties) {
+ImageClient::Creation ImageClient::create(const std::map<std::string, std::string>& members,
+                                          const Tags& properties) {
   const Request request{.method = "POST",
                         .url = images_,
                         .headers = Headers({{"Content-Type", "application/json"}}),
@@ -160,18 +162,20 @@ ImageClient::Created ImageClient::create(const std::map<std::string, std::string
     response = session_.send(request);
     if (response.status != 409) require(request, response, "add_image");
   });
-  if (response.status == 409) return Created::IdTaken;
+  if (response.status == 409) return {Created::IdTaken};
 
   auto values = members;
   for (const auto& [name, value] : properties) values.emplace(name, value);
-  const Image image = with_context("creating an image", [&] { return read_image(response.body); });
+  std::string named;
   try {
+    const Image image =
+        with_context("creating an image", [&] { return read_image(response.body); });
+    named = image.id;
     require_values(request, image, values);
-  } catch (const Error&) {
-    discard(image.id);
-    throw;
+  } catch (const Error& error) {
+    return {Created::InDoubt, named, error};
   }
-  return Created::Yes;
+  return {Created::Yes};
 }
 
 ImageClient::Uploaded ImageClient::upload(const std::string& id, ByteSource& bytes,
@@ -212,6 +216,7 @@ Image ImageClient::change(const std::string& id, const std::map<std::string, std
     require(request, response, policy);
   });
   Image image = with_context("changing image " + id, [&] { return read_image(response.body); });
+  require_values(request, image, {{"id", id}});
   require_values(request, image, values);
   for (const auto& name : dropped) require_absent(request, image, name);
   return image;

@@ -42,13 +42,19 @@ class ImageClient {
 
   /// All pages of the images with `filters` (name=value pairs of the query), 1000 a page.
   std::vector<Image> list(const std::vector<std::pair<std::string, std::string>>& filters);
-  /// None for 404.
+  /// None for 404. What it gives has that id.
   std::optional<Image> find(const std::string& id);
 
-  enum class Created { Yes, IdTaken };
-  /// POST with these members. 409 is `IdTaken`; a lost answer is too, on the repetition. What was
-  /// created otherwise than it was asked for is deleted, and an error.
-  Created create(const std::map<std::string, std::string>& members, const Tags& properties);
+  enum class Created { Yes, IdTaken, InDoubt };
+  struct Creation {
+    Created created;
+    std::string named{};           ///< InDoubt: the id that the answer has, which may be anybody's
+    std::optional<Error> doubt{};  ///< InDoubt: in what the answer is not what was asked for
+  };
+  /// POST with these members. 409 is `IdTaken`; a lost answer is too, on the repetition. What
+  /// stands before Glance may damage a request or an answer; which of them it was is for the caller
+  /// to find out: `InDoubt`.
+  Creation create(const std::map<std::string, std::string>& members, const Tags& properties);
 
   enum class Uploaded { Yes, NotQueued };
   /// PUT data with Content-Length. 409 is `NotQueued`; 404 and 410, of an image that was deleted

@@ -5,6 +5,8 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace streamsync {
@@ -156,6 +158,12 @@ std::optional<std::string> value_of(const Image& image, std::string_view name) {
   if (name == "protected") return said(image.is_protected);
   const auto property = image.properties.find(name);
   return property == image.properties.end() ? std::nullopt : std::optional(property->second);
+}
+
+bool has_values(const Image& image, const std::map<std::string, std::string>& values) {
+  return std::all_of(values.begin(), values.end(), [&](const auto& wanted) {
+    return value_of(image, wanted.first) == wanted.second;
+  });
 }
 
 std::string image_body(const std::map<std::string, std::string>& members, const Tags& properties) {

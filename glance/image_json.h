@@ -24,6 +24,8 @@ ImagePage read_image_page(std::string_view json);
 
 /// The member or property of this name, in the form in which the bodies below set it.
 std::optional<std::string> value_of(const Image& image, std::string_view name);
+/// Whether it has all of these members and properties.
+bool has_values(const Image& image, const std::map<std::string, std::string>& values);
 
 /// Body of a create request. Properties stand beside members; a member wins over a property of its
 /// name.

@@ -89,7 +89,7 @@ class GlanceItems final : public ItemTargetUnderTest {
   void create(ImageClient& images, const char* visibility, const Tags& properties) {
     const std::string id = image_id(scope_.policy, testing::ubuntu_blob("foreign"),
                                     static_cast<unsigned>(foreign_.size()));
-    if (images.create({{"id", id}, {"visibility", visibility}}, properties) !=
+    if (images.create({{"id", id}, {"visibility", visibility}}, properties).created !=
         ImageClient::Created::Yes) {
       throw std::runtime_error("no foreign image");
     }

@@ -286,8 +286,9 @@ TEST_CASE("an image that is not made from the item keeps its id and is left alon
   SECTION("no properties") { properties.clear(); }
   SECTION("visible, though it has no data yet") {}
   using Created = ImageClient::Created;
-  REQUIRE(scope.images.create({{"id", id}, {"name", "foreign"}}, properties) == Created::Yes);
-  REQUIRE(scope.images.create({{"id", id}}, {}) == Created::IdTaken);
+  REQUIRE(scope.images.create({{"id", id}, {"name", "foreign"}}, properties).created ==
+          Created::Yes);
+  REQUIRE(scope.images.create({{"id", id}}, {}).created == Created::IdTaken);
 
   const Held held = stage(target, blob, "tiny");
   CHECK(held.placement == image_id(scope.policy, blob, 1));

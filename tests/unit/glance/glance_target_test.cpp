@@ -29,6 +29,16 @@ Item item_of_image() {
           RelativePath::parse("p/1/disk1.img")};
 }
 
+Credentials credentials(const std::string& url) {
+  testing::start_process();
+  return {.auth_url = Url::parse(url + "/v3"),
+          .auth = PasswordAuth{{"", "demo", "", "Users"}, Secret("hunter2"), {"p1", "", "", ""}},
+          .region = std::nullopt,
+          .interface = Interface::Public,
+          .ca_file = std::nullopt,
+          .tls = TlsVerification::Required};
+}
+
 /// An Image service with one image, whose data others share.
 struct SharingGlance {
   FakeKeystone keystone{[this](const Received& request) { return answer(request); }};
@@ -87,15 +97,57 @@ struct SharingGlance {
   }
 };
 
-Credentials credentials(const std::string& url) {
-  testing::start_process();
-  return {.auth_url = Url::parse(url + "/v3"),
-          .auth = PasswordAuth{{"", "demo", "", "Users"}, Secret("hunter2"), {"p1", "", "", ""}},
-          .region = std::nullopt,
-          .interface = Interface::Public,
-          .ca_file = std::nullopt,
-          .tls = TlsVerification::Required};
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  const auto at = text.find(from);
+  if (at != std::string::npos) text.replace(at, from.size(), to);
+  return text;
 }
+
+/// An Image service behind something that damages what is sent to it, or what it answers.
+struct DamagedGlance {
+  using Damage = std::function<std::string(std::string)>;
+
+  FakeKeystone keystone{[this](const Received& request) { return answer(request); }};
+  LoopbackServer server{std::ref(keystone)};
+  TemporaryDirectory place;
+  Damage of_request = [](std::string body) { return body; };
+  Damage of_answer = of_request;
+  std::map<std::string, std::string> images{};  // by id
+  std::vector<std::string> deleted{};
+
+  Reply answer(const Received& request) {
+    if (request.method == "POST") return {201, of_answer(add(of_request(request.body)))};
+    auto id = request.target.substr(std::string_view("/v2/images/").size());
+    if (request.method == "PUT") {
+      id.resize(id.find('/'));
+      images.at(id) = replaced(images.at(id), "queued", "active");
+      return {204};
+    }
+    if (images.count(id) == 0) return {404};
+    if (request.method != "DELETE") return {200, images.at(id)};
+    deleted.push_back(id);
+    images.erase(id);
+    return {204};
+  }
+
+  /// Of a body of a request.
+  std::string add(const std::string& body) {
+    constexpr std::string_view kId = R"("id":")";
+    const auto at = body.find(kId) + kId.size();
+    const auto id = body.substr(at, body.find('"', at) - at);
+    return images[id] =
+               fmt::format(R"({{"status":"queued","owner":"p1","size":3,"checksum":"{}",{})", kMd5,
+                           body.substr(1));
+  }
+
+  Held stage(const BlobSpec& blob) {
+    KeystoneSession session(credentials(server.url()), HttpOptions{}, RetryPolicy{}, {});
+    GlanceTarget target(session, Url::parse(server.url()), "North", SharingGlance::policy(),
+                        place / "uploads");
+    TextSource bytes("abc");
+    return target.stage(blob, bytes);
+  }
+};
 
 }  // namespace
 
@@ -147,6 +199,58 @@ TEST_CASE("an image is ours to show again because we marked it, and the mark goe
     const auto withdrawn = target.inventory().at(0);
     CHECK(withdrawn.state == HeldState::Withdrawn);
     CHECK_FALSE(target.drift(withdrawn, item_of_image()));
+  }
+}
+
+TEST_CASE("a damaged answer to a POST makes nobody's image go") {
+  const Item item = item_of_image();
+  const BlobSpec blob{item, content_of(item)};
+  const std::string id = image_id(SharingGlance::policy(), blob, 0);
+  const std::string other = replaced(id, id.substr(0, 2), id.starts_with("00") ? "11" : "00");
+  DamagedGlance glance;
+  const auto renamed = [&](std::string body) { return replaced(std::move(body), id, other); };
+  using Ids = std::vector<std::string>;
+
+  SECTION("the image is as it was asked for: it is filled") {
+    SECTION("another id") { glance.of_answer = renamed; }
+    SECTION("another name") {
+      glance.of_answer = [](std::string body) { return replaced(body, R"("name")", R"("label")"); };
+    }
+    SECTION("no JSON") {
+      glance.of_answer = [](std::string body) { return replaced(body, "{", "["); };
+    }
+    // Somebody else's of our project.
+    glance.add(image_body({{"id", other}, {"visibility", "private"}, {"os_hidden", "true"}}, {}));
+    CHECK(glance.stage(blob).placement == id);
+    CHECK(glance.deleted.empty());
+    CHECK(glance.images.count(other) == 1);
+  }
+  SECTION("the request was damaged: what it made goes, where that can be known") {
+    Ids gone{id};
+    SECTION("another id") {
+      glance.of_request = renamed;
+      gone = {other};
+    }
+    SECTION("another address") {
+      glance.of_request = [](std::string body) { return replaced(body, "disk1", "disk3"); };
+    }
+    SECTION("another name, and the answer too, which names another image of that address") {
+      glance.of_request = [](std::string body) {
+        return replaced(body, R"("name")", R"("label")");
+      };
+      glance.of_answer = renamed;
+      glance.add(image_body({{"id", other}, {"visibility", "private"}, {"os_hidden", "true"}},
+                            image_properties(item, SharingGlance::policy())));
+      glance.images[other] = replaced(glance.images[other], "queued", "active");
+    }
+    SECTION("another id and another address") {
+      glance.of_request = [&](std::string body) {
+        return replaced(renamed(body), R"("source_content_id":"s")", R"("source_content_id":"r")");
+      };
+      gone = {};
+    }
+    CHECK_THROWS_WITH(glance.stage(blob), Catch::Contains("was asked for"));
+    CHECK(glance.deleted == gone);
   }
 }
 
