@@ -83,6 +83,8 @@ struct KeystoneSession::State {
   struct Lease {
     Grant grant;
     Clock::time_point renew_at;
+    bool follows_forbidden =
+        false;  ///< got because a 403 might have meant that the former was over
   };
   using LeasePtr = std::shared_ptr<const Lease>;
 
@@ -98,15 +100,26 @@ struct KeystoneSession::State {
     return lease;
   }
 
-  /// Another thread may have been refused the same token and have replaced it already.
-  LeasePtr replacement_of(const LeasePtr& refused) {
-    drop(refused);
-    return current();
+  /// Another thread may have been refused the same token and have dropped it already.
+  void drop(const LeasePtr& refused, int status) {
+    const std::lock_guard lock(mutex);
+    if (lease != refused) return;
+    lease.reset();
+    was_forbidden = status == 403;
   }
 
-  void drop(const LeasePtr& refused) {
-    const std::lock_guard lock(mutex);
-    if (lease == refused) lease.reset();
+  /// Whether another token may help. RADOS Gateway may say 403 to one that is over
+  /// (threats-and-faults.md F15, §2.3); to the token after that it means it.
+  static bool may_be_over(const Request& request, const Response& response, const Lease& used) {
+    if (response.status == 401) return true;
+    return response.status == 403 && !used.follows_forbidden &&
+           is_for_object_store(request.url, used.grant);
+  }
+
+  static bool is_for_object_store(const Url& url, const Grant& grant) {
+    return std::any_of(grant.catalog.begin(), grant.catalog.end(), [&](const auto& endpoint) {
+      return endpoint.service_type == "object-store" && url.str().starts_with(endpoint.url);
+    });
   }
 
   /// The mutex is held meanwhile: who needs a token has nothing better to do than wait for it.
@@ -118,9 +131,10 @@ struct KeystoneSession::State {
         const auto asked_at = Clock::now();
         Grant grant = read_grant(credentials, request, client.send(request));
         const auto renew_at = asked_at + grant.life * 4 / 5;
-        fresh = std::make_shared<const Lease>(Lease{std::move(grant), renew_at});
+        fresh = std::make_shared<const Lease>(Lease{std::move(grant), renew_at, was_forbidden});
       });
     });
+    was_forbidden = false;
     return fresh;
   }
 
@@ -129,12 +143,15 @@ struct KeystoneSession::State {
     LeasePtr used = current();
     request.token = used->grant.token;
     Response response = exchange(request);
-    if (response.status == 401 && is_untouched()) {
-      used = replacement_of(used);
-      request.token = used->grant.token;
-      response = exchange(request);
-    } else if (response.status == 401) {
-      drop(used);
+    if (may_be_over(request, response, *used)) {
+      drop(used, response.status);
+      if (is_untouched()) {
+        used = current();
+        request.token = used->grant.token;
+        response = exchange(request);
+      } else {
+        response.status = 401;
+      }
     }
     refuse_redirect(request, response);
     return response;
@@ -152,7 +169,8 @@ struct KeystoneSession::State {
   const std::stop_token stop;
 
   std::mutex mutex;
-  LeasePtr lease;  // guarded by mutex
+  LeasePtr lease;              // guarded by mutex
+  bool was_forbidden = false;  // guarded by mutex: what the lease that was dropped met
 };
 
 KeystoneSession::KeystoneSession(Credentials credentials, HttpOptions http, RetryPolicy retries,

@@ -17,8 +17,9 @@
 namespace streamsync {
 
 /// One project's session with one cloud: token, catalog, and authenticated requests. Thread-safe.
-/// The token is renewed at 80 % of its life, and once more when a service answers 401.
-/// Every failure is an `Error` with origin Target.
+/// The token is renewed at 80 % of its life, and once more when a service answers 401, or the
+/// object store 403: RADOS Gateway may say that of a token that is over. Of its 403s the one after
+/// that renewal counts. Every failure is an `Error` with origin Target.
 class KeystoneSession {
  public:
   KeystoneSession(Credentials credentials, HttpOptions http, RetryPolicy retries,
@@ -50,8 +51,8 @@ class KeystoneSession {
   /// `is_retryable` says when the request is safe to repeat (GET, PUT, DELETE, HEAD); POST and
   /// PATCH are the caller's to judge. A 5xx of a repeatable request is retried, then returned.
   Response send(Request request);
-  /// One try; the token is renewed on 401 only when no body byte was asked for yet. A 401 that
-  /// comes later is returned, and the next call logs in anew.
+  /// One try; the token is renewed only when no body byte was asked for yet. A refusal that comes
+  /// later is returned as 401, and the next call logs in anew.
   Response put(Request request, ByteSource& body, std::uint64_t size);
   Response get(Request request, ByteSink& body);
 

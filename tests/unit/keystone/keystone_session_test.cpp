@@ -168,6 +168,62 @@ TEST_CASE("401 renews the token once") {
   }
 }
 
+TEST_CASE("403 of an object store renews the token once") {
+  std::string good_token = "token-2";
+  FakeKeystone keystone([&](const Received& request) {
+    return request.header("x-auth-token") == good_token ? Reply{200, "fine"} : Reply{403, "no"};
+  });
+  const LoopbackServer server(std::ref(keystone));
+  keystone.catalog = R"([{"type":"object-store","endpoints":[{"interface":"public",)"
+                     R"("region":"North","url":")" +
+                     server.url() + R"(/swift/v1"}]}])";
+  auto session = session_with(password_credentials(server.url()));
+  const Request request{.url = Url::parse(server.url() + "/swift/v1/container"), .headers = {}};
+  const auto put = [&] {
+    Request with_body = request;
+    with_body.method = "PUT";
+    TextSource bytes("bytes");
+    return session.put(with_body, bytes, 5).status;
+  };
+
+  SECTION("then it is accepted") {
+    CHECK(session.send(request).body == "fine");
+    CHECK(keystone.logins == 2);
+  }
+  SECTION("then it is a refusal, and further ones cost no login") {
+    good_token = "none";
+    CHECK(session.send(request).status == 403);
+    CHECK(session.send(request).status == 403);
+    CHECK(put() == 403);
+    CHECK(keystone.logins == 2);
+  }
+  SECTION("an upload whose bytes are gone is given back as if the token were over") {
+    CHECK(put() == 401);
+    CHECK(put() == 200);
+    CHECK(keystone.logins == 2);
+  }
+  SECTION("an upload that is refused for good") {
+    good_token = "none";
+    CHECK(put() == 401);
+    CHECK(put() == 403);
+    CHECK(keystone.logins == 2);
+  }
+  SECTION("a token that is over later is another matter") {
+    good_token = "token-2";
+    keystone.life = std::chrono::seconds(0);
+    CHECK(session.send(request).body == "fine");
+    good_token = "token-4";
+    CHECK(session.send(request).body == "fine");
+    CHECK(keystone.logins == 4);
+  }
+  SECTION("what other services forbid they forbid") {
+    Request other = request;
+    other.url = Url::parse(server.url() + "/image");
+    CHECK(session.send(other).status == 403);
+    CHECK(keystone.logins == 1);
+  }
+}
+
 TEST_CASE("what is worth a repetition is repeated") {
   int failures = 2;
   int status = 503;
