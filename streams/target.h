@@ -66,8 +66,9 @@ struct Removal {
 };
 
 /// Where item bytes go. A target belongs to one scope (our content_id in one region, one tree) and
-/// sees nothing outside it. `begun`, `stage`, `link`, `copy_out` and `verify_unrevealed` are called
-/// from several threads at once, all else from one. Failures are `Error` with origin Target.
+/// sees nothing outside it. `begun`, `stage`, `link`, `copy_out`, `verify_unrevealed` and `update`
+/// are called from several threads at once, all else from one. Failures are `Error` with origin
+/// Target.
 class ItemTarget {
  public:
   virtual ~ItemTarget() = default;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <optional>
 #include <thread>
@@ -62,10 +63,10 @@ class Copying {
   }
 
   std::vector<std::vector<ActionResult>> run() {
-    const auto coming = what_comes();
+    const auto coming = chosen(brings_bytes);
     observer_.starting(size_of(coming));
     for (auto& results : results_) results.remove_begun();
-    for (auto& results : results_) results.update();
+    update();
     tell();
     const bool asks_again = rules_.retries.attempts > 1;
     carry_out(coming, asks_again ? Missing::MayCome : Missing::HasFailed);
@@ -90,12 +91,14 @@ class Copying {
     return assignments_[id.assignment].plan.actions[id.action];
   }
 
-  std::vector<ActionId> what_comes() const {
+  static bool updates(const Action& action) noexcept { return action.kind == ActionKind::Update; }
+
+  std::vector<ActionId> chosen(bool (*is_wanted)(const Action&) noexcept) const {
     std::vector<ActionId> ids;
     for (std::size_t assignment = 0; assignment < assignments_.size(); ++assignment) {
       const auto& actions = assignments_[assignment].plan.actions;
       for (std::size_t index = 0; index < actions.size(); ++index) {
-        if (brings_bytes(actions[index])) ids.push_back({assignment, index});
+        if (is_wanted(actions[index])) ids.push_back({assignment, index});
       }
     }
     return ids;
@@ -142,18 +145,40 @@ class Copying {
     return order;
   }
 
+  void update() {
+    const auto ids = chosen(updates);
+    JobEvents events;
+    in_jobs(ids.size(), events, Missing::HasFailed,
+            [&](std::size_t at) { events.post(updated(ids[at])); });
+  }
+
+  Updated updated(const ActionId& id) const {
+    try {
+      auto& target = *assignments_[id.assignment].target;
+      return {id, target.update(*action(id).held, action(id).blob->item), std::nullopt};
+    } catch (const Error& error) {
+      return {id, std::nullopt, error};
+    }
+  }
+
   void carry_out(const std::vector<ActionId>& ids, Missing missing) {
     auto contents = contents_of(ids);
     add_present(contents);
     const auto order = largest_first(contents);
     JobEvents events;
+    in_jobs(order.size(), events, missing, [&](std::size_t at) {
+      ContentCopy(wanted(*order[at]), order[at]->present, rules_, events).run();
+    });
+  }
+
+  // `work` for each number below `count`, in as many threads as there may be.
+  void in_jobs(std::size_t count, JobEvents& events, Missing missing,
+               const std::function<void(std::size_t)>& work) {
     std::atomic<std::size_t> next{0};
     const auto job = [&] {
       std::exception_ptr failure;
       try {
-        for (auto at = next++; at < order.size() && !rules_.stop.stop_requested(); at = next++) {
-          ContentCopy(wanted(*order[at]), order[at]->present, rules_, events).run();
-        }
+        for (auto at = next++; at < count && !rules_.stop.stop_requested(); at = next++) work(at);
       } catch (const Cancelled&) {
         // The run sees it, too.
       } catch (const std::exception&) {
@@ -161,7 +186,7 @@ class Copying {
       }
       events.post(JobEnded{failure});
     };
-    std::vector<std::jthread> jobs(std::min(jobs_, order.size()));
+    std::vector<std::jthread> jobs(std::min(jobs_, count));
     try {
       for (auto& thread : jobs) thread = std::jthread(job);
       for (auto running = jobs.size(); running > 0;) {
@@ -173,7 +198,7 @@ class Copying {
         tell();
       }
     } catch (...) {
-      next = order.size();  // else all the rest would be copied before anybody hears of it
+      next = count;  // else all the rest would be done before anybody hears of it
       throw;
     }
     if (rules_.stop.stop_requested()) throw Cancelled();
@@ -196,6 +221,8 @@ class Copying {
       observer_.progress(action(progress->id), progress->bytes);
     } else if (const auto* retry = std::get_if<Retry>(&event)) {
       observer_.retrying(action(retry->id), retry->error, retry->wait);
+    } else if (const auto* updated = std::get_if<Updated>(&event)) {
+      results_[updated->id.assignment].updated(*updated);
     } else if (const auto* staged = std::get_if<Staged>(&event)) {
       results_[staged->id.assignment].staged(*staged);
     } else if (const auto* failed = std::get_if<Failed>(&event)) {

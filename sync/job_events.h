@@ -7,6 +7,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -45,10 +46,15 @@ struct Failed {
   std::uint64_t fetched;
   std::chrono::duration<double> seconds;
 };
+struct Updated {
+  ActionId id;
+  std::optional<Held> held;  ///< as it is then; else:
+  std::optional<Error> error;
+};
 struct JobEnded {
   std::exception_ptr failure;  ///< none, but for what no item is to blame for
 };
-using JobEvent = std::variant<Progress, Retry, Staged, Failed, JobEnded>;
+using JobEvent = std::variant<Progress, Retry, Staged, Failed, Updated, JobEnded>;
 
 /// From many threads to one.
 class JobEvents {

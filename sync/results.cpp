@@ -50,6 +50,16 @@ void Results::failed(const Failed& event) {
   item_ended(event.id.action);
 }
 
+void Results::updated(const Updated& event) {
+  const auto index = event.id.action;
+  results_[index].held = event.held;
+  results_[index].status = ActionStatus::Done;
+  if (!event.error) return;
+  Error error = *event.error;
+  error.add_context(plan_.actions[index].name);
+  fail(index, error);
+}
+
 void Results::fail(std::size_t index, const Error& error) {
   results_[index].status = ActionStatus::Failed;
   results_[index].error = error;
@@ -108,20 +118,6 @@ void Results::remove_begun() {
       if (removal.outcome == Removal::Outcome::Gone) results_[index].status = ActionStatus::Done;
     } catch (const Error&) {
       // It is tried again with the other Removes, and is no item that did not come.
-    }
-  }
-}
-
-void Results::update() {
-  for (std::size_t index = 0; index < plan_.actions.size(); ++index) {
-    const auto& action = plan_.actions[index];
-    if (action.kind != ActionKind::Update) continue;
-    try {
-      results_[index].held = target_.update(*action.held, action.blob->item);
-      results_[index].status = ActionStatus::Done;
-    } catch (Error& error) {
-      error.add_context(action.name);
-      fail(index, error);
     }
   }
 }

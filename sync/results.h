@@ -19,6 +19,7 @@ class Results {
 
   void staged(const Staged& event);
   void failed(const Failed& event);
+  void updated(const Updated& event);
 
   /// Shows the versions that are staged as a whole by now (`cli.md` §4.2).
   void reveal_versions();
@@ -26,9 +27,6 @@ class Results {
   /// Removes what earlier runs began and nobody wants: nothing names it, and what comes may need
   /// its room.
   void remove_begun();
-
-  /// Does every Update.
-  void update();
 
   /// Tells of what is done, in plan order. False while something before the Removes is not.
   bool tell();

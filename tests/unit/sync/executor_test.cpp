@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <set>
@@ -78,6 +80,11 @@ class MemoryTarget final : public ItemTarget {
   }
   void reveal(const Held& held) override { revealed.insert(held.placement); }
   Held update(const Held& held, const Item& item) override {
+    std::unique_lock lock(mutex_);
+    ++begun_updates;
+    update_has_begun.notify_all();
+    waited_in_vain |= !update_has_begun.wait_for(lock, std::chrono::seconds(20),
+                                                 [&] { return begun_updates >= updates_at_once; });
     if (refused.contains(held.placement)) {
       throw Error(ErrorKind::Denied, Origin::Target, held.placement + ": forbidden");
     }
@@ -108,7 +115,10 @@ class MemoryTarget final : public ItemTarget {
   bool adoptable = true;
   bool can_link = false;
   bool settling_fails = false;
-  std::string busy;  // why it takes nothing now
+  std::string busy;                                    // why it takes nothing now
+  std::size_t updates_at_once = 0, begun_updates = 0;  // none ends before so many have begun
+  bool waited_in_vain = false;
+  std::condition_variable update_has_begun;
   std::set<std::string> refused, revealed, removed, linked, updated, in_use, hidden;
   std::map<std::string, Removal> judged;
   std::string warning;
@@ -461,6 +471,21 @@ TEST_CASE("what differs is updated, and one that can't be holds nothing up") {
   CHECK(results[1].status == ActionStatus::Failed);
   CHECK(results[1].error->kind() == ErrorKind::Denied);
   CHECK(results[2].status == ActionStatus::Planned);
+}
+
+TEST_CASE("updates do not wait for each other") {
+  Scene scene({});
+  scene.jobs = 2;
+  scene.target.updates_at_once = 2;
+  Plan plan;
+  plan.actions = {action(ActionKind::Update, "p", "1", "a", "aaa"),
+                  action(ActionKind::Update, "q", "1", "b", "bbb"),
+                  action(ActionKind::Update, "r", "1", "c", "ccc")};
+  scene.copy(plan);
+  CHECK_FALSE(scene.target.waited_in_vain);
+  CHECK(scene.target.updated.size() == 3);
+  CHECK(scene.observer.lines ==
+        std::vector<std::string>{"update p/1/a", "update q/1/b", "update r/1/c"});
 }
 
 TEST_CASE("what an earlier run began and can't be removed is no item that did not come") {
