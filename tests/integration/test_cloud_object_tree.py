@@ -5,6 +5,7 @@ there by everybody, as from any web server.
 $STREAMSYNC is the binary. The cloud is one of its own; without Ceph's packages these tests are skipped.
 """
 
+import json
 import os
 import re
 import shutil
@@ -157,6 +158,36 @@ class ObjectTree(TreeCase):
             self.assertEqual(404, self.read(root, self.path("focal", NEWEST)).status)
             self.assertEqual(404, self.read(root, INDEX).status, "the documents wait for their items")
         self.assertEqual([], [name for name in self.names() if "/parts/" in name])
+
+    def test_a_superseded_object_stays_until_grace_is_over(self):
+        old, new = self.path("focal", NEW), self.path("focal", NEWEST)
+        with self.served() as server:
+            self.sync_with_grace(server)
+            self.add(self.stream, "focal", NEWEST)
+            self.stream.write()
+            for created in ([f"created {new}: {new}"] * 2, []):
+                self.assertEqual(created, self.sync_with_grace(server).lines())
+                for root in self.roots:
+                    self.assertEqual(200, self.read(root, old).status)
+                    self.assertEqual((self.stream.root / INDEX).read_bytes(), self.read(root, INDEX).body)
+            self.let_grace_end(old)
+            self.assertEqual([f"removing {old}: {old}"] * 2, self.sync_with_grace(server).lines())
+            self.assert_like_the_source(("bionic", NEW), ("focal", NEWEST))
+            self.assertEqual([], self.sync_with_grace(server).lines())
+
+    def sync_with_grace(self, server):
+        run = self.mirror(entry(server.url), grace="2h")
+        self.assertEqual(DONE, run.status, run.err)
+        return run
+
+    def let_grace_end(self, path):
+        """By what is remembered and not by the clock: a store takes no requests that another clock has signed."""
+        file = self.program.state / "superseded.json"
+        state = json.loads(file.read_bytes())
+        self.assertEqual([[path]] * 2, [list(leaving) for leaving in state["destinations"].values()])
+        for leaving in state["destinations"].values():
+            leaving[path] = leaving[path].replace("20", "19", 1)
+        file.write_text(json.dumps(state), encoding="utf-8")
 
     def test_several_entries_have_prefixes_of_their_own(self):
         other = self.make_stream("other")
