@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/http/retry.h"
+#include "glance/derived_image.h"
 #include "glance/image_json.h"
 #include "glance/image_usage.h"
 #include "glance/latest_images.h"
@@ -124,7 +125,8 @@ struct GlanceTarget::Impl {
   std::set<std::string> guarded{};        ///< protected, in whatever state
   std::set<std::string> being_filled{};   ///< their URLs
 
-  bool is_ours(const Image& image) const;
+  /// The item that an image of ours was made from.
+  std::optional<Item> item_if_ours(const Image& image) const;
   bool is_made_from(const Image& image, const BlobSpec& blob) const;
   ImageClient::Created create(const std::string& id, const BlobSpec& blob);
   /// Whether an image that was made otherwise than it was asked for was made by that request.
@@ -158,14 +160,17 @@ struct GlanceTarget::Impl {
   Removal withdrawn(const std::string& id, std::string reason) const;
 };
 
-bool GlanceTarget::Impl::is_ours(const Image& image) const {
-  return image.owner == session.project_id() &&
-         tag(image.properties, "content_id") == policy.content_id;
+std::optional<Item> GlanceTarget::Impl::item_if_ours(const Image& image) const {
+  if (image.owner != session.project_id() ||
+      tag(image.properties, "content_id") != policy.content_id) {
+    return std::nullopt;
+  }
+  auto item = item_of(image);
+  return item && !is_derived(image, *item) ? std::move(item) : std::nullopt;
 }
 
 bool GlanceTarget::Impl::is_made_from(const Image& image, const BlobSpec& blob) const {
-  if (!is_ours(image)) return false;
-  const auto item = item_of(image);
+  const auto item = item_if_ours(image);
   if (!item || item->key != blob.item.key) return false;
   const DigestAlgorithm algorithm = blob.content.strongest.algorithm();
   return Digest::parse(algorithm, tag(item->tags, to_string(algorithm))) == blob.content.strongest;
@@ -200,8 +205,8 @@ bool GlanceTarget::Impl::is_stray(const Image& image, const std::string& asked,
   const bool is_new = image.status == "queued" && is_unseen(image);
   if (!is_new || image.owner != session.project_id()) return false;
   if (image.id == asked) return true;
-  const auto item = item_of(image);
-  return is_ours(image) && item && item->key == blob.item.key;
+  const auto item = item_if_ours(image);
+  return item && item->key == blob.item.key;
 }
 
 std::optional<std::string> GlanceTarget::Impl::create_first(const BlobSpec& blob) {
@@ -394,9 +399,9 @@ std::vector<Held> GlanceTarget::inventory() {
                                             {"content_id", impl_->policy.content_id},
                                             {"os_hidden", hidden}});
     for (const Image& image : images) {
-      auto item = item_of(image);
+      auto item = impl_->item_if_ours(image);
       const auto state = held_state(image);
-      if (!item || !state || !impl_->is_ours(image)) continue;
+      if (!item || !state) continue;
       held.push_back(impl_->held(image, std::move(*item), *state));
       if (is_being_filled(image)) impl_->being_filled.insert(impl_->url_of(image.id));
       impl_->note(image, *state);

@@ -311,4 +311,6 @@ std::string image_id(const ImagePolicy& policy, const BlobSpec& blob, unsigned g
                      hex.substr(16, 4), hex.substr(20, 12));
 }
 
+bool is_image_id(std::string_view id) noexcept { return id.size() == 36 && id[14] == '8'; }
+
 }  // namespace streamsync

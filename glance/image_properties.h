@@ -46,5 +46,7 @@ std::optional<Item> item_of(const Image& image);
 /// UUID of the `generation`-th image for this address and digest. Final: changing it would upload
 /// whole clouds again (docs/adr/0004).
 std::string image_id(const ImagePolicy& policy, const BlobSpec& blob, unsigned generation);
+/// Whether `image_id` may have made it. What else makes ids in a cloud takes version 4.
+bool is_image_id(std::string_view id) noexcept;
 
 }  // namespace streamsync

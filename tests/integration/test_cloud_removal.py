@@ -82,6 +82,57 @@ class RemovalCase(unittest.TestCase):
         return run
 
 
+class MadeByUsers(RemovalCase):
+    """What users make of an image has its properties; Nova and Cinder see to that."""
+
+    INHERITED = (
+        "content_id",
+        "source_content_id",
+        "product_name",
+        "version_name",
+        "item_name",
+        "os_distro",
+        "os_version",
+        "architecture",
+        "simplestreams_metadata",
+    )
+
+    def derive(self, base, data, **added):
+        inherited = {name: base[name] for name in self.INHERITED}
+        image = self.scene.cloud.create_image(
+            data, name="of a user", disk_format="raw", container_format="bare", **inherited, **added
+        )
+        self.addCleanup(self.scene.cloud.delete_image, image["id"])
+        return image
+
+    def published(self):
+        return {address: item["id"] for address, item in self.scene.published_items().items()}
+
+    def test_it_is_neither_removed_nor_published(self):
+        self.sync()
+        address = (self.products[0], OLD, ITEM)
+        base = self.scene.images()[address]
+        published = self.published()
+        theirs = [
+            self.derive(base, b"a server", image_type="snapshot", instance_uuid=base["id"]),
+            self.derive(base, None, image_type="backup", base_image_ref=base["id"]),
+            self.derive(base, b"a volume"),
+        ]
+
+        self.sync()
+        self.assertIn(self.changes, ([], None))
+        self.assertEqual(published, self.published())
+
+        self.scene.cloud.delete_image(base["id"])
+        self.assertEqual(1, len(created(self.sync())), "it comes anew")
+        self.assertNotIn(self.published()[address], [image["id"] for image in theirs])
+
+        self.source.add_one(NEW)
+        self.source.write()
+        self.assertEqual(2, len(removed(self.sync())))
+        self.assertEqual(theirs, [self.scene.cloud.image(image["id"]) for image in theirs])
+
+
 class InUse(RemovalCase):
     def test_what_a_server_uses_is_hidden_and_goes_when_it_is_free(self):
         used, free = self.supersede()
