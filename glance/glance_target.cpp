@@ -90,6 +90,12 @@ bool is_refusal(const Error& error) {
   return error.kind() == ErrorKind::NoRoom || error.kind() == ErrorKind::Denied;
 }
 
+/// Of a refusal to make an image: whether another one may be made all the same, as it has other
+/// properties (400; 413 of their number), or because there is room for it (F19).
+bool concerns_one_item(const Error& error) {
+  return error.kind() == ErrorKind::Protocol || error.kind() == ErrorKind::NoRoom;
+}
+
 std::string_view policy_and_roles(std::string_view visibility) {
   if (visibility == "public") return "publicize_image, which by default asks for the role admin";
   if (visibility == "community") {
@@ -131,7 +137,8 @@ struct GlanceTarget::Impl {
   ImageClient::Created create(const std::string& id, const BlobSpec& blob);
   /// Whether an image that was made otherwise than it was asked for was made by that request.
   bool is_stray(const Image& image, const std::string& asked, const BlobSpec& blob) const;
-  /// The id of a new image for the blob. None when there is one, of whatever kind.
+  /// The id of a new image for the blob. None when there is one, of whatever kind, or when this
+  /// one can't be made: `stage` tells why.
   std::optional<std::string> create_first(const BlobSpec& blob);
   /// Whether the empty image may have the wanted visibility, by giving it that for a moment.
   void try_visibility(const std::string& id);
@@ -212,7 +219,12 @@ bool GlanceTarget::Impl::is_stray(const Image& image, const std::string& asked,
 std::optional<std::string> GlanceTarget::Impl::create_first(const BlobSpec& blob) {
   for (unsigned generation = 0; generation < kGenerations; ++generation) {
     std::string id = image_id(policy, blob, generation);
-    if (create(id, blob) == ImageClient::Created::Yes) return id;
+    try {
+      if (create(id, blob) == ImageClient::Created::Yes) return id;
+    } catch (const Error& error) {
+      if (!concerns_one_item(error)) throw;
+      break;
+    }
     if (images.find(id)) break;
   }
   return std::nullopt;

@@ -97,6 +97,38 @@ struct SharingGlance {
   }
 };
 
+/// An Image service that makes no image of one item.
+struct RefusingGlance {
+  FakeKeystone keystone{[this](const Received& request) { return answer(request); }};
+  LoopbackServer server{std::ref(keystone)};
+  TemporaryDirectory place;
+  std::string refused_item;
+  Reply refusal;
+  std::string made;  ///< the last image
+  bool is_public = false;
+
+  Reply answer(const Received& request) {
+    if (request.method == "POST") {
+      if (request.body.find(fmt::format(R"("item_name":"{}")", refused_item)) !=
+          std::string::npos) {
+        return refusal;
+      }
+      made = request.body;
+      return {201, made};
+    }
+    if (request.method != "PATCH") return {404, ""};
+    auto shown = made;
+    const bool publishes = request.body.find("public") != std::string::npos;
+    is_public = is_public || publishes;
+    if (publishes) shown.replace(shown.find(R"("private")"), 9, R"("public")");
+    return {200, shown};
+  }
+
+  GlanceTarget target(KeystoneSession& session) {
+    return {session, Url::parse(server.url()), "North", SharingGlance::policy(), place / "uploads"};
+  }
+};
+
 std::string replaced(std::string text, std::string_view from, std::string_view to) {
   const auto at = text.find(from);
   if (at != std::string::npos) text.replace(at, from.size(), to);
@@ -251,6 +283,27 @@ TEST_CASE("a damaged answer to a POST makes nobody's image go") {
     }
     CHECK_THROWS_WITH(glance.stage(blob), Catch::Contains("was asked for"));
     CHECK(glance.deleted == gone);
+  }
+}
+
+TEST_CASE("an image that can't be made does not keep the others from coming") {
+  RefusingGlance glance;
+  KeystoneSession session(credentials(glance.server.url()), HttpOptions{}, RetryPolicy{}, {});
+  auto target = glance.target(session);
+  auto odd = item_of_image();
+  odd.key.item = "odd.img";
+  const std::vector<BlobSpec> coming{{odd, content_of(odd)},
+                                     {item_of_image(), content_of(item_of_image())}};
+  glance.refused_item = "odd.img";
+  SECTION("the visibility is tried with the next one") {
+    glance.refusal = GENERATE(Reply{400, "an odd character"}, Reply{413, "too many properties"});
+    target.announce(coming);
+    CHECK(glance.is_public);
+  }
+  SECTION("who may make none is told at once") {
+    glance.refusal = {403, "no"};
+    CHECK_THROWS_WITH(target.announce(coming), Catch::Contains("add_image"));
+    CHECK(glance.made.empty());
   }
 }
 
