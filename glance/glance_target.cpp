@@ -35,8 +35,8 @@ constexpr auto kPollLimit = 15s;
 constexpr auto kLeftOverLimit = 3s;
 
 /// Another's upload that is older is taken for one whose Glance process died: it stays "saving" for
-/// ever.
-constexpr auto kAbandonedAfter = 1h;
+/// ever. Glance does not tell how far it has come, so it is longer than any upload should take.
+constexpr auto kAbandonedAfter = 24h;
 
 /// Passes bytes on and computes their digest, when one is asked for.
 class DigestingSource final : public ByteSource {
@@ -156,11 +156,17 @@ struct GlanceTarget::Impl {
   void require_content(const Image& image, const Item& item);
   Digest read_back(const std::string& id, DigestAlgorithm algorithm);
   std::string url_of(const std::string& id) const { return images.url_prefix() + id; }
+  /// Whose images these are: of this service, project and stream.
+  std::string scope() const {
+    return fmt::format("{} {} {}", images.url_prefix(), session.project_id(), policy.content_id);
+  }
   bool is_left_over(const Image& image) const {
     return journal.is_left_over(url_of(image.id), image.updated_at.value_or(Time::max()));
   }
   /// Whether no byte of it comes any more, as far as can be known.
   bool is_dead(const Image& image) const;
+  /// Somebody is filling it, as far as can be known.
+  bool is_live(const std::string& id);
   void remove_dead(const std::string& id);
   void note(const Image& image, HeldState state);
   /// What to do with an image that can't be removed.
@@ -271,7 +277,7 @@ Held GlanceTarget::Impl::fill(const std::string& id, const BlobSpec& blob, ByteS
 std::exception_ptr GlanceTarget::Impl::upload(const std::string& id, ByteSource& bytes,
                                               std::uint64_t size) {
   try {
-    const UploadJournal::Running running(journal, url_of(id));
+    const UploadJournal::Running running(journal, url_of(id), scope());
     if (images.upload(id, bytes, size) == ImageClient::Uploaded::Yes) return nullptr;
     journal.forget(url_of(id));
     throw upload_in_progress(id);
@@ -374,6 +380,11 @@ bool GlanceTarget::Impl::is_dead(const Image& image) const {
   return is_abandoned(image) || is_left_over(image);
 }
 
+bool GlanceTarget::Impl::is_live(const std::string& id) {
+  const auto image = images.find(id);
+  return image && is_being_filled(*image) && !is_dead(*image);
+}
+
 void GlanceTarget::Impl::remove_dead(const std::string& id) {
   if (images.remove(id) == ImageClient::Removed::InUse) throw upload_in_progress(id);
   journal.forget(url_of(id));
@@ -458,7 +469,7 @@ Held GlanceTarget::update(const Held& held, const Item& item) {
 /// A policy may forbid the wanted visibility. The first new image is asked with, while it is empty
 /// and hidden; those that are there may be in another run's hands.
 void GlanceTarget::announce(const std::vector<BlobSpec>& coming) {
-  impl_->journal.forget_others(impl_->images.url_prefix(), impl_->being_filled);
+  impl_->journal.forget_others(impl_->scope(), impl_->being_filled);
   if (impl_->policy.visibility == "private") return;
   for (const BlobSpec& blob : coming) {
     if (!has_address_that_fits(blob.item.key)) continue;
@@ -556,6 +567,9 @@ ItemTarget::RemovalJudgement GlanceTarget::judge_removals(std::span<const Held> 
 }
 
 Removal GlanceTarget::remove(const Held& held) {
+  if (held.state == HeldState::Incomplete && impl_->is_live(held.placement)) {
+    return {Removal::Outcome::Kept, "another upload into it is in progress"};
+  }
   if (impl_->images.remove(held.placement) == ImageClient::Removed::Yes) return {};
   auto removal = impl_->withdrawn(held.placement, "in use, as Glance's store says");
   if (removal.outcome == Removal::Outcome::Hidden) hide(held);

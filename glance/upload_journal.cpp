@@ -19,32 +19,34 @@ std::string name_for(const std::string& url) {
 // What differs between our clock and that of Glance.
 constexpr std::chrono::minutes kClockSkew{5};
 
-// "TIME URL": when it was begun, and where.
+// "TIME URL SCOPE": when it was begun, where, and whose it is.
 struct Entry {
   Time begun{};
-  std::string url;
+  std::string url, scope;
 };
 
 std::string to_text(const Entry& entry) {
-  return fmt::format("{} {}", to_rfc3339(entry.begun), entry.url);
+  return fmt::format("{} {} {}", to_rfc3339(entry.begun), entry.url, entry.scope);
 }
 
 std::optional<Entry> parse_entry(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
-  const auto blank = text->find(' ');
-  const auto begun = parse_date(text->substr(0, blank));
-  if (blank == std::string::npos || !begun) return std::nullopt;
-  return Entry{*begun, text->substr(blank + 1)};
+  const auto first = text->find(' ');
+  const auto second = first == std::string::npos ? first : text->find(' ', first + 1);
+  const auto begun = parse_date(text->substr(0, first));
+  if (second == std::string::npos || !begun) return std::nullopt;
+  return Entry{*begun, text->substr(first + 1, second - first - 1), text->substr(second + 1)};
 }
 
 }  // namespace
 
 UploadJournal::UploadJournal(std::filesystem::path directory) : directory_(std::move(directory)) {}
 
-UploadJournal::Running::Running(UploadJournal& journal, std::string url)
+UploadJournal::Running::Running(UploadJournal& journal, std::string url, std::string_view scope)
     : journal_(journal), url_(std::move(url)) {
   const std::lock_guard lock(journal_.mutex_);
-  RootDirectory(journal_.directory_, 0700).write(name_for(url_), to_text({now(), url_}));
+  RootDirectory(journal_.directory_, 0700)
+      .write(name_for(url_), to_text({now(), url_, std::string(scope)}));
   journal_.running_.insert(url_);
 }
 
@@ -66,12 +68,12 @@ void UploadJournal::forget(const std::string& url) {
   if (exists()) RootDirectory(directory_).remove(name_for(url));
 }
 
-void UploadJournal::forget_others(const std::string& prefix, const std::set<std::string>& urls) {
+void UploadJournal::forget_others(std::string_view scope, const std::set<std::string>& urls) {
   if (!exists()) return;
   const RootDirectory root(directory_);
   for (const auto& name : root.names_in("")) {
     const auto entry = parse_entry(root.read(name));
-    if (entry && entry->url.starts_with(prefix) && !urls.contains(entry->url)) root.remove(name);
+    if (entry && entry->scope == scope && !urls.contains(entry->url)) root.remove(name);
   }
 }
 

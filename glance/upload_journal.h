@@ -4,6 +4,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "base/time.h"
 
@@ -17,10 +18,11 @@ class UploadJournal {
   /// Nothing is made before the first upload.
   explicit UploadJournal(std::filesystem::path directory);
 
-  /// The upload into the image at `url` runs as long as this lives.
+  /// The upload into the image at `url` runs as long as this lives. `scope` tells whose it is:
+  /// others keep theirs in the same directory.
   class Running {
    public:
-    Running(UploadJournal& journal, std::string url);
+    Running(UploadJournal& journal, std::string url, std::string_view scope);
     ~Running();
     Running(const Running&) = delete;
     Running& operator=(const Running&) = delete;
@@ -35,8 +37,8 @@ class UploadJournal {
   bool is_left_over(const std::string& url, Time changed) const;
   /// It was seen to end, or another's upload was there first.
   void forget(const std::string& url);
-  /// Those into images below `prefix` that are not among `urls`.
-  void forget_others(const std::string& prefix, const std::set<std::string>& urls);
+  /// Those of `scope` that are not into images at `urls`.
+  void forget_others(std::string_view scope, const std::set<std::string>& urls);
 
  private:
   bool exists() const { return std::filesystem::is_directory(directory_); }

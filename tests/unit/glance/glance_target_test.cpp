@@ -129,6 +129,41 @@ struct RefusingGlance {
   }
 };
 
+/// An Image service with one image, into which another unit's upload has begun.
+struct FillingGlance {
+  FakeKeystone keystone{[this](const Received& request) { return answer(request); }};
+  LoopbackServer server{std::ref(keystone)};
+  TemporaryDirectory place;
+  Time begun;
+  bool is_there = true;
+
+  Reply answer(const Received& request) {
+    if (request.method == "DELETE") {
+      is_there = false;
+      return {204, ""};
+    }
+    if (request.target.ends_with("/images/i1")) return {200, image()};
+    const bool asks_for_hidden = request.target.find("os_hidden=true") != std::string::npos;
+    return {200,
+            asks_for_hidden ? fmt::format(R"({{"images":[{}]}})", image()) : R"({"images":[]})"};
+  }
+
+  std::string image() const {
+    return image_body({{"id", "i1"},
+                       {"name", image_name(item_of_image(), SharingGlance::policy())},
+                       {"status", "saving"},
+                       {"owner", "p1"},
+                       {"visibility", "private"},
+                       {"updated_at", to_rfc3339(begun)},
+                       {"os_hidden", "true"}},
+                      image_properties(item_of_image(), SharingGlance::policy()));
+  }
+
+  GlanceTarget target(KeystoneSession& session) {
+    return {session, Url::parse(server.url()), "North", SharingGlance::policy(), place / "uploads"};
+  }
+};
+
 std::string replaced(std::string text, std::string_view from, std::string_view to) {
   const auto at = text.find(from);
   if (at != std::string::npos) text.replace(at, from.size(), to);
@@ -304,6 +339,26 @@ TEST_CASE("an image that can't be made does not keep the others from coming") {
     glance.refusal = {403, "no"};
     CHECK_THROWS_WITH(target.announce(coming), Catch::Contains("add_image"));
     CHECK(glance.made.empty());
+  }
+}
+
+TEST_CASE("another's upload is not removed as long as it may go on") {
+  FillingGlance glance;
+  KeystoneSession session(credentials(glance.server.url()), HttpOptions{}, RetryPolicy{}, {});
+  auto target = glance.target(session);
+  SECTION("a large image through a narrow link") {
+    glance.begun = now() - std::chrono::hours(6);
+    const auto held = target.inventory().at(0);
+    REQUIRE(held.state == HeldState::Incomplete);
+    const auto removal = target.remove(held);
+    CHECK(removal.outcome == Removal::Outcome::Kept);
+    CHECK_THAT(removal.reason, Catch::Contains("in progress"));
+    CHECK(glance.is_there);
+  }
+  SECTION("one that was given up") {
+    glance.begun = now() - std::chrono::hours(48);
+    CHECK(target.remove(target.inventory().at(0)).outcome == Removal::Outcome::Gone);
+    CHECK_FALSE(glance.is_there);
   }
 }
 
