@@ -279,17 +279,17 @@ void DirectoryTarget::copy_out(const Held& held, ByteSink& to) {
   copy(*writable().open(root_->size_of(held.placement) ? held.placement : part), to);
 }
 
-bool DirectoryTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {
+std::optional<Held> DirectoryTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {
   const auto& path = held.placement;
   const NameClaims::Claim claim(claims_, path);
   for (const auto& file : {path, RootDirectory::part_of(path)}) {
     if (writable().size_of(file) && has_bytes(file, blob.content)) {
       note_put(path, Durability::Unknown);
-      return true;
+      return held;
     }
   }
   discard(path);
-  return false;
+  return std::nullopt;
 }
 
 // Many small files are on the disk sooner together than one by one (threats-and-faults.md F10).

@@ -34,7 +34,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   Held stage(const BlobSpec& blob, ByteSource& bytes) override;
   std::optional<Held> link(const Held& held, const BlobSpec& blob) override;
   void copy_out(const Held& held, ByteSink& to) override;
-  bool verify_unrevealed(const Held& held, const BlobSpec& blob) override;
+  std::optional<Held> verify_unrevealed(const Held& held, const BlobSpec& blob) override;
   void settle(std::span<const Held> held) override;
   void reveal(const Held& held) override;
   Removal remove(const Held& held) override;

@@ -149,7 +149,7 @@ struct GlanceTarget::Impl {
   std::exception_ptr upload(const std::string& id, ByteSource& bytes, std::uint64_t size);
   Held accept(const std::optional<Image>& image, const BlobSpec& blob,
               const std::optional<Digest>& sent);
-  Image corrected(const Image& image, const Item& item);
+  Held corrected(const Image& image, const Item& item);
   Held held(const Image& image, Item item, HeldState state) const;
   bool holds(const Image& image, const ItemContent& promised, const std::optional<Digest>& sent);
   /// Before it is shown.
@@ -320,17 +320,17 @@ Held GlanceTarget::Impl::accept(const std::optional<Image>& image, const BlobSpe
                             "before anybody could see it",
                             image->id, blob.content.size, blob.content.strongest.str()));
   }
-  const Image now_right = corrected(*image, blob.item);
-  return held(now_right, *item_of(now_right), HeldState::Unrevealed);
+  return corrected(*image, blob.item);
 }
 
 /// A run with another configuration may have left it, or what was read of it was damaged: what is
 /// published is what it says.
-Image GlanceTarget::Impl::corrected(const Image& image, const Item& item) {
+Held GlanceTarget::Impl::corrected(const Image& image, const Item& item) {
   auto changes = image_changes(image, item, policy);
   for (const char* revealing : {"visibility", "os_hidden"}) changes.erase(revealing);
   if (const auto name = image_name(item, policy); image.name != name) changes.emplace("name", name);
-  return changes.empty() ? image : images.change(image.id, changes);
+  const Image now_right = changes.empty() ? image : images.change(image.id, changes);
+  return held(now_right, *item_of(now_right), HeldState::Unrevealed);
 }
 
 /// What consumers are told of an image beside its item's tags (`upstream-gss.md` §4.7).
@@ -514,12 +514,14 @@ void GlanceTarget::copy_out(const Held& held, ByteSink& to) {
   impl_->images.download(held.placement, to);
 }
 
-bool GlanceTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {
+std::optional<Held> GlanceTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {
   const auto image = impl_->images.find(held.placement);
-  if (!image) return false;
-  if (is_complete(*image) && impl_->holds(*image, blob.content, std::nullopt)) return true;
+  if (!image) return std::nullopt;
+  if (is_complete(*image) && impl_->holds(*image, blob.content, std::nullopt)) {
+    return impl_->corrected(*image, blob.item);
+  }
   impl_->images.remove(image->id);
-  return false;
+  return std::nullopt;
 }
 
 void GlanceTarget::reveal(const Held& held) {

@@ -30,7 +30,7 @@ class GlanceTarget final : public ItemTarget {
   void announce(const std::vector<BlobSpec>& coming) override;
   Held stage(const BlobSpec& blob, ByteSource& bytes) override;
   void copy_out(const Held& held, ByteSink& to) override;
-  bool verify_unrevealed(const Held& held, const BlobSpec& blob) override;
+  std::optional<Held> verify_unrevealed(const Held& held, const BlobSpec& blob) override;
   void reveal(const Held& held) override;
   void mark_latest(std::span<const Held> shown) override;
   /// Asks who uses them. What is in use, or may be, is to be hidden; what is protected stays.

@@ -324,7 +324,7 @@ void ObjectTree::copy_out(const Held& held, ByteSink& to) {
               fmt::format("{}: is not there any more", store_->describe(name)));
 }
 
-bool ObjectTree::verify_unrevealed(const Held& held, const BlobSpec& blob) {
+std::optional<Held> ObjectTree::verify_unrevealed(const Held& held, const BlobSpec& blob) {
   const auto name = object_of(held.placement);
   std::optional<Digest> digest;
   store_->with_retries([&] {
@@ -334,7 +334,7 @@ bool ObjectTree::verify_unrevealed(const Held& held, const BlobSpec& blob) {
   });
   const bool is_right = digest == blob.content.strongest;
   if (digest && !is_right) discard(held.item);
-  return is_right;
+  return is_right ? std::optional(held) : std::nullopt;
 }
 
 /// An object shows only when it is complete, and nothing names it before the documents do.

@@ -35,7 +35,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   void announce(const std::vector<BlobSpec>& coming) override;
   Held stage(const BlobSpec& blob, ByteSource& bytes) override;
   void copy_out(const Held& held, ByteSink& to) override;
-  bool verify_unrevealed(const Held& held, const BlobSpec& blob) override;
+  std::optional<Held> verify_unrevealed(const Held& held, const BlobSpec& blob) override;
   void reveal(const Held& held) override;
   Removal remove(const Held& held) override;
 

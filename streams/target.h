@@ -110,8 +110,9 @@ class ItemTarget {
   virtual void copy_out(const Held& held, ByteSink& to) = 0;
 
   /// Compares again what an unrevealed item holds (a killed run left it), without bytes at hand.
-  /// False: it is wrong or can't be judged, and has been discarded.
-  virtual bool verify_unrevealed(const Held& held, const BlobSpec& blob) = 0;
+  /// Returns the item as `stage` would. None: it is wrong or can't be judged, and has been
+  /// discarded.
+  virtual std::optional<Held> verify_unrevealed(const Held& held, const BlobSpec& blob) = 0;
 
   /// Makes sure that staged items outlast a power failure. Called before they are revealed, for
   /// many at once. When it throws, none of them counts as staged any more.

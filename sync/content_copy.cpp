@@ -33,12 +33,10 @@ bool ContentCopy::is_there(const WantedItem& wanted) {
 
 bool ContentCopy::is_adopted(const WantedItem& wanted) {
   const auto& action = *wanted.action;
-  if (action.kind != ActionKind::Adopt ||
-      !wanted.target->verify_unrevealed(*action.held, *action.blob)) {
-    return false;
-  }
-  staged(wanted, *action.held);
-  return true;
+  if (action.kind != ActionKind::Adopt) return false;
+  auto held = wanted.target->verify_unrevealed(*action.held, *action.blob);
+  if (held) staged(wanted, std::move(*held));
+  return held.has_value();
 }
 
 bool ContentCopy::is_linked(const WantedItem& wanted) {

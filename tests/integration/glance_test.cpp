@@ -314,6 +314,31 @@ TEST_CASE("an image that is there already is compared, not sent again", "[cloud]
   CHECK(target.inventory().size() == 1);
 }
 
+TEST_CASE("what a killed run left is shown as the configuration of now says", "[cloud]") {
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
+  BlobSpec blob = ubuntu_blob("tiny");
+  GlanceTarget killed = scope.target();
+  stage(killed, blob, "tiny");
+
+  scope.policy.name_prefix = "other/";
+  scope.policy.custom_properties = {{"hw_disk_bus", "virtio"}};
+  blob.item.tags.set("aliases", "newest");
+  GlanceTarget target = scope.target();
+  const auto left = target.inventory().at(0);
+  REQUIRE(left.state == HeldState::Unrevealed);
+  const auto held = target.verify_unrevealed(left, blob);
+  REQUIRE(held);
+  CHECK(held->name == target.name_of(blob.item));
+  CHECK(tag(held->item.tags, "aliases") == "newest");
+  CHECK(scope.images.find(held->placement)->visibility == "private");
+  target.reveal(*held);
+  const auto image = scope.images.find(held->placement);
+  CHECK(image->name == held->name);
+  CHECK(image_changes(*image, blob.item, scope.policy).empty());
+}
+
 TEST_CASE("items are accepted by the digests that they have", "[cloud]") {
   const auto credentials = cloud_credentials();
   if (!credentials) return;

@@ -73,7 +73,12 @@ class MemoryTarget final : public ItemTarget {
     const std::lock_guard lock(mutex_);
     to.write(as_bytes(staged.at(held.placement)));
   }
-  bool verify_unrevealed(const Held&, const BlobSpec&) override { return adoptable; }
+  std::optional<Held> verify_unrevealed(const Held& held, const BlobSpec& blob) override {
+    if (!adoptable) return std::nullopt;
+    Held now = held;
+    now.item = blob.item;
+    return now;
+  }
   void settle(std::span<const Held> held) override {
     if (settling_fails) throw Error(ErrorKind::Denied, Origin::Local, "the disk is broken");
     batches.push_back(held.size());
@@ -262,8 +267,11 @@ TEST_CASE("an item that is complete already is shown without a byte, or copied i
   Scene scene(Files{{"p/1/a", "aaa"}});
   Plan plan;
   plan.actions = {action(ActionKind::Adopt, "p", "1", "a", "aaa")};
-  SECTION("right") {
-    CHECK(scene.copy(plan)[0].status == ActionStatus::Done);
+  SECTION("right, and told as it is wanted now") {
+    plan.actions[0].blob->item.tags.set("label", "new");
+    const auto results = scene.copy(plan);
+    CHECK(results[0].status == ActionStatus::Done);
+    CHECK(tag(results[0].held->item.tags, "label") == "new");
     CHECK(scene.target.staged.empty());
   }
   SECTION("wrong") {

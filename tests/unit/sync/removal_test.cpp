@@ -18,7 +18,7 @@ class FadingTarget final : public ItemTarget {
   void announce(const std::vector<BlobSpec>&) override {}
   Held stage(const BlobSpec&, ByteSource&) override { return {}; }
   void copy_out(const Held&, ByteSink&) override {}
-  bool verify_unrevealed(const Held&, const BlobSpec&) override { return false; }
+  std::optional<Held> verify_unrevealed(const Held&, const BlobSpec&) override { return {}; }
   void reveal(const Held&) override {}
   Removal remove(const Held& held) override {
     if (forbidden) throw Error(ErrorKind::Denied, Origin::Target, "forbidden");

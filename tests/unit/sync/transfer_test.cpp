@@ -59,7 +59,7 @@ class GrowingTarget final : public ItemTarget {
     return {blob.item, "item", "item", HeldState::Unrevealed, blob.content.size};
   }
   void copy_out(const Held&, ByteSink&) override {}
-  bool verify_unrevealed(const Held&, const BlobSpec&) override { return false; }
+  std::optional<Held> verify_unrevealed(const Held&, const BlobSpec&) override { return {}; }
   void reveal(const Held&) override {}
   Removal remove(const Held&) override { return {}; }
 
