@@ -32,6 +32,7 @@ class GlanceTarget final : public ItemTarget {
   void copy_out(const Held& held, ByteSink& to) override;
   std::optional<Held> verify_unrevealed(const Held& held, const BlobSpec& blob) override;
   void reveal(const Held& held) override;
+  std::optional<std::vector<Held>> look_again() override { return inventory(); }
   void mark_latest(std::span<const Held> shown) override;
   /// Asks who uses them. What is in use, or may be, is to be hidden; what is protected stays.
   RemovalJudgement judge_removals(std::span<const Held> held) override;

@@ -121,6 +121,10 @@ class ItemTarget {
   /// Makes a settled item visible: one atomic step, idempotent.
   virtual void reveal(const Held& held) = 0;
 
+  /// The same as `inventory`, for a target where other units work, too. Called once everything is
+  /// revealed, and before anything names it.
+  virtual std::optional<std::vector<Held>> look_again() { return std::nullopt; }
+
   /// For a target that marks the newest of what is shown. Called once everything is revealed, and
   /// before anything that is shown no more is removed.
   virtual void mark_latest(std::span<const Held>) {}

@@ -15,6 +15,7 @@
 #include "sync/executor.h"
 #include "sync/removal.h"
 #include "sync/root_family.h"
+#include "sync/second_look.h"
 #include "sync/shown_items.h"
 
 namespace streamsync {
@@ -577,6 +578,7 @@ struct Run::Impl {
       auto& plan = assignments[index].plan;
       auto& told = report.destinations[served[index]];
       Removals removals(plan, results[index], *assignments[index].target, observer);
+      look_again(*assignments[index].target, plan, results[index], removals, told);
       mark_latest(*assignments[index].target, shown_items(plan, results[index]), removals, told);
       publish(destinations[served[index]], plan, results[index], removals, told);
       removals.grant(grace_at(destinations[served[index]]));
@@ -617,6 +619,18 @@ struct Run::Impl {
       observer.warn(error.what());
     } else {
       told.error = error;
+    }
+  }
+
+  // Copying may take hours. Where nothing was copied the inventory is as good as new.
+  void look_again(ItemTarget& target, Plan& plan, std::vector<ActionResult>& results,
+                  Removals& removals, DestinationReport& told) const {
+    if (std::none_of(plan.actions.begin(), plan.actions.end(), brings_bytes)) return;
+    try {
+      if (const auto now = target.look_again()) streamsync::look_again(plan, results, *now);
+    } catch (const Error& error) {
+      tell(error, told);
+      removals.withhold("it could not be found out what other units have done");
     }
   }
 
