@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/http/exact_source.h"
 #include "streams/mirror_record.h"
+#include "streams/tree_records.h"
 
 namespace streamsync {
 namespace {
@@ -57,14 +58,6 @@ Found find(const Item& item, const RootDirectory& root) {
     found.part = root.size_of(RootDirectory::part_of(item.path->str()));
   }
   return found;
-}
-
-bool has_content_of(const Item& item, const BlobSpec& blob) {
-  try {
-    return item.path == blob.item.path && content_of(item).strongest == blob.content.strongest;
-  } catch (const Error&) {
-    return false;
-  }
 }
 
 // A large file takes longer to read than a stop may.
@@ -137,6 +130,12 @@ std::vector<Item> DirectoryTarget::recorded() const {
   return items;
 }
 
+std::vector<Item> DirectoryTarget::recorded_of(const std::string& content_id) const {
+  auto items = recorded();
+  std::erase_if(items, [&](const Item& item) { return item.key.content_id != content_id; });
+  return items;
+}
+
 std::vector<Held> DirectoryTarget::inventory() {
   std::vector<Held> inventory;
   if (!root_) {
@@ -175,26 +174,12 @@ std::string DirectoryTarget::name_of(const Item& item) const {
 void DirectoryTarget::announce(const std::vector<BlobSpec>& coming) {
   remove_parts_of_records();
   if (coming.empty() && stale_records_.empty()) return;
-  std::map<std::string, std::vector<Item>> records;
-  for (const auto& content_id : stale_records_) records[content_id];
-  std::map<ItemKey, const BlobSpec*> renewed;
-  for (const auto& blob : coming) {
-    renewed.emplace(blob.item.key, &blob);
-    records[blob.item.key.content_id].push_back(blob.item);
-  }
-  for (auto& held : inventory()) {
-    const auto blob = renewed.find(held.item.key);
-    if (blob == renewed.end()) {
-      records[held.item.key.content_id].push_back(std::move(held.item));
-    } else if (!has_content_of(held.item, *blob->second)) {
-      // The record can't tell the old file from the new one, and the format forbids two contents
-      // of one path (`upstream-gss.md` §1.3).
-      writable().remove(held.placement);
-    }
-  }
-  for (const auto& [content_id, items] : records) {
-    record(content_id, items);
-  }
+  auto records = records_of(inventory(), coming);
+  for (const auto& held : records.useless) writable().remove(held.placement);
+  for (const auto& content_id : stale_records_) records.items[content_id];
+  for (const auto& [content_id, items] : records.items) record(content_id, items);
+  renewals_ = std::move(records.renewals);
+  for (const auto& [path, items] : renewals_) put_here_.erase(path);
 }
 
 void DirectoryTarget::remove_parts_of_records() {
@@ -255,6 +240,8 @@ void DirectoryTarget::note_put(const std::string& path, Durability durability) {
 // A second name of the file: nothing of ours ever writes into a file that has its name.
 std::optional<Held> DirectoryTarget::link(const Held& held, const BlobSpec& blob) {
   const auto& path = blob.item.path->str();
+  // What is there is needed until the new file is shown.
+  if (renewals_.contains(path)) return std::nullopt;
   const NameClaims::Claim claim(claims_, path);
   if (was_put(path)) return staged(blob);
   // Another item of that path may be published.
@@ -341,6 +328,19 @@ void DirectoryTarget::reveal(const Held& held) {
     throw Error(ErrorKind::NotFound, Origin::Target,
                 fmt::format("{}: is gone before it could be shown", held.placement));
   }
+  record_renewals(held.placement);
+}
+
+// A killed run that did not come to it has them copied again.
+void DirectoryTarget::record_renewals(const std::string& path) {
+  const auto renewals = renewals_.find(path);
+  if (renewals == renewals_.end()) return;
+  for (const auto& item : renewals->second) {
+    auto items = recorded_of(item.key.content_id);
+    std::erase_if(items, [&item](const Item& other) { return replaces(item, other); });
+    items.push_back(item);
+    record(item.key.content_id, items);
+  }
 }
 
 Removal DirectoryTarget::remove(const Held& held) {
@@ -361,15 +361,10 @@ void DirectoryTarget::discard(const std::string& path) {
 
 // Without its file it would make the rest of its version look unfinished.
 void DirectoryTarget::forget(const Item& gone) {
-  const auto& content_id = gone.key.content_id;
-  std::vector<Item> left;
-  for (auto& item : recorded()) {
-    const bool is_gone = item.key == gone.key && item.path == gone.path;
-    if (item.key.content_id == content_id && !is_gone) {
-      left.push_back(std::move(item));
-    }
-  }
-  record(content_id, left);
+  auto left = recorded_of(gone.key.content_id);
+  std::erase_if(
+      left, [&gone](const Item& item) { return item.key == gone.key && item.path == gone.path; });
+  record(gone.key.content_id, left);
 }
 
 void DirectoryTarget::record(const std::string& content_id, const std::vector<Item>& items) {

@@ -46,6 +46,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
 
  private:
   std::vector<Item> recorded() const;
+  std::vector<Item> recorded_of(const std::string& content_id) const;
   RootDirectory& writable();
   bool was_put(const std::string& path);
   enum class Durability { Synced, Unknown };
@@ -55,6 +56,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   bool has_bytes(const std::string& file, const ItemContent& promised);
   void discard(const std::string& path);
   void forget(const Item& gone);
+  void record_renewals(const std::string& path);
   void sync();
   void sync_names();
   void remove_parts_of_records();
@@ -71,7 +73,8 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   std::optional<Error> sync_failure_;
   // A killed run may have revealed items and not come to that.
   bool names_are_synced_ = false;
-  std::set<std::string> stale_records_;  ///< content_ids: what they name is not there
+  std::map<std::string, std::vector<Item>> renewals_;  ///< TreeRecords
+  std::set<std::string> stale_records_;                ///< content_ids: what they name is not there
 };
 
 }  // namespace streamsync

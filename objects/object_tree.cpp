@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <tuple>
 #include <utility>
 
@@ -11,6 +13,7 @@
 #include "objects/object_name.h"
 #include "objects/part_source.h"
 #include "streams/mirror_record.h"
+#include "streams/tree_records.h"
 
 namespace streamsync {
 namespace {
@@ -34,11 +37,6 @@ std::optional<ItemContent> known_content(const Item& item) {
   } catch (const Error&) {
     return std::nullopt;
   }
-}
-
-bool has_content_of(const Item& item, const BlobSpec& blob) {
-  const auto content = known_content(item);
-  return content && item.path == blob.item.path && content->strongest == blob.content.strongest;
 }
 
 std::uint64_t divided_up(std::uint64_t size, std::uint64_t by) { return (size + by - 1) / by; }
@@ -233,27 +231,14 @@ std::string ObjectTree::name_of(const Item& item) const {
 
 void ObjectTree::announce(const std::vector<BlobSpec>& coming) {
   if (coming.empty()) return;
-  std::map<std::string, std::vector<Item>> records;
-  std::map<ItemKey, const BlobSpec*> renewed;
   std::set<std::string> names;
-  for (const auto& blob : coming) {
-    const auto& content_id = blob.item.key.content_id;
-    renewed.emplace(blob.item.key, &blob);
-    records[content_id].push_back(blob.item);
-    names.insert(record_file_name(content_id));
-  }
-  for (auto& held : inventory()) {
-    const auto blob = renewed.find(held.item.key);
-    if (blob == renewed.end()) {
-      records[held.item.key.content_id].push_back(std::move(held.item));
-    } else if (!has_content_of(held.item, *blob->second)) {
-      // The record can't tell the old object from the new one, and the format forbids two contents
-      // of one path (`upstream-gss.md` §1.3).
-      discard(held.item);
-    }
-  }
+  for (const auto& blob : coming) names.insert(record_file_name(blob.item.key.content_id));
+  auto records = records_of(inventory(), coming);
+  for (const auto& held : records.useless) discard(held.item);
   name_records(names);
-  for (const auto& [content_id, items] : records) record(content_id, items);
+  for (const auto& [content_id, items] : records.items) record(content_id, items);
+  renewals_ = std::move(records.renewals);
+  for (const auto& [path, items] : renewals_) put_here_.erase(path);
 }
 
 // --- items ---------------------------------------------------------------------------------------
@@ -272,7 +257,24 @@ Held ObjectTree::stage(const BlobSpec& blob, ByteSource& bytes) {
     const std::lock_guard lock(mutex_);
     put_here_.insert(path);
   }
+  record_renewals(path);
   return {blob.item, path, path, HeldState::Present, blob.content.size};
+}
+
+/// A killed run that did not come to it has them put again, and sweeps then.
+void ObjectTree::record_renewals(const std::string& path) {
+  const std::lock_guard lock(records_mutex_);
+  const auto renewals = renewals_.extract(path);
+  if (renewals.empty()) return;
+  for (const auto& item : renewals.mapped()) {
+    auto items = recorded(record_file_name(item.key.content_id));
+    const auto is_gone = [&item](const Item& other) { return replaces(item, other); };
+    const auto gone = std::stable_partition(items.begin(), items.end(), std::not_fn(is_gone));
+    std::for_each(gone, items.end(), [this](const Item& other) { sweep(other); });
+    items.erase(gone, items.end());
+    items.push_back(item);
+    record(item.key.content_id, items);
+  }
 }
 
 void ObjectTree::put(const BlobSpec& blob, ByteSource& bytes) {
@@ -353,6 +355,10 @@ void ObjectTree::discard(const Item& item) {
     put_here_.erase(path);
   }
   store_->with_retries([&] { store_->remove(object_of(path)); });
+  sweep(item);
+}
+
+void ObjectTree::sweep(const Item& item) {
   if (const auto place = large_place(item)) {
     store_->with_retries([&] { store_->large_object(*place)->sweep(); });
   }

@@ -57,6 +57,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   void record(const std::string& content_id, const std::vector<Item>& items);
   void name_records(const std::set<std::string>& names);
   void forget(const Item& gone);
+  void record_renewals(const std::string& path);
 
   std::optional<std::uint64_t> size_of_object(const std::string& name);
   bool is_begun(const Item& item);
@@ -65,6 +66,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   void put_whole(const BlobSpec& blob, ByteSource& bytes);
   void put_parts(LargeObject& object, const LargeObjectPlace& place, ByteSource& bytes);
   void discard(const Item& item);
+  void sweep(const Item& item);
 
   std::shared_ptr<ObjectStore> store_;
   std::string prefix_;
@@ -73,6 +75,8 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   NameClaims claims_;
   std::mutex mutex_;
   std::set<std::string> put_here_;  // guarded by mutex_
+  std::mutex records_mutex_;
+  std::map<std::string, std::vector<Item>> renewals_;  // guarded by it: TreeRecords
 };
 
 }  // namespace streamsync

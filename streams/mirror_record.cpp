@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <rapidjson/prettywriter.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <map>
@@ -14,9 +15,23 @@
 namespace streamsync {
 namespace {
 
-using Items = std::map<std::string_view, const Item*>;
+using Items = std::map<std::string, const Item*>;
 using Versions = std::map<std::string_view, Items>;
 using Products = std::map<std::string_view, Versions>;
+
+/// Of an item that stands under another name than its own.
+constexpr const char* kItem = "streamsync_item";
+
+// An item that moves is at two paths for a while, and a name stands once.
+const Item*& place_of(const Item& item, Items& items) {
+  std::string name = item.key.item;
+  for (auto at = items.find(name); at != items.end(); at = items.find(name)) {
+    const Item& other = *at->second;
+    if (other.key == item.key && other.path == item.path) break;
+    name += '+';
+  }
+  return items[name];
+}
 
 // A sink as RapidJSON writes to it. A record grows with the tree, so it is never held as a whole.
 class SinkStream {
@@ -50,13 +65,17 @@ void write_string(Writer& json, std::string_view text) {
   json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
-void write_item(Writer& json, const Item& item) {
+void write_item(Writer& json, std::string_view name, const Item& item) {
   json.StartObject();
   for (const auto& [key, value] : item.tags) {
-    if (key != "product_name" && key != "version_name" && key != "item_name") {
+    if (key != "product_name" && key != "version_name" && key != "item_name" && key != kItem) {
       write_key(json, key);
       write_string(json, value);
     }
+  }
+  if (item.key.item != name) {
+    write_key(json, kItem);
+    write_string(json, item.key.item);
   }
   json.EndObject();
 }
@@ -69,7 +88,7 @@ void write_versions(Writer& json, const Versions& versions) {
     json.StartObject();
     for (const auto& [name, item] : items) {
       write_key(json, name);
-      write_item(json, *item);
+      write_item(json, name, *item);
     }
     json.EndObject();
     json.EndObject();
@@ -81,7 +100,7 @@ void write_versions(Writer& json, const Versions& versions) {
 void write_record(std::string_view content_id, const std::vector<Item>& items, ByteSink& to) {
   Products products;
   for (const auto& item : items) {
-    products[item.key.product][item.key.version][item.key.item] = &item;
+    place_of(item, products[item.key.product][item.key.version]) = &item;
   }
   SinkStream stream(to);
   Writer json(stream);
@@ -108,6 +127,18 @@ void write_record(std::string_view content_id, const std::vector<Item>& items, B
   stream.Flush();
 }
 
+namespace {
+
+void restore_name(Item& item) {
+  const std::string name(tag(item.tags, kItem));
+  if (name.empty()) return;
+  item.tags.erase(kItem);
+  item.tags.set("item_name", name);
+  item.key.item = name;
+}
+
+}  // namespace
+
 std::vector<Item> read_record(Spool record, const std::string& name) {
   std::vector<Item> items;
   // Our own file, so nobody has signed it.
@@ -119,6 +150,7 @@ std::vector<Item> read_record(Spool record, const std::string& name) {
   } catch (const Error&) {
     // As said.
   }
+  std::for_each(items.begin(), items.end(), restore_name);
   return items;
 }
 

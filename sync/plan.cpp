@@ -68,12 +68,14 @@ Likeness likeness(const Held& held, const Item& wanted) {
   return *same_bytes && same_size ? Likeness::Same : Likeness::Other;
 }
 
-// Of several that hold one address the one to keep comes first (docs/adr/0021). `wanted` is none
-// for what no entry wants.
+// Of several that hold one address the one to keep comes first (docs/adr/0021), in a tree the one
+// that is where it is wanted. `wanted` is none for what no entry wants.
 auto rank(const Held& held, const Item* wanted) {
   const bool is_active = held.state == HeldState::Present || held.state == HeldState::Hidden;
-  return std::tuple(!is_active, wanted ? likeness(held, *wanted) : Likeness::Same, held.state,
-                    held.created.value_or(Time::max()), std::string_view(held.placement));
+  const bool is_elsewhere = wanted && held.item.path && held.item.path != wanted->path;
+  return std::tuple(is_elsewhere, !is_active, wanted ? likeness(held, *wanted) : Likeness::Same,
+                    held.state, held.created.value_or(Time::max()),
+                    std::string_view(held.placement));
 }
 
 void sort_best_first(std::vector<const Held*>& copies, const Item* wanted) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "sync/results.h"
 
@@ -13,14 +12,6 @@ namespace {
 // What was hidden has had its grace, and nothing ever named what was never shown.
 bool may_be_named(const Held& held) {
   return held.state == HeldState::Present || held.state == HeldState::Deactivated;
-}
-
-std::set<ItemKey> keys_of_what_comes(const Plan& plan) {
-  std::set<ItemKey> keys;
-  for (const auto& action : plan.actions) {
-    if (brings_bytes(action)) keys.insert(action.key);
-  }
-  return keys;
 }
 
 }  // namespace
@@ -50,13 +41,8 @@ void Removals::grant(const Grace& grace) {
     const bool waits = action.kind == ActionKind::Remove || !action.is_named;
     if (waits && known != grace.known.end()) since_.insert(*known);
   }
-  const auto replaced = keys_of_what_comes(plan_);
   for (const auto index : removes_) {
-    const auto& action = plan_.actions[index];
-    // A tree can't have both under one address, so the old one is gone already.
-    if (is_open(index) && may_be_named(*action.held) && !replaced.contains(action.key)) {
-      grant(index, grace);
-    }
+    if (is_open(index) && may_be_named(*plan_.actions[index].held)) grant(index, grace);
   }
 }
 

@@ -205,6 +205,43 @@ class Failures(TreeCase):
             self.assertEqual(run.status, 0, run.err)
         self.assertEqual((self.target / path).read_bytes(), b"x" * ITEM_SIZE)
 
+    def test_what_the_source_gives_another_path_stays_until_its_successor_is_published(self):
+        product, name = "com.ubuntu.cloud:server:18.04:amd64", "disk1.img"
+        with self.served() as server:
+            self.sync(entry(server.url))
+            before = self.files()
+            old = self.path("bionic", NEW)
+            item = self.stream.item(product, NEW, name)
+            item["path"] = new = old.replace(".img", "-again.img")
+            (self.stream.root / old).rename(self.stream.root / new)
+            (self.stream.root / new).write_bytes(b"x" * ITEM_SIZE)
+            item.update(digest_tags(self.stream.root / new))
+            self.stream.corrupt(product, NEW, name)
+            self.stream.write()
+            self.assertEqual(self.sync(entry(server.url)).status, 1)
+            after = self.files()
+            self.assertEqual([], [path for path in before if before[path] != after.get(path) and ".data" not in path])
+            (self.stream.root / new).write_bytes(b"x" * ITEM_SIZE)
+            run = self.sync(entry(server.url))
+            self.assertEqual(run.lines(), [f"created {new}: {new}", f"removing {old}: {old}"], run.err)
+            self.assertEqual(self.images(), {new, self.path("focal", NEW)})
+            self.assertEqual(self.sync(entry(server.url)).out, "")
+
+    def test_what_the_source_replaces_at_its_path_stays_until_the_new_one_is_whole(self):
+        product = "com.ubuntu.cloud:server:18.04:amd64"
+        with self.served() as server:
+            self.sync(entry(server.url))
+            before = self.files()
+            path = self.path("bionic", NEW)
+            (self.stream.root / path).write_bytes(b"x" * ITEM_SIZE)
+            self.stream.item(product, NEW, "disk1.img").update(digest_tags(self.stream.root / path))
+            self.stream.corrupt(product, NEW, "disk1.img")
+            self.stream.write()
+            self.assertEqual(self.sync(entry(server.url)).status, 1)
+            after = self.files()
+            self.assertEqual([], [path for path in before if before[path] != after.get(path) and ".data" not in path])
+            self.assertEqual(self.sync(entry(server.url)).status, 1, "the wrong one counts as there")
+
     def test_a_withdrawn_half_version_does_not_evict_a_whole_one(self):
         product = "com.ubuntu.cloud:server:20.04:amd64"
         with self.served() as server:

@@ -98,6 +98,65 @@ TEST_CASE("two items that share a path are one file") {
   CHECK(target.inventory().size() == 2);
 }
 
+TEST_CASE("what comes to another path replaces nothing before it is asked to") {
+  const TemporaryDirectory root;
+  DirectoryTarget target(root.path());
+  const Held old = put(target, blob("1", "x/a.img", "aaa"), "aaa");
+  const auto moved = blob("1", "y/a.img", "bbbb");
+  target.announce({moved});
+  CHECK(read_file(root / "x/a.img") == "aaa");
+  SECTION("it does not come") {
+    DirectoryTarget next(root.path());
+    const auto held = next.inventory();
+    REQUIRE(held.size() == 2);
+    CHECK(held[0].item.key == held[1].item.key);
+  }
+  SECTION("it comes") {
+    put(target, moved, "bbbb");
+    CHECK(target.inventory().size() == 2);
+    target.remove(old);
+    const auto held = DirectoryTarget(root.path()).inventory();
+    REQUIRE(held.size() == 1);
+    CHECK(held[0].placement == "y/a.img");
+    CHECK(held[0].state == HeldState::Present);
+    CHECK_FALSE(std::filesystem::exists(root.path() / "x"));
+  }
+}
+
+TEST_CASE("what comes to a path that is taken replaces the old file when it is shown") {
+  const TemporaryDirectory root;
+  DirectoryTarget target(root.path());
+  put(target, blob("1", "x/a.img", "aaa"), "aaa");
+  // Of the same size: only the record tells them apart.
+  const auto coming = blob(GENERATE("1", "2"), "x/a.img", "bbb");
+  target.announce({coming});
+  TextSource bytes("bbb");
+  const Held staged = target.stage(coming, bytes);
+  target.settle({&staged, 1});
+  CHECK(read_file(root / "x/a.img") == "aaa");
+  const auto is_recorded = [&root](const BlobSpec& spec) {
+    const auto held = DirectoryTarget(root.path()).inventory();
+    return held.size() == 1 && held[0].state == HeldState::Present &&
+           held[0].item.key == spec.item.key &&
+           content_of(held[0].item).strongest == spec.content.strongest;
+  };
+  CHECK(is_recorded(blob("1", "x/a.img", "aaa")));
+  target.reveal(staged);
+  CHECK(read_file(root / "x/a.img") == "bbb");
+  CHECK(is_recorded(coming));
+}
+
+TEST_CASE("what comes to a path that is taken is not linked there") {
+  const TemporaryDirectory root;
+  DirectoryTarget target(root.path());
+  put(target, blob("1", "x/a.img", "aaa"), "aaa");
+  const Held other = put(target, blob("2", "x/b.img", "bbb"), "bbb");
+  const auto coming = blob("1", "x/a.img", "bbb");
+  target.announce({coming});
+  CHECK_FALSE(target.link(other, coming));
+  CHECK(read_file(root / "x/a.img") == "aaa");
+}
+
 TEST_CASE("a content_id can't leave the directory of records") {
   const TemporaryDirectory root;
   DirectoryTarget target(root.path() / "tree");

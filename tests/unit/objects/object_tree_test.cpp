@@ -201,3 +201,56 @@ TEST_CASE("what was announced and never came is not held") {
   scene.tree.announce({ubuntu_blob(some_bytes(250)), ubuntu_blob("tiny")});
   CHECK(scene.tree.inventory().empty());
 }
+
+namespace {
+
+BlobSpec moved(BlobSpec blob, const std::string& file) {
+  blob.item.path = blob.item.path->with_file_name(file);
+  blob.item.tags.set("path", blob.item.path->str());
+  return blob;
+}
+
+std::vector<Held> held_in(const Scene& scene) {
+  return ObjectTree{scene.store, "tree", kLimits}.inventory();
+}
+
+}  // namespace
+
+TEST_CASE("what comes to another name replaces nothing before it is asked to") {
+  Scene scene;
+  const std::string old_bytes = some_bytes(250, 1), new_bytes = some_bytes(250, 2);
+  const BlobSpec before = ubuntu_blob(old_bytes), after = moved(ubuntu_blob(new_bytes), "new.img");
+  const Held old = scene.put(before, old_bytes);
+  SECTION("it does not come") {
+    scene.break_off(after, new_bytes, 220);
+    const auto held = held_in(scene);
+    REQUIRE(held.size() == 2);
+    CHECK(held[0].item.key == held[1].item.key);
+  }
+  SECTION("it comes") { scene.put(after, new_bytes); }
+  CHECK((scene.store->objects.at(name_of(before)) == old_bytes));
+  scene.tree.remove(old);
+  const auto held = held_in(scene);
+  REQUIRE(held.size() == 1);
+  CHECK(held[0].placement == after.item.path->str());
+  CHECK_FALSE(scene.store->objects.contains(name_of(before)));
+}
+
+TEST_CASE("what comes to a name that is taken replaces the old object when it is whole") {
+  Scene scene;
+  const std::string old_bytes = some_bytes(250, 1), new_bytes = some_bytes(250, 2);
+  const BlobSpec before = ubuntu_blob(old_bytes), after = ubuntu_blob(new_bytes);
+  scene.put(before, old_bytes);
+  const auto is_recorded = [&scene](const BlobSpec& blob) {
+    const auto held = held_in(scene);
+    return held.size() == 1 && held[0].state == HeldState::Present &&
+           content_of(held[0].item).strongest == blob.content.strongest;
+  };
+  scene.break_off(after, new_bytes, 220);
+  CHECK((scene.store->objects.at(name_of(before)) == old_bytes));
+  CHECK(is_recorded(before));
+  scene.put(after, new_bytes);
+  CHECK((scene.store->objects.at(name_of(before)) == new_bytes));
+  CHECK(is_recorded(after));
+  CHECK(scene.parts() == 3);  // the old ones are swept
+}

@@ -84,3 +84,29 @@ TEST_CASE("A record of any size is written whole and reads back") {
     CHECK(read[i].path == items[i].path);
   }
 }
+
+TEST_CASE("An item that is at two paths is recorded twice") {
+  std::vector<Item> items{item("p", "1", "a"), item("p", "1", "a"), item("p", "1", "a+")};
+  items[1].path = RelativePath::parse("elsewhere");
+  items[1].tags.set("path", "elsewhere");
+  items.push_back(items[1]);
+  Spool record;
+  write_record("cid", items, record);
+  const auto read = read_record(std::move(record), "record");
+  REQUIRE(read.size() == 3);
+  for (std::size_t i = 0; i != 3; ++i) {
+    CHECK(std::any_of(read.begin(), read.end(), [&wanted = items[i]](const Item& one) {
+      return one.key == wanted.key && one.tags == wanted.tags && one.path == wanted.path;
+    }));
+  }
+}
+
+TEST_CASE("No tag of a source gives an item another address in a record") {
+  std::vector<Item> items{item("p", "1", "a")};
+  items[0].tags.set("streamsync_item", "b");
+  Spool record;
+  write_record("cid", items, record);
+  const auto read = read_record(std::move(record), "record");
+  REQUIRE(read.size() == 1);
+  CHECK(read[0].key.item == "a");
+}

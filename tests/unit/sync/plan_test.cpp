@@ -359,6 +359,26 @@ TEST_CASE("a tree follows a source that has replaced an item, and its old file g
   }
 }
 
+TEST_CASE("of an item that is at two paths of a tree the one that the source names stays") {
+  const auto before = item("p", "1");
+  auto after = before;
+  after.path = RelativePath::parse(GENERATE("another.img", "z/another.img"));
+  const bool is_same_content = GENERATE(true, false);
+  if (!is_same_content) after.tags.set("sha256", sha256_of("other"));
+  PlanInput input;
+  input.entries = {entry({after})};
+  input.inventory = {held(before, HeldState::Present, before.path->str()),
+                     held(after, HeldState::Present, after.path->str())};
+  SECTION("shown") {
+    CHECK(told(plan(input)) == Lines{"keep p/1/disk1.img", "remove p/1/disk1.img"});
+  }
+  SECTION("not yet") {
+    input.inventory[1].state = HeldState::Unrevealed;
+    CHECK(told(plan(input)) == Lines{"adopt p/1/disk1.img", "remove p/1/disk1.img"});
+  }
+  CHECK(plan(input).actions.back().held->placement == before.path->str());
+}
+
 TEST_CASE("of what was begun for a coming item nothing is swept in the same run") {
   PlanInput input;
   input.entries = {entry({item("p", "1")})};

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "streams/target.h"
+
+namespace streamsync {
+
+/// What a tree is to record before items come, so that neither what they replace nor what a killed
+/// run leaves is ever without a record (docs/adr/0007).
+struct TreeRecords {
+  std::map<std::string, std::vector<Item>> items;  ///< by content_id: what is there, and what comes
+  /// What comes to a path that has another content as yet, by path: to be recorded in its place
+  /// when it lies there, as until then a record could not tell the one from the other.
+  std::map<std::string, std::vector<Item>> renewals;
+  std::vector<Held> useless;  ///< was begun at the path of another content
+};
+
+TreeRecords records_of(const std::vector<Held>& there, const std::vector<BlobSpec>& coming);
+
+/// Whether the bytes of what is recorded are gone once `item` is at its path.
+bool replaces(const Item& item, const Item& recorded);
+
+}  // namespace streamsync
