@@ -1,6 +1,7 @@
 #include "sync/exit_status.h"
 
 #include <array>
+#include <utility>
 
 namespace streamsync {
 
@@ -55,6 +56,16 @@ ExitStatus gravest(const std::set<ExitStatus>& found) noexcept {
     }
   }
   return ExitStatus::Done;
+}
+
+std::optional<Error> keep_gravest(std::optional<Error>& kept, Error error) {
+  if (!kept) {
+    kept = std::move(error);
+    return std::nullopt;
+  }
+  const auto status = exit_status_of(*kept);
+  if (gravest({status, exit_status_of(error)}) != status) std::swap(*kept, error);
+  return error;
 }
 
 }  // namespace streamsync

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -27,5 +28,9 @@ ExitStatus exit_status_of_item(const Error& error) noexcept;
 
 /// The first that applies of 3, 8, 5, 6, 4, 1; Usage and Busy before all.
 ExitStatus gravest(const std::set<ExitStatus>& found) noexcept;
+
+/// Leaves in `kept` the error with the graver status, of two alike the first, and returns the other
+/// one: the status of a destination is that of one error.
+std::optional<Error> keep_gravest(std::optional<Error>& kept, Error error);
 
 }  // namespace streamsync

@@ -12,6 +12,7 @@
 #include "base/crypto/digest.h"
 #include "base/relative_path.h"
 #include "base/text.h"
+#include "sync/exit_status.h"
 #include "sync/root_family.h"
 
 namespace streamsync {
@@ -483,8 +484,7 @@ PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
       const auto published = StreamWriter(stream_, images, store, signer_, result).publish();
       if (target == stores_.front()) lead_to(published, result);
     } catch (const Error& error) {
-      if (result.error) result.notes.push_back(result.error->what());
-      result.error = error;
+      if (const auto other = keep_gravest(result.error, error)) result.notes.push_back(other->what());
     }
   }
   return result;

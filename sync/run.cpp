@@ -13,6 +13,7 @@
 #include "filters/selection.h"
 #include "sync/consumer_warnings.h"
 #include "sync/executor.h"
+#include "sync/exit_status.h"
 #include "sync/removal.h"
 #include "sync/root_family.h"
 #include "sync/second_look.h"
@@ -613,13 +614,9 @@ struct Run::Impl {
     return result;
   }
 
-  // The first one decides the status; people are told of the others all the same.
+  // The gravest one decides the status; people are told of the others all the same.
   void tell(const Error& error, DestinationReport& told) const {
-    if (told.error) {
-      observer.warn(error.what());
-    } else {
-      told.error = error;
-    }
+    if (const auto other = keep_gravest(told.error, error)) observer.warn(other->what());
   }
 
   // Copying may take hours. Where nothing was copied the inventory is as good as new.

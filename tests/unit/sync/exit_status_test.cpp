@@ -15,6 +15,18 @@ TEST_CASE("the gravest status wins, in the order of the contract") {
   CHECK(gravest({S::Guard, S::Refused}) == S::Refused);
 }
 
+TEST_CASE("of several errors the gravest is kept, of two alike the first") {
+  const Error full(ErrorKind::NoRoom, Origin::Target, "full");
+  const Error away(ErrorKind::Transient, Origin::Target, "away");
+  const Error denied(ErrorKind::Denied, Origin::Target, "denied");
+  std::optional<Error> kept;
+  CHECK_FALSE(keep_gravest(kept, full));
+  CHECK(keep_gravest(kept, away)->kind() == ErrorKind::NoRoom);
+  CHECK(keep_gravest(kept, denied)->kind() == ErrorKind::Denied);
+  CHECK(keep_gravest(kept, full)->kind() == ErrorKind::NoRoom);
+  CHECK(kept->kind() == ErrorKind::Transient);
+}
+
 TEST_CASE("an error's status depends on kind and origin alone") {
   const auto [kind, origin, run, item] = GENERATE(table<ErrorKind, Origin, ExitStatus, ExitStatus>({
       {ErrorKind::Config, Origin::Config, ExitStatus::Usage, ExitStatus::Usage},

@@ -366,9 +366,9 @@ TEST_CASE("of two stores that fail each one's error is told") {
   input.shown = {image("20240101")};
   const auto result = publication.publish(input);
   REQUIRE(result.error);
-  CHECK_THAT(result.error->what(), Catch::Contains(kIndex));
+  CHECK_THAT(result.error->what(), Catch::Contains(kProducts));
   REQUIRE(result.notes.size() == 1);
-  CHECK_THAT(result.notes[0], Catch::Contains(kProducts));
+  CHECK_THAT(result.notes[0], Catch::Contains(kIndex));
 }
 
 TEST_CASE("without images nothing is named") {
