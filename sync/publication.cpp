@@ -223,6 +223,28 @@ PublishedImage published_image(const Held& held, const ImageIdsStream& stream) {
   return image;
 }
 
+// What it names now, or named when this unit was last there.
+bool names_image(CachedStore& store, const std::string& products, const std::string& id) {
+  const auto quoted = fmt::format("\"{}\"", id);
+  const auto has_it = [&quoted](const std::optional<std::string>& text) {
+    return text && text->find(quoted) != std::string::npos;
+  };
+  return has_it(store.current(products)) || has_it(store.last_known(products));
+}
+
+std::vector<PublishedImage> images_of(const PublicationInput& input, const ImageIdsStream& stream,
+                                      CachedStore& store) {
+  const auto products = products_path(stream, DocumentForm::Plain);
+  std::vector<PublishedImage> images;
+  images.reserve(input.shown.size());
+  for (const auto& held : input.shown) {
+    const bool is_named = !input.only_where_named.contains(held.placement) ||
+                          names_image(store, products, held.placement);
+    if (is_named) images.push_back(published_image(held, stream));
+  }
+  return one_per_kind(std::move(images));
+}
+
 // What is to be read below a path.
 struct Document {
   std::string path, text;
@@ -471,16 +493,11 @@ std::optional<Error> ImageIdsPublication::refusal(const std::vector<const Catalo
 }
 
 PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
-  std::vector<PublishedImage> images;
-  images.reserve(input.shown.size());
-  for (const auto& held : input.shown) {
-    images.push_back(published_image(held, stream_));
-  }
-  images = one_per_kind(std::move(images));
   PublicationResult result;
   for (const auto& target : stores_) {
     try {
       CachedStore store(*target, cache_, scope());
+      const auto images = images_of(input, stream_, store);
       const auto published = StreamWriter(stream_, images, store, signer_, result).publish();
       if (target == stores_.front()) lead_to(published, result);
     } catch (const Error& error) {

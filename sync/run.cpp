@@ -671,6 +671,7 @@ struct Run::Impl {
                                      const std::vector<ActionResult>& results) const {
     PublicationInput input;
     input.shown = shown_items(plan, results);
+    input.only_where_named = shown_of_lacking_versions(plan, results);
     input.every_item_is_there = std::none_of(
         results.begin(), results.end(),
         [](const ActionResult& result) { return result.status == ActionStatus::Failed; });

@@ -371,6 +371,26 @@ TEST_CASE("of two stores that fail each one's error is told") {
   CHECK_THAT(result.notes[0], Catch::Contains(kIndex));
 }
 
+TEST_CASE("of a version that lacks an item what was named stays so, and nothing else is") {
+  Scene scene;
+  PublicationInput input;
+  input.shown = {image("20240101"), image("20240102")};
+  input.only_where_named = {"id-20240102"};
+  const auto& products = scene.store.documents[kProducts];
+  SECTION("a killed run has shown it") {
+    scene.publish({image("20240101")});
+    CHECK_FALSE(scene.publication().publish(input).error);
+    CHECK_THAT(products, Catch::Contains("id-20240101") && !Catch::Contains("id-20240102"));
+  }
+  SECTION("it was published") {
+    scene.publish(input.shown);
+    SECTION("and is") {}
+    SECTION("and the document is damaged") { scene.store.documents[kProducts].resize(20); }
+    CHECK_FALSE(scene.publication().publish(input).error);
+    CHECK_THAT(products, Catch::Contains("id-20240101") && Catch::Contains("id-20240102"));
+  }
+}
+
 TEST_CASE("without images nothing is named") {
   Scene scene;
   scene.publish({});

@@ -28,7 +28,8 @@ struct Scene {
     ActionResult result;
     result.status = status;
     if (kind != ActionKind::Keep && status == ActionStatus::Done) {
-      result.held = held(of.placement);
+      result.held = of;
+      result.held->state = HeldState::Present;
     }
     results.push_back(std::move(result));
     return plan.actions.back();
@@ -38,6 +39,10 @@ struct Scene {
     std::set<std::string> placements;
     for (const auto& one : shown_items(plan, results)) placements.insert(one.placement);
     return placements;
+  }
+
+  std::set<std::string> shown_of_lacking() const {
+    return shown_of_lacking_versions(plan, results);
   }
 };
 
@@ -52,8 +57,15 @@ TEST_CASE("of a version that lacks an item nothing is shown that was not shown b
   scene.add(ActionKind::Keep, held("kept"), ActionStatus::Done);
   scene.add(ActionKind::Create, held("new"), ActionStatus::Done);
   CHECK(scene.shown() == Names{"corrected", "hidden", "kept", "new"});
+  CHECK(scene.shown_of_lacking().empty());
   scene.add(ActionKind::Create, held("failed"), ActionStatus::Failed).held.reset();
   CHECK(scene.shown() == Names{"corrected", "kept"});
+  CHECK(scene.shown_of_lacking() == scene.shown());
+  auto other = held("other");
+  other.item.key.version = "2";
+  scene.add(ActionKind::Keep, other, ActionStatus::Done);
+  CHECK(scene.shown() == Names{"corrected", "kept", "other"});
+  CHECK(scene.shown_of_lacking() == Names{"corrected", "kept"});
 }
 
 TEST_CASE("a removal that is withheld is shown if it was named") {
