@@ -12,6 +12,7 @@
 #include "base/crypto/digest.h"
 #include "base/relative_path.h"
 #include "base/text.h"
+#include "streams/index.h"
 #include "sync/exit_status.h"
 #include "sync/root_family.h"
 
@@ -91,13 +92,22 @@ class CachedStore {
     remember(path, published->validator, published->bytes);
   }
 
-  // Takes away what this unit published and nobody has replaced. Without a request where there is
+  // Whether this unit published it and nobody has replaced it. Without a request where there is
   // nothing of that kind.
-  void retire(const std::string& path) {
+  bool is_as_left(const std::string& path) {
     const auto known = last_known(path);
-    if (!known) return;
-    if (current(path) == known) store_.withdraw(path);
+    return known && current(path) == known;
+  }
+
+  void withdraw(const std::string& path) {
+    store_.withdraw(path);
     remember(path, {}, Spool());
+  }
+
+  // Takes it away if it is as this unit left it.
+  void retire(const std::string& path) {
+    if (is_as_left(path)) return withdraw(path);
+    if (last_known(path)) remember(path, {}, Spool());
   }
 
   void require_no_conflict(const std::string& path, const std::string& index,
@@ -251,6 +261,17 @@ struct Document {
   bool changed = false;  ///< that is not what is published
 };
 
+// Signatures do not matter: all that can follow is that it is withdrawn.
+bool leads_to(const std::string& index, const std::string& path) {
+  try {
+    const auto read = read_index(accept_unverified(spool_of(index), path), path);
+    return std::any_of(read.entries.begin(), read.entries.end(),
+                       [&path](const IndexEntry& entry) { return entry.path.str() == path; });
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 // Whether it was published after `before`, and not by a damaged date.
 bool is_newer(const std::optional<std::string>& published, const std::string& before) {
   constexpr std::chrono::minutes kClocksDiffer{10};
@@ -295,10 +316,19 @@ class StreamWriter {
   // led on by it while the others go and unsigned documents change.
   void retire_signed() {
     const auto products = products_path(stream_, DocumentForm::Plain);
+    if (signed_index_leads_here()) store_.withdraw(index_path(DocumentForm::Clearsigned));
     store_.retire(index_path(DocumentForm::Clearsigned));
     store_.retire(index_path(DocumentForm::Plain) + kSignature);
     store_.retire(products + kSignature);
     store_.retire(products_path(stream_, DocumentForm::Clearsigned));
+  }
+
+  // Whoever has written it since: an entry can't be taken out without the key (docs/adr/0019).
+  bool signed_index_leads_here() {
+    const auto products = products_path(stream_, DocumentForm::Clearsigned);
+    if (!store_.is_as_left(products)) return false;
+    const auto index = store_.current(index_path(DocumentForm::Clearsigned));
+    return index && leads_to(*index, products);
   }
 
   // Entries that somebody else signed, or nobody, are not for us to sign.

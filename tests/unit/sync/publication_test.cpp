@@ -530,6 +530,55 @@ TEST_CASE("what was signed goes when nobody signs any more, the index first") {
   check_signed(scene.store.documents, signer);
 }
 
+TEST_CASE("no signed index leads to what was withdrawn, whoever wrote it last") {
+  SigningUser user;
+  Signer signer(user.first);
+  Scene one;
+  one.signer = &signer;
+  one.publish({image("20240101")});
+  Scene other;
+  other.content_id = "other.sync";
+  other.signer = &signer;
+  other.store = one.store;
+  // A stream of another region, of the same unit or of another one.
+  const bool is_same_unit = GENERATE(true, false);
+  if (is_same_unit) other.cache = one.cache;
+  other.publish({image("20240101")});
+  if (is_same_unit) one.cache = other.cache;
+  one.store = other.store;
+  const std::string index = "streams/v1/index.sjson";
+  REQUIRE_THAT(one.store.documents[index],
+               Catch::Contains("auto.sync.sjson") && Catch::Contains("other.sync.sjson"));
+
+  one.signer = nullptr;
+  one.publish({image("20240101")});
+  CHECK_FALSE(one.store.documents.contains("streams/v1/auto.sync.sjson"));
+  CHECK_FALSE(one.store.documents.contains(index));
+  CHECK(one.store.documents.contains("streams/v1/other.sync.sjson"));
+
+  other.store = one.store;
+  other.publish({image("20240101")});
+  const auto anew = signer.text_of(other.store.documents[index]).value();
+  CHECK_THAT(anew, !Catch::Contains("auto.sync") && Catch::Contains("other.sync.sjson"));
+  one.store = other.store;
+  one.publish({image("20240101")});
+  CHECK(one.store.documents.contains(index));
+}
+
+TEST_CASE("what another unit goes on signing of the same stream stays") {
+  SigningUser user;
+  Signer signer(user.first);
+  Scene one, other;
+  one.signer = other.signer = &signer;
+  one.publish({image("20240101")});
+  other.store = one.store;
+  other.publish({image("20240102")});
+  one.store = other.store;
+  one.signer = nullptr;
+  one.publish({image("20240102")});
+  CHECK(one.store.documents == other.store.documents);
+}
+
 TEST_CASE("what somebody else has signed since stays, and is told") {
   SigningUser user;
   Signer signer(user.first), second(user.second);
