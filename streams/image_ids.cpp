@@ -345,6 +345,19 @@ std::string without_lost_entries(std::string_view index, const ImageIdsStream& s
   return to_json(*document);
 }
 
+std::string with_whole_entries(std::string_view known, std::string_view damaged) {
+  auto document = parse(known);
+  const bool can_be_read = parse(damaged).has_value();
+  if (can_be_read || !document || !document->object() || !is_index(*document->object())) {
+    return std::string(known);
+  }
+  JsonObject& entries = *member_object(*document->object(), "index");
+  for (auto& [content_id, entry] : whole_entries(damaged)) {
+    entries.insert_or_assign(content_id, std::move(entry));
+  }
+  return to_json(*document);
+}
+
 std::optional<Time> updated_of(std::string_view text) {
   auto document = parse(text);
   return document ? date_in(document->object()) : std::nullopt;

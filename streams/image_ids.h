@@ -70,6 +70,10 @@ bool is_index(std::string_view document);
 std::string without_lost_entries(std::string_view index, const ImageIdsStream& stream,
                                  const std::function<bool(const std::string& path)>& is_there);
 
+/// The index `known` with the entries of `damaged` that are whole, in place of its own. Pure; what
+/// is no index stays as it is.
+std::string with_whole_entries(std::string_view known, std::string_view damaged);
+
 /// When a document of ours was last changed, by itself; none when it can't be read.
 std::optional<Time> updated_of(std::string_view document);
 /// When the products of `content_id` were last changed, by their index; none when it does not say.

@@ -374,12 +374,13 @@ class StreamWriter {
     return document_after(path, index_, rendered, is_right);
   }
 
-  // Entries of others, of which a damaged index has lost some.
+  // Entries of others, of which a damaged index has lost some; those that it has left may be newer.
   std::optional<std::string> whole_or_known(const std::optional<std::string>& published,
                                             const std::string& path) {
     if (published && is_index(*published)) return published;
     const auto known = store_.last_known(path);
-    return known && is_index(*known) ? still_led_to(*known) : published;
+    if (!known || !is_index(*known)) return published;
+    return still_led_to(with_whole_entries(*known, published.value_or("")));
   }
 
   // Whoever took their documents away wants no entries back.
@@ -531,7 +532,8 @@ PublicationResult ImageIdsPublication::publish(const PublicationInput& input) {
       const auto published = StreamWriter(stream_, images, store, signer_, result).publish();
       if (target == stores_.front()) lead_to(published, result);
     } catch (const Error& error) {
-      if (const auto other = keep_gravest(result.error, error)) result.notes.push_back(other->what());
+      if (const auto other = keep_gravest(result.error, error))
+        result.notes.push_back(other->what());
     }
   }
   return result;

@@ -196,6 +196,23 @@ TEST_CASE("what leads to nothing any more does not come back with an index") {
   }
 }
 
+TEST_CASE("what came into an index since stays when it is damaged, as far as it is whole") {
+  Scene scene;
+  scene.store.documents[kIndex] =
+      R"({"format": "index:1.0", "index": {"a": {"path": "a.json"}, "z": {"path": "z.json"}}})";
+  for (const auto* path : {"a.json", "b.json", "z.json"}) scene.store.documents[path] = "{}";
+  scene.publish({image("20240101")});
+  scene.store.documents[kIndex] =
+      R"({"format": "index:1.0", "index": {"a": {"path": "a.json", "datatype": "new"},
+          "b": {"path": "b.json"}, "z": {"pa)";
+  scene.publish({image("20240101")});
+  const auto& anew = scene.store.documents[kIndex];
+  REQUIRE(is_index(anew));
+  for (const auto* whole : {"\"new\"", "a.json", "b.json", "z.json", "auto.sync.json"}) {
+    CHECK_THAT(anew, Catch::Contains(whole));
+  }
+}
+
 TEST_CASE("an index is not made anew of what another account's said") {
   Scene scene;
   scene.account = "cloud project-1";
