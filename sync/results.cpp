@@ -131,25 +131,31 @@ bool Results::tell() {
   return told_ == results_.size() || plan_.actions[told_].kind == ActionKind::Remove;
 }
 
-// A version without its successor stays (`cli.md` §4.2). What could not be updated is there.
 std::vector<ActionResult> Results::take() && {
-  std::set<std::pair<std::string, std::string>> failed_products;
-  for (std::size_t index = 0; index < results_.size(); ++index) {
-    const auto& action = plan_.actions[index];
-    const bool lacks = shows_anew(action) || action.kind == ActionKind::Skip;
-    if (results_[index].status == ActionStatus::Failed && lacks) {
-      const auto& key = action.key;
-      failed_products.emplace(key.content_id, key.product);
-    }
-  }
-  for (std::size_t index = 0; index < results_.size(); ++index) {
-    const auto& action = plan_.actions[index];
-    if (action.kind == ActionKind::Remove && results_[index].status == ActionStatus::Planned &&
-        failed_products.contains({action.key.content_id, action.key.product})) {
-      withhold(results_[index], "its successor failed");
-    }
-  }
+  withhold_predecessors(plan_, results_);
   return std::move(results_);
+}
+
+// What could not be updated is there.
+void withhold_predecessors(const Plan& plan, std::vector<ActionResult>& results) {
+  std::set<std::pair<std::string, std::string>> failed_products;
+  for (std::size_t index = 0; index < results.size(); ++index) {
+    const auto& action = plan.actions[index];
+    const bool lacks = shows_anew(action) || action.kind == ActionKind::Skip;
+    if (results[index].status == ActionStatus::Failed && lacks) {
+      failed_products.emplace(action.key.content_id, action.key.product);
+    }
+  }
+  for (std::size_t index = 0; index < results.size(); ++index) {
+    const auto& action = plan.actions[index];
+    auto& result = results[index];
+    const bool is_done = result.status == ActionStatus::Done;
+    if (action.kind != ActionKind::Remove || is_done) continue;
+    result.status = ActionStatus::Planned;
+    if (failed_products.contains({action.key.content_id, action.key.product})) {
+      withhold(result, "its successor failed");
+    }
+  }
 }
 
 void withhold(ActionResult& result, std::string reason) {

@@ -55,6 +55,10 @@ class Results {
   std::size_t told_ = 0;
 };
 
+/// Withholds the Removes of products of which an item failed, and no others: a version without its
+/// successor stays (`cli.md` §4.2).
+void withhold_predecessors(const Plan& plan, std::vector<ActionResult>& results);
+
 /// Marks a Remove as one that is not done on purpose.
 void withhold(ActionResult& result, std::string reason);
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <tuple>
 
+#include "sync/results.h"
+
 namespace streamsync {
 namespace {
 
@@ -96,6 +98,7 @@ void look_again(Plan& plan, std::vector<ActionResult>& results, const std::vecto
       results[index].held.reset();
     }
   }
+  withhold_predecessors(plan, results);
   keep_what_came(plan, results, now);
 }
 

@@ -73,6 +73,28 @@ TEST_CASE("what another unit has brought meanwhile has not failed") {
   }
 }
 
+TEST_CASE("what is superseded by what another unit has brought goes, and by nothing else") {
+  Run run;
+  const auto old = held(item("1"), "i1");
+  run.did(ActionKind::Create, item("2"), std::nullopt, std::nullopt, ActionStatus::Failed);
+  run.did(ActionKind::Remove, item("1"), old, std::nullopt, ActionStatus::Withheld);
+  SECTION("it is there") {
+    CHECK(run.shown({old, held(item("2"), "i2")}) == Ids{"i2"});
+    CHECK(run.results[1].status == ActionStatus::Planned);
+  }
+  SECTION("it is not") {
+    CHECK(run.shown({old}) == Ids{"i1"});
+    CHECK(run.results[1].status == ActionStatus::Withheld);
+  }
+  SECTION("it was taken away again") {
+    run.results[0].status = ActionStatus::Done;
+    run.results[0].held = held(item("2"), "i2");
+    run.results[1].status = ActionStatus::Planned;
+    CHECK(run.shown({old}) == Ids{"i1"});
+    CHECK(run.results[1].status == ActionStatus::Withheld);
+  }
+}
+
 TEST_CASE("what another unit has brought of versions that the plan does not know is named") {
   Run run;
   run.did(ActionKind::Remove, item("1"), held(item("1"), "i1"), std::nullopt);
@@ -90,6 +112,7 @@ TEST_CASE("what another unit has taken away meanwhile is not named") {
   SECTION("updated") { run.did(ActionKind::Update, item("1"), there, there); }
   SECTION("not removed in this run") {
     run.did(ActionKind::Remove, item("1"), there, std::nullopt, ActionStatus::Withheld);
+    run.did(ActionKind::Create, item("2"), std::nullopt, std::nullopt, ActionStatus::Failed);
   }
   SECTION("brought") { run.did(ActionKind::Create, item("1"), std::nullopt, there); }
   CHECK(Run(run).shown({there}) == Ids{"i1"});
