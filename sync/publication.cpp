@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -13,6 +14,7 @@
 #include "base/relative_path.h"
 #include "base/text.h"
 #include "streams/index.h"
+#include "streams/products.h"
 #include "sync/exit_status.h"
 #include "sync/root_family.h"
 
@@ -164,8 +166,9 @@ class CachedStore {
     if (found != nullptr && same_bytes(found->bytes, spool_of(text))) {
       return;
     }
+    // A private place may answer that there is nothing; other bytes are never meant so.
     throw Error(
-        ErrorKind::Denied, Origin::Target,
+        found == nullptr ? ErrorKind::Denied : ErrorKind::Protocol, Origin::Target,
         fmt::format("{}/{}: who reads it without credentials finds {}; {}see what stands before "
                     "the object store",
                     describe(), path, found == nullptr ? "nothing" : "something else",
@@ -233,24 +236,42 @@ PublishedImage published_image(const Held& held, const ImageIdsStream& stream) {
   return image;
 }
 
-// What it names now, or named when this unit was last there.
-bool names_image(CachedStore& store, const std::string& products, const std::string& id) {
-  const auto quoted = fmt::format("\"{}\"", id);
-  const auto has_it = [&quoted](const std::optional<std::string>& text) {
-    return text && text->find(quoted) != std::string::npos;
-  };
-  return has_it(store.current(products)) || has_it(store.last_known(products));
+using VersionKey = std::pair<std::string, std::string>;  // product, version
+
+void add_versions_of(const std::optional<std::string>& products, const std::string& path,
+                     std::set<VersionKey>& versions) {
+  if (!products) return;
+  try {
+    read_products(accept_unverified(spool_of(*products), path), path,
+                  [&versions](const ProductsHead&, const Version& version) {
+                    if (!version.items.empty()) versions.emplace(version.product, version.version);
+                  });
+  } catch (const Error&) {
+    // Of a damaged one those before the damage.
+  }
+}
+
+// What it names now, or named when this unit was last there. Of images of one kind one is named
+// for all (`cli.md` §4.5).
+std::set<VersionKey> versions_named(CachedStore& store, const std::string& products) {
+  std::set<VersionKey> versions;
+  add_versions_of(store.current(products), products, versions);
+  add_versions_of(store.last_known(products), products, versions);
+  return versions;
 }
 
 std::vector<PublishedImage> images_of(const PublicationInput& input, const ImageIdsStream& stream,
                                       CachedStore& store) {
   const auto products = products_path(stream, DocumentForm::Plain);
+  const auto named =
+      input.only_where_named.empty() ? std::set<VersionKey>() : versions_named(store, products);
   std::vector<PublishedImage> images;
   images.reserve(input.shown.size());
   for (const auto& held : input.shown) {
-    const bool is_named = !input.only_where_named.contains(held.placement) ||
-                          names_image(store, products, held.placement);
-    if (is_named) images.push_back(published_image(held, stream));
+    const auto& key = held.item.key;
+    const bool may_be_named = !input.only_where_named.contains(held.placement) ||
+                              named.contains({key.product, key.version});
+    if (may_be_named) images.push_back(published_image(held, stream));
   }
   return one_per_kind(std::move(images));
 }

@@ -18,10 +18,11 @@ namespace streamsync {
 
 /// What there is to publish when the items of a destination are in place.
 struct PublicationInput {
-  std::vector<Held> shown;                 ///< everything visible that this run does not remove
-  std::set<std::string> only_where_named;  ///< placements: not named anew
-  std::vector<const Catalog*> catalogs;    ///< of the entries that were read
-  bool every_item_is_there = true;         ///< no selected item failed
+  std::vector<Held> shown;  ///< everything visible that this run does not remove
+  /// Placements: named where something of their version is already.
+  std::set<std::string> only_where_named;
+  std::vector<const Catalog*> catalogs;  ///< of the entries that were read
+  bool every_item_is_there = true;       ///< no selected item failed
 };
 
 /// A line of the report's `published`.

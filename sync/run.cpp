@@ -579,9 +579,12 @@ struct Run::Impl {
       auto& plan = assignments[index].plan;
       auto& told = report.destinations[served[index]];
       Removals removals(plan, results[index], *assignments[index].target, observer);
-      look_again(*assignments[index].target, plan, results[index], removals, told);
+      const auto came =
+          look_again(*assignments[index].target, plan, results[index], removals, told);
       mark_latest(*assignments[index].target, shown_items(plan, results[index]), removals, told);
-      publish(destinations[served[index]], plan, results[index], removals, told);
+      auto input = publication_input(destinations[served[index]], plan, results[index]);
+      input.only_where_named.insert(came.begin(), came.end());
+      publish(destinations[served[index]], input, removals, told);
       removals.grant(grace_at(destinations[served[index]]));
       removals.judge();
       removals.carry_out(stop);
@@ -620,15 +623,17 @@ struct Run::Impl {
   }
 
   // Copying may take hours. Where nothing was copied the inventory is as good as new.
-  void look_again(ItemTarget& target, Plan& plan, std::vector<ActionResult>& results,
-                  Removals& removals, DestinationReport& told) const {
-    if (std::none_of(plan.actions.begin(), plan.actions.end(), brings_bytes)) return;
+  std::set<std::string> look_again(ItemTarget& target, Plan& plan,
+                                   std::vector<ActionResult>& results, Removals& removals,
+                                   DestinationReport& told) const {
+    if (std::none_of(plan.actions.begin(), plan.actions.end(), brings_bytes)) return {};
     try {
-      if (const auto now = target.look_again()) streamsync::look_again(plan, results, *now);
+      if (const auto now = target.look_again()) return streamsync::look_again(plan, results, *now);
     } catch (const Error& error) {
       tell(error, told);
       removals.withhold("it could not be found out what other units have done");
     }
+    return {};
   }
 
   // The one that was the newest stays until its successor is marked.
@@ -643,13 +648,11 @@ struct Run::Impl {
   }
 
   // Nothing is removed that published metadata may still name.
-  void publish(Destination& destination, const Plan& plan, const std::vector<ActionResult>& results,
-               Removals& removals, DestinationReport& told) const {
+  void publish(Destination& destination, const PublicationInput& input, Removals& removals,
+               DestinationReport& told) const {
     PublicationResult published;
     try {
-      if (destination.publication) {
-        published = destination.publication->publish(publication_input(destination, plan, results));
-      }
+      if (destination.publication) published = destination.publication->publish(input);
     } catch (const Error& error) {
       published.error = error;
     }

@@ -66,12 +66,14 @@ void look_again(const Action& action, ActionResult& result, const Present& prese
   }
 }
 
-void keep_what_came(Plan& plan, std::vector<ActionResult>& results, const std::vector<Held>& now) {
+std::set<std::string> keep_what_came(Plan& plan, std::vector<ActionResult>& results,
+                                     const std::vector<Held>& now) {
   const auto version_of = [](const ItemKey& key) {
     return std::tuple(key.content_id, key.product, key.version);
   };
   std::set<decltype(version_of(ItemKey()))> planned;
   for (const auto& action : plan.actions) planned.insert(version_of(action.key));
+  std::set<std::string> came;
   for (const auto& held : now) {
     if (held.state != HeldState::Present || planned.contains(version_of(held.item.key))) continue;
     Action action;
@@ -82,12 +84,15 @@ void keep_what_came(Plan& plan, std::vector<ActionResult>& results, const std::v
     action.reason = "brought by another unit while this run went on";
     plan.actions.push_back(std::move(action));
     results.emplace_back().status = ActionStatus::Done;
+    came.insert(held.placement);
   }
+  return came;
 }
 
 }  // namespace
 
-void look_again(Plan& plan, std::vector<ActionResult>& results, const std::vector<Held>& now) {
+std::set<std::string> look_again(Plan& plan, std::vector<ActionResult>& results,
+                                 const std::vector<Held>& now) {
   const Present present(now);
   for (std::size_t index = 0; index < plan.actions.size(); ++index) {
     auto& action = plan.actions[index];
@@ -99,7 +104,7 @@ void look_again(Plan& plan, std::vector<ActionResult>& results, const std::vecto
     }
   }
   withhold_predecessors(plan, results);
-  keep_what_came(plan, results, now);
+  return keep_what_came(plan, results, now);
 }
 
 }  // namespace streamsync

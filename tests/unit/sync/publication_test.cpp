@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "sync/exit_status.h"
 #include "tests/unit/base/environment.h"
 #include "tests/unit/base/secret_keys.h"
 
@@ -369,6 +370,17 @@ TEST_CASE("that others do not read a place that may be private is told once, and
   CHECK(scene.result_of({image("20240102")}).notes.size() == 1);
 }
 
+TEST_CASE("that others read something else in a place that may be private is an error") {
+  Scene scene;
+  scene.store.may_be_private = true;
+  scene.store.for_anyone[kIndex] = "{}";
+  for (int run = 1; run <= 2; ++run) {
+    const auto error = scene.result_of({image("20240101")}).error;
+    REQUIRE(error);
+    CHECK(exit_status_of(*error) == ExitStatus::TargetUnavailable);
+  }
+}
+
 TEST_CASE("of two stores that fail each one's error is told") {
   MemoryCache cache;
   MemoryStore::Content one, other;
@@ -405,6 +417,13 @@ TEST_CASE("of a version that lacks an item what was named stays so, and nothing 
     SECTION("and the document is damaged") { scene.store.documents[kProducts].resize(20); }
     CHECK_FALSE(scene.publication().publish(input).error);
     CHECK_THAT(products, Catch::Contains("id-20240101") && Catch::Contains("id-20240102"));
+  }
+  SECTION("another of its kind was published in its place, and is lost") {
+    auto lost = image("20240102");
+    lost.placement = "id-lost";
+    scene.publish({image("20240101"), lost});
+    CHECK_FALSE(scene.publication().publish(input).error);
+    CHECK_THAT(products, !Catch::Contains("id-lost") && Catch::Contains("id-20240102"));
   }
 }
 

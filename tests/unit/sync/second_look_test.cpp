@@ -1,6 +1,9 @@
 #include "sync/second_look.h"
 
 #include <catch2/catch.hpp>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "base/crypto/digest.h"
 #include "sync/shown_items.h"
@@ -21,6 +24,7 @@ Held held(const Item& item, const std::string& id, HeldState state = HeldState::
 struct Run {
   Plan plan;
   std::vector<ActionResult> results;
+  std::set<std::string> came;  ///< as the last look told
 
   void did(ActionKind kind, const Item& item, std::optional<Held> before, std::optional<Held> after,
            ActionStatus status = ActionStatus::Done) {
@@ -41,7 +45,7 @@ struct Run {
   }
 
   std::vector<std::string> shown(const std::vector<Held>& now) {
-    look_again(plan, results, now);
+    came = look_again(plan, results, now);
     std::vector<std::string> ids;
     for (const auto& each : shown_items(plan, results)) ids.push_back(each.placement);
     return ids;
@@ -103,6 +107,7 @@ TEST_CASE("what another unit has brought of versions that the plan does not know
   REQUIRE(run.plan.actions.size() == 2);
   CHECK(run.plan.actions[1].kind == ActionKind::Keep);
   CHECK(run.results.size() == 2);
+  CHECK(run.came == std::set<std::string>{"i2"});
 }
 
 TEST_CASE("what another unit has taken away meanwhile is not named") {
