@@ -21,8 +21,6 @@ constexpr std::array<std::string_view, 1> kCompute{"compute"};
 constexpr std::array<std::string_view, 4> kBlockStorage{"block-storage", "block-store", "volumev3",
                                                         "volumev2"};
 
-constexpr std::string_view kInternal = "internal", kAdmin = "admin", kPublic = "public";
-
 /// Cinder gives no more by default (osapi_max_limit is 1000), and a volume says a lot.
 constexpr const char* kVolumesOfPage = "500";
 constexpr std::size_t kMaxPages = 10'000;
@@ -72,18 +70,17 @@ std::vector<Url> ImageUsage::endpoints_of(std::span<const std::string_view> serv
   return endpoints;
 }
 
-/// Our interface goes first. A service that is on others only is there all the same, and whether
-/// one of them answers us shows when it is asked.
+/// A service that has no endpoint on our interface is there all the same: `endpoint` throws.
 Url ImageUsage::endpoint_of(std::span<const std::string_view> service_types,
                             const std::string& region) {
-  const std::string_view ours = to_string(session_.credentials().interface);
-  for (const std::string_view interface : {ours, kInternal, kAdmin, kPublic}) {
-    for (const auto type : service_types) {
-      auto endpoint = session_.find_endpoint(type, region, interface);
-      if (endpoint) return *std::move(endpoint);
-    }
+  for (const auto type : service_types) {
+    if (auto endpoint = session_.find_endpoint(type, region)) return *std::move(endpoint);
   }
-  return session_.endpoint(service_types.front(), region);
+  const auto type =
+      std::find_if(service_types.begin(), service_types.end(), [&](std::string_view each) {
+        return session_.regions_on_any_interface(each).contains(region);
+      });
+  return session_.endpoint(*type, region);
 }
 
 bool ImageUsage::takes_images_from_here(const std::string& region) {

@@ -19,9 +19,8 @@ struct ImageUse {
 };
 
 /// Asks those of a cloud who make things of images: Compute for servers, Block Storage for volumes,
-/// of all projects. What the catalog has on other interfaces than ours only is asked there; what it
-/// lacks on every interface is not asked. What is there and does not answer leaves a doubt, which
-/// is no error.
+/// of all projects. What the catalog lacks on every interface is not asked; what is there and can't
+/// be asked, or does not answer, leaves a doubt, which is no error.
 class ImageUsage {
  public:
   /// `images` is the endpoint of the Image service in `region`. Who has no other Image service uses
