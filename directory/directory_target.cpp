@@ -174,12 +174,22 @@ std::string DirectoryTarget::name_of(const Item& item) const {
 void DirectoryTarget::announce(const std::vector<BlobSpec>& coming) {
   remove_parts_of_records();
   if (coming.empty() && stale_records_.empty()) return;
-  auto records = records_of(inventory(), coming);
+  auto records =
+      records_of(inventory(), coming, [this](const std::string& path) { return is_taken(path); });
   for (const auto& held : records.useless) writable().remove(held.placement);
   for (const auto& content_id : stale_records_) records.items[content_id];
   for (const auto& [content_id, items] : records.items) record(content_id, items);
   renewals_ = std::move(records.renewals);
   for (const auto& [path, items] : renewals_) put_here_.erase(path);
+}
+
+// A link is not followed: `stage` tells of it, for that item alone.
+bool DirectoryTarget::is_taken(const std::string& path) const {
+  try {
+    return root_ && root_->size_of(path);
+  } catch (const Error&) {
+    return true;
+  }
 }
 
 void DirectoryTarget::remove_parts_of_records() {

@@ -48,6 +48,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   std::vector<Item> recorded() const;
   std::vector<Item> recorded_of(const std::string& content_id) const;
   RootDirectory& writable();
+  bool is_taken(const std::string& path) const;
   bool was_put(const std::string& path);
   enum class Durability { Synced, Unknown };
   void put(const BlobSpec& blob, ByteSource& bytes);

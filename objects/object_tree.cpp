@@ -233,7 +233,10 @@ void ObjectTree::announce(const std::vector<BlobSpec>& coming) {
   if (coming.empty()) return;
   std::set<std::string> names;
   for (const auto& blob : coming) names.insert(record_file_name(blob.item.key.content_id));
-  auto records = records_of(inventory(), coming);
+  const auto is_taken = [this](const std::string& path) {
+    return size_of_object(object_of(path)).has_value();
+  };
+  auto records = records_of(inventory(), coming, is_taken);
   for (const auto& held : records.useless) discard(held.item);
   name_records(names);
   for (const auto& [content_id, items] : records.items) record(content_id, items);

@@ -1,7 +1,5 @@
 #include "streams/tree_records.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 
 namespace streamsync {
@@ -18,19 +16,24 @@ bool has_content(const Item& item, const Digest& strongest) {
 
 class Comparison {
  public:
-  Comparison(const std::vector<Held>& there, const std::vector<BlobSpec>& coming) {
-    for (const auto& held : there) {
-      if (held.state == HeldState::Present) shown_at_[held.placement].push_back(&held);
-    }
+  Comparison(const std::vector<Held>& there, const std::vector<BlobSpec>& coming,
+             const IsTaken& is_taken)
+      : is_taken_(is_taken) {
+    for (const auto& held : there) recorded_at_[held.placement].push_back(&held);
     for (const auto& blob : coming) coming_.emplace(blob.item.key, &blob);
   }
 
   bool has_other_content_at_its_path(const BlobSpec& blob) const {
-    const auto shown = shown_at_.find(blob.item.path->str());
-    return shown != shown_at_.end() &&
-           std::any_of(shown->second.begin(), shown->second.end(), [&blob](const Held* held) {
-             return !has_content(held->item, blob.content.strongest);
-           });
+    const auto& path = blob.item.path->str();
+    bool is_explained = false;
+    if (const auto recorded = recorded_at_.find(path); recorded != recorded_at_.end()) {
+      for (const Held* held : recorded->second) {
+        const bool is_same = has_content(held->item, blob.content.strongest);
+        if (!is_same && held->state == HeldState::Present) return true;
+        is_explained = is_explained || is_same;
+      }
+    }
+    return !is_explained && is_taken_(path);
   }
 
   // None: nothing comes for it, or to another path.
@@ -41,14 +44,16 @@ class Comparison {
   }
 
  private:
-  std::map<std::string, std::vector<const Held*>> shown_at_;
+  std::map<std::string, std::vector<const Held*>> recorded_at_;
   std::map<ItemKey, const BlobSpec*> coming_;
+  const IsTaken& is_taken_;
 };
 
 }  // namespace
 
-TreeRecords records_of(const std::vector<Held>& there, const std::vector<BlobSpec>& coming) {
-  const Comparison comparison(there, coming);
+TreeRecords records_of(const std::vector<Held>& there, const std::vector<BlobSpec>& coming,
+                       const IsTaken& is_taken) {
+  const Comparison comparison(there, coming, is_taken);
   TreeRecords records;
   for (const auto& blob : coming) {
     auto& items = records.items[blob.item.key.content_id];

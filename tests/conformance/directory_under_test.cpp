@@ -38,16 +38,17 @@ class DirectoryItems final : public ItemTargetUnderTest {
   HeldState state_when_staged() const override { return HeldState::Unrevealed; }
 
   void add_foreign() override {
-    for (const char* path : kForeign) {
-      fs::create_directories((tree_ / path).parent_path());
-      write_file(tree_ / path, "[]");
-    }
+    for (const char* path : kForeign) add_foreign_at(path, "[]");
   }
   bool has_all_foreign() override {
     for (const char* path : kForeign) {
       if (!fs::exists(tree_ / path)) return false;
     }
     return true;
+  }
+  void add_foreign_at(const std::string& path, const std::string& bytes) override {
+    fs::create_directories((tree_ / path).parent_path());
+    write_file(tree_ / path, bytes);
   }
 
  private:

@@ -440,6 +440,23 @@ TEST_CASE("an item that its source replaced is replaced") {
   CHECK(store->visible() == Placements{held.placement});
 }
 
+TEST_CASE("what nobody has compared is not held when the item of its place does not come") {
+  const auto store = item_target_under_test();
+  const std::string bytes = some_bytes(kSize, 1);
+  const BlobSpec blob = ubuntu_blob(bytes);
+  store->add_foreign_at(blob.item.path->str(), some_bytes(kSize, 2));
+  {
+    const auto target = store->open();
+    target->announce({blob});
+    PieceSource bad("", 1, [] { throw Error(ErrorKind::NotFound, Origin::Source, "404"); });
+    CHECK_THROWS_AS(target->stage(blob, bad), Error);
+  }
+  const auto target = store->open();
+  for (const Held& held : target->inventory()) CHECK_FALSE(is_complete(held));
+  target->announce({blob});
+  check_can_be_put(*store, *target, blob, bytes);
+}
+
 TEST_CASE("items are staged and compared by several threads at once") {
   const auto store = item_target_under_test();
   const auto target = store->open();

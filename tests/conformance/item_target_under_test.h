@@ -33,6 +33,9 @@ class ItemTargetUnderTest {
   virtual void add_foreign() = 0;
   virtual bool has_all_foreign() = 0;
 
+  /// Puts something of nobody's where an item is to come, if the store has such places.
+  virtual void add_foreign_at(const std::string&, const std::string&) {}
+
   enum class Use { Stopped, NotKnownHere };
   /// What an operator does who wants nobody to use the item any more.
   virtual Use take_out_of_use(const Held&) { return Use::NotKnownHere; }

@@ -41,6 +41,9 @@ class ObjectTreeUnderTest : public ItemTargetUnderTest {
     }
     return true;
   }
+  void add_foreign_at(const std::string& path, const std::string& bytes) override {
+    put(name_of(path), bytes);
+  }
 
  protected:
   /// With a session of its own.

@@ -254,3 +254,16 @@ TEST_CASE("what comes to a name that is taken replaces the old object when it is
   CHECK(is_recorded(after));
   CHECK(scene.parts() == 3);  // the old ones are swept
 }
+
+TEST_CASE("an object that no record explains is not held as what was to replace it") {
+  Scene scene;
+  const std::string bytes = some_bytes(250, 1);
+  const BlobSpec blob = ubuntu_blob(bytes);
+  scene.store->objects[name_of(blob)] = some_bytes(250, 2);
+  scene.break_off(blob, bytes, 0);
+  CHECK(held_in(scene).empty());
+  scene.put(blob, bytes);
+  REQUIRE(held_in(scene).size() == 1);
+  CHECK(held_in(scene)[0].state == HeldState::Present);
+  CHECK((scene.store->objects.at(name_of(blob)) == bytes));
+}
