@@ -176,7 +176,7 @@ void DirectoryTarget::announce(const std::vector<BlobSpec>& coming) {
   if (coming.empty() && stale_records_.empty()) return;
   auto records =
       records_of(inventory(), coming, [this](const std::string& path) { return is_taken(path); });
-  for (const auto& held : records.useless) writable().remove(held.placement);
+  for (const auto& held : records.useless) writable().remove_part(held.placement);
   for (const auto& content_id : stale_records_) records.items[content_id];
   for (const auto& [content_id, items] : records.items) record(content_id, items);
   renewals_ = std::move(records.renewals);
@@ -356,9 +356,23 @@ void DirectoryTarget::record_renewals(const std::string& path) {
 Removal DirectoryTarget::remove(const Held& held) {
   // What replaces it must not be lost with it.
   if (held.state == HeldState::Present) sync_names();
-  discard(held.placement);
+  if (is_shown_for_another(held.item)) {
+    writable().remove_part(held.placement);
+  } else {
+    discard(held.placement);
+  }
   forget(held.item);
   return {};
+}
+
+// Several items may have one path, and published documents name it for the others.
+bool DirectoryTarget::is_shown_for_another(const Item& item) const {
+  const auto items = recorded();
+  return std::any_of(items.begin(), items.end(), [&](const Item& other) {
+    if (other.path != item.path || other.key == item.key) return false;
+    const auto found = find(other, *root_);
+    return found.expected && state_of(found) == HeldState::Present;
+  });
 }
 
 void DirectoryTarget::discard(const std::string& path) {

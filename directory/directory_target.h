@@ -56,6 +56,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   void note_put(const std::string& path, Durability durability);
   bool has_bytes(const std::string& file, const ItemContent& promised);
   void discard(const std::string& path);
+  bool is_shown_for_another(const Item& item) const;
   void forget(const Item& gone);
   void record_renewals(const std::string& path);
   void sync();

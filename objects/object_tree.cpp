@@ -237,7 +237,7 @@ void ObjectTree::announce(const std::vector<BlobSpec>& coming) {
     return size_of_object(object_of(path)).has_value();
   };
   auto records = records_of(inventory(), coming, is_taken);
-  for (const auto& held : records.useless) discard(held.item);
+  for (const auto& held : records.useless) sweep(held.item);
   name_records(names);
   for (const auto& [content_id, items] : records.items) record(content_id, items);
   renewals_ = std::move(records.renewals);
@@ -346,9 +346,32 @@ std::optional<Held> ObjectTree::verify_unrevealed(const Held& held, const BlobSp
 void ObjectTree::reveal(const Held&) {}
 
 Removal ObjectTree::remove(const Held& held) {
-  discard(held.item);
+  const auto others = shown_at_path_of(held.item);
+  if (others.empty()) {
+    discard(held.item);
+  } else if (std::all_of(others.begin(), others.end(),
+                         [&held](const Item& other) { return replaces(other, held.item); })) {
+    sweep(held.item);
+  }
   forget(held.item);
   return {};
+}
+
+/// Several items may have one path, and published documents name it for the others.
+std::vector<Item> ObjectTree::shown_at_path_of(const Item& item) {
+  std::vector<Item> others;
+  for (const auto& record : record_names()) {
+    for (auto& other : recorded(record)) {
+      if (other.path == item.path && !(other.key == item.key)) others.push_back(std::move(other));
+    }
+  }
+  if (others.empty()) return others;
+  const auto size = size_of_object(object_of(item.path->str()));
+  std::erase_if(others, [&size](const Item& other) {
+    const auto content = known_content(other);
+    return !content || content->size != size;
+  });
+  return others;
 }
 
 void ObjectTree::discard(const Item& item) {

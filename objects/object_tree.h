@@ -65,6 +65,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   void put(const BlobSpec& blob, ByteSource& bytes);
   void put_whole(const BlobSpec& blob, ByteSource& bytes);
   void put_parts(LargeObject& object, const LargeObjectPlace& place, ByteSource& bytes);
+  std::vector<Item> shown_at_path_of(const Item& item);
   void discard(const Item& item);
   void sweep(const Item& item);
 

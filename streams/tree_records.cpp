@@ -1,5 +1,7 @@
 #include "streams/tree_records.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace streamsync {
@@ -20,7 +22,7 @@ class Comparison {
              const IsTaken& is_taken)
       : is_taken_(is_taken) {
     for (const auto& held : there) recorded_at_[held.placement].push_back(&held);
-    for (const auto& blob : coming) coming_.emplace(blob.item.key, &blob);
+    for (const auto& blob : coming) coming_to_[blob.item.path->str()].push_back(&blob);
   }
 
   bool has_other_content_at_its_path(const BlobSpec& blob) const {
@@ -36,16 +38,29 @@ class Comparison {
     return !is_explained && is_taken_(path);
   }
 
-  // None: nothing comes for it, or to another path.
-  const BlobSpec* coming_to_its_path(const Held& held) const {
-    const auto blob = coming_.find(held.item.key);
-    const bool comes = blob != coming_.end() && blob->second->item.path == held.item.path;
-    return comes ? blob->second : nullptr;
+  bool comes_again(const Held& held) const {
+    return comes(held, [&held](const BlobSpec& blob) {
+      return blob.item.key == held.item.key && has_content(held.item, blob.content.strongest);
+    });
+  }
+
+  bool is_replaced(const Held& held) const {
+    return comes(held, [&held](const BlobSpec& blob) {
+      return !has_content(held.item, blob.content.strongest);
+    });
   }
 
  private:
+  template <typename IsIt>
+  bool comes(const Held& held, const IsIt& is_it) const {
+    const auto coming = coming_to_.find(held.placement);
+    return coming != coming_to_.end() &&
+           std::any_of(coming->second.begin(), coming->second.end(),
+                       [&is_it](const BlobSpec* blob) { return is_it(*blob); });
+  }
+
   std::map<std::string, std::vector<const Held*>> recorded_at_;
-  std::map<ItemKey, const BlobSpec*> coming_;
+  std::map<std::string, std::vector<const BlobSpec*>> coming_to_;
   const IsTaken& is_taken_;
 };
 
@@ -64,11 +79,12 @@ TreeRecords records_of(const std::vector<Held>& there, const std::vector<BlobSpe
     }
   }
   for (const auto& held : there) {
-    const auto* blob = comparison.coming_to_its_path(held);
-    const bool is_replaced = blob && !has_content(held.item, blob->content.strongest);
-    if (!blob || (is_replaced && held.state == HeldState::Present)) {
+    if (comparison.comes_again(held)) continue;
+    if (held.state == HeldState::Present || !comparison.is_replaced(held)) {
       records.items[held.item.key.content_id].push_back(held.item);
-    } else if (is_replaced) {
+    } else {
+      // A record of it is not left behind: it would be begun for ever at the path of another item.
+      records.items[held.item.key.content_id];
       records.useless.push_back(held);
     }
   }

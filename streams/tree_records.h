@@ -17,7 +17,8 @@ struct TreeRecords {
   /// to be recorded when it lies there, as until then a record could not tell the one from the
   /// other, and would vouch for bytes that nobody has compared (`cli.md` §4.4).
   std::map<std::string, std::vector<Item>> renewals;
-  std::vector<Held> useless;  ///< was begun at the path of another content
+  /// Was begun at the path of another content. What lies at the path itself is not of it.
+  std::vector<Held> useless;
 };
 
 /// Whether a file lies at a path; asked only where no record tells.

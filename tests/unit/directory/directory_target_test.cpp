@@ -2,8 +2,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <memory>
 
 #include "base/crypto/digest.h"
 #include "base/error.h"
@@ -155,6 +157,43 @@ TEST_CASE("what comes to a path that is taken is not linked there") {
   target.announce({coming});
   CHECK_FALSE(target.link(other, coming));
   CHECK(read_file(root / "x/a.img") == "aaa");
+}
+
+TEST_CASE("what a killed run has replaced and not recorded stays until its item comes again") {
+  const TemporaryDirectory root;
+  put(*std::make_unique<DirectoryTarget>(root.path()), blob("1", "x/a.img", "aaa"), "aaa");
+  write_file(root / "x/a.img", "bbbb");
+  DirectoryTarget target(root.path());
+  const auto coming = blob(GENERATE("1", "2"), "x/a.img", "bbbb");
+  target.announce({coming});
+  CHECK(read_file(root / "x/a.img") == "bbbb");
+  // Else it would be begun for ever at the path of another item.
+  CHECK(DirectoryTarget(root.path()).inventory().empty());
+  put(target, coming, "bbbb");
+  const auto held = DirectoryTarget(root.path()).inventory();
+  REQUIRE(held.size() == 1);
+  CHECK(held[0].item.key == coming.item.key);
+  CHECK(held[0].state == HeldState::Present);
+}
+
+TEST_CASE("a file that is shown for another item is not removed") {
+  const TemporaryDirectory root;
+  DirectoryTarget target(root.path());
+  put(target, blob("1", "x/a.img", "aaa"), "aaa");
+  auto other = blob("2", "x/a.img", "bbbb");
+  other.item.key.content_id = "com.example:daily";
+  const Held shown = put(target, other, "bbbb");
+  const auto held = target.inventory();
+  REQUIRE(held.size() == 2);
+  const auto begun = std::find_if(held.begin(), held.end(), [](const Held& each) {
+    return each.state == HeldState::Incomplete;
+  });
+  REQUIRE(begun != held.end());
+  target.remove(*begun);
+  CHECK(read_file(root / "x/a.img") == "bbbb");
+  CHECK(target.inventory().size() == 1);
+  target.remove(shown);
+  CHECK_FALSE(std::filesystem::exists(root / "x/a.img"));
 }
 
 TEST_CASE("a content_id can't leave the directory of records") {

@@ -267,3 +267,24 @@ TEST_CASE("an object that no record explains is not held as what was to replace 
   CHECK(held_in(scene)[0].state == HeldState::Present);
   CHECK((scene.store->objects.at(name_of(blob)) == bytes));
 }
+
+TEST_CASE("an object that is shown for another item is not removed") {
+  Scene scene;
+  const std::string bytes = some_bytes(250);
+  const BlobSpec shown = ubuntu_blob(bytes);
+  BlobSpec other = shown;
+  other.item.key.content_id = "com.ubuntu.cloud:daily:download";
+  SECTION("of the same bytes") {}
+  SECTION("of other bytes") {
+    const std::string begun = some_bytes(350);
+    other = ubuntu_blob(begun);
+    other.item.key.content_id = "com.ubuntu.cloud:daily:download";
+    scene.put(other, begun);
+  }
+  scene.put(shown, bytes);
+  scene.tree.remove({other.item, other.item.path->str(), other.item.path->str()});
+  CHECK((scene.store->objects.at(name_of(shown)) == bytes));
+  CHECK(scene.parts() == 3);  // an object may consist of them
+  REQUIRE(held_in(scene).size() == 1);
+  CHECK(held_in(scene)[0].item.key == shown.item.key);
+}
