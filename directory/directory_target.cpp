@@ -15,7 +15,6 @@
 #include "base/error.h"
 #include "base/http/exact_source.h"
 #include "streams/mirror_record.h"
-#include "streams/tree_records.h"
 
 namespace streamsync {
 namespace {
@@ -179,8 +178,8 @@ void DirectoryTarget::announce(const std::vector<BlobSpec>& coming) {
   for (const auto& held : records.useless) writable().remove_part(held.placement);
   for (const auto& content_id : stale_records_) records.items[content_id];
   for (const auto& [content_id, items] : records.items) record(content_id, items);
-  renewals_ = std::move(records.renewals);
-  for (const auto& [path, items] : renewals_) put_here_.erase(path);
+  for (const auto& [path, items] : records.renewals) put_here_.erase(path);
+  renewals_.expect(std::move(records.renewals));
 }
 
 // A link is not followed: `stage` tells of it, for that item alone.
@@ -251,7 +250,7 @@ void DirectoryTarget::note_put(const std::string& path, Durability durability) {
 std::optional<Held> DirectoryTarget::link(const Held& held, const BlobSpec& blob) {
   const auto& path = blob.item.path->str();
   // What is there is needed until the new file is shown.
-  if (renewals_.contains(path)) return std::nullopt;
+  if (renewals_.expects(path)) return std::nullopt;
   const NameClaims::Claim claim(claims_, path);
   if (was_put(path)) return staged(blob);
   // Another item of that path may be published.
@@ -338,19 +337,20 @@ void DirectoryTarget::reveal(const Held& held) {
     throw Error(ErrorKind::NotFound, Origin::Target,
                 fmt::format("{}: is gone before it could be shown", held.placement));
   }
-  record_renewals(held.placement);
+  renewals_.came(held.placement);
+  if (renewals_.should_be_recorded()) record_renewals();
 }
 
-// A killed run that did not come to it has them copied again.
-void DirectoryTarget::record_renewals(const std::string& path) {
-  const auto renewals = renewals_.find(path);
-  if (renewals == renewals_.end()) return;
-  for (const auto& item : renewals->second) {
-    auto items = recorded_of(item.key.content_id);
-    std::erase_if(items, [&item](const Item& other) { return replaces(item, other); });
-    items.push_back(item);
-    record(item.key.content_id, items);
+// Not before the names are on the disk: after a power failure the record would vouch for what was
+// there before.
+void DirectoryTarget::record_renewals() {
+  const auto content_ids = renewals_.content_ids();
+  if (content_ids.empty()) return;
+  sync_names();
+  for (const auto& content_id : content_ids) {
+    record(content_id, renewals_.renewed(content_id, recorded_of(content_id)).items);
   }
+  renewals_.recorded();
 }
 
 Removal DirectoryTarget::remove(const Held& held) {

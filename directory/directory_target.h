@@ -12,6 +12,7 @@
 #include "base/io/root_directory.h"
 #include "base/name_claims.h"
 #include "streams/target.h"
+#include "streams/tree_records.h"
 
 namespace streamsync {
 
@@ -37,6 +38,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   std::optional<Held> verify_unrevealed(const Held& held, const BlobSpec& blob) override;
   void settle(std::span<const Held> held) override;
   void reveal(const Held& held) override;
+  void all_revealed() override { record_renewals(); }
   Removal remove(const Held& held) override;
 
   std::string describe() const override;
@@ -58,7 +60,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   void discard(const std::string& path);
   bool is_shown_for_another(const Item& item) const;
   void forget(const Item& gone);
-  void record_renewals(const std::string& path);
+  void record_renewals();
   void sync();
   void sync_names();
   void remove_parts_of_records();
@@ -75,8 +77,8 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   std::optional<Error> sync_failure_;
   // A killed run may have revealed items and not come to that.
   bool names_are_synced_ = false;
-  std::map<std::string, std::vector<Item>> renewals_;  ///< TreeRecords
-  std::set<std::string> stale_records_;                ///< content_ids: what they name is not there
+  Renewals renewals_;
+  std::set<std::string> stale_records_;  ///< content_ids: what they name is not there
 };
 
 }  // namespace streamsync

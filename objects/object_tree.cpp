@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <tuple>
 #include <utility>
 
@@ -13,7 +12,6 @@
 #include "objects/object_name.h"
 #include "objects/part_source.h"
 #include "streams/mirror_record.h"
-#include "streams/tree_records.h"
 
 namespace streamsync {
 namespace {
@@ -240,8 +238,8 @@ void ObjectTree::announce(const std::vector<BlobSpec>& coming) {
   for (const auto& held : records.useless) sweep(held.item);
   name_records(names);
   for (const auto& [content_id, items] : records.items) record(content_id, items);
-  renewals_ = std::move(records.renewals);
-  for (const auto& [path, items] : renewals_) put_here_.erase(path);
+  for (const auto& [path, items] : records.renewals) put_here_.erase(path);
+  renewals_.expect(std::move(records.renewals));
 }
 
 // --- items ---------------------------------------------------------------------------------------
@@ -260,24 +258,22 @@ Held ObjectTree::stage(const BlobSpec& blob, ByteSource& bytes) {
     const std::lock_guard lock(mutex_);
     put_here_.insert(path);
   }
-  record_renewals(path);
+  {
+    const std::lock_guard lock(records_mutex_);
+    renewals_.came(path);
+    if (renewals_.should_be_recorded()) record_renewals();
+  }
   return {blob.item, path, path, HeldState::Present, blob.content.size};
 }
 
 /// A killed run that did not come to it has them put again, and sweeps then.
-void ObjectTree::record_renewals(const std::string& path) {
-  const std::lock_guard lock(records_mutex_);
-  const auto renewals = renewals_.extract(path);
-  if (renewals.empty()) return;
-  for (const auto& item : renewals.mapped()) {
-    auto items = recorded(record_file_name(item.key.content_id));
-    const auto is_gone = [&item](const Item& other) { return replaces(item, other); };
-    const auto gone = std::stable_partition(items.begin(), items.end(), std::not_fn(is_gone));
-    std::for_each(gone, items.end(), [this](const Item& other) { sweep(other); });
-    items.erase(gone, items.end());
-    items.push_back(item);
-    record(item.key.content_id, items);
+void ObjectTree::record_renewals() {
+  for (const auto& content_id : renewals_.content_ids()) {
+    const auto renewed = renewals_.renewed(content_id, recorded(record_file_name(content_id)));
+    for (const auto& gone : renewed.gone) sweep(gone);
+    record(content_id, renewed.items);
   }
+  renewals_.recorded();
 }
 
 void ObjectTree::put(const BlobSpec& blob, ByteSource& bytes) {
@@ -344,6 +340,11 @@ std::optional<Held> ObjectTree::verify_unrevealed(const Held& held, const BlobSp
 
 /// An object shows only when it is complete, and nothing names it before the documents do.
 void ObjectTree::reveal(const Held&) {}
+
+void ObjectTree::all_revealed() {
+  const std::lock_guard lock(records_mutex_);
+  record_renewals();
+}
 
 Removal ObjectTree::remove(const Held& held) {
   const auto others = shown_at_path_of(held.item);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "objects/object_documents.h"
 #include "objects/object_store.h"
 #include "streams/target.h"
+#include "streams/tree_records.h"
 
 namespace streamsync {
 
@@ -37,6 +37,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   void copy_out(const Held& held, ByteSink& to) override;
   std::optional<Held> verify_unrevealed(const Held& held, const BlobSpec& blob) override;
   void reveal(const Held& held) override;
+  void all_revealed() override;
   Removal remove(const Held& held) override;
 
   std::string describe() const override { return documents_.describe(); }
@@ -57,7 +58,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   void record(const std::string& content_id, const std::vector<Item>& items);
   void name_records(const std::set<std::string>& names);
   void forget(const Item& gone);
-  void record_renewals(const std::string& path);
+  void record_renewals();
 
   std::optional<std::uint64_t> size_of_object(const std::string& name);
   bool is_begun(const Item& item);
@@ -77,7 +78,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   std::mutex mutex_;
   std::set<std::string> put_here_;  // guarded by mutex_
   std::mutex records_mutex_;
-  std::map<std::string, std::vector<Item>> renewals_;  // guarded by it: TreeRecords
+  Renewals renewals_;  // guarded by it
 };
 
 }  // namespace streamsync

@@ -121,6 +121,10 @@ class ItemTarget {
   /// Makes a settled item visible: one atomic step, idempotent.
   virtual void reveal(const Held& held) = 0;
 
+  /// For a target that records what it holds: at the latest now it records what has come. Called
+  /// once everything is revealed, and before anything names it.
+  virtual void all_revealed() {}
+
   /// The same as `inventory`, for a target where other units work, too. Called once everything is
   /// revealed, and before anything names it.
   virtual std::optional<std::vector<Held>> look_again() { return std::nullopt; }

@@ -1,6 +1,7 @@
 #include "streams/tree_records.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 
@@ -64,6 +65,9 @@ class Comparison {
   const IsTaken& is_taken_;
 };
 
+/// A record of ten thousands of items is written in the time that so many bytes take.
+constexpr std::uint64_t kWorthRecording = std::uint64_t{1} << 30;
+
 }  // namespace
 
 TreeRecords records_of(const std::vector<Held>& there, const std::vector<BlobSpec>& coming,
@@ -93,6 +97,68 @@ TreeRecords records_of(const std::vector<Held>& there, const std::vector<BlobSpe
 
 bool replaces(const Item& item, const Item& recorded) {
   return item.path == recorded.path && !has_content(recorded, content_of(item).strongest);
+}
+
+void Renewals::expect(ByPath coming) {
+  coming_ = std::move(coming);
+  recorded();
+}
+
+void Renewals::came(const std::string& path) {
+  const auto renewals = coming_.find(path);
+  if (renewals == coming_.end() || !came_.insert(path).second) return;
+  bytes_ += content_of(renewals->second.front()).size;
+}
+
+bool Renewals::should_be_recorded() const { return bytes_ >= kWorthRecording; }
+
+std::set<std::string> Renewals::content_ids() const {
+  std::set<std::string> content_ids;
+  for (const auto& path : came_) {
+    for (const auto& item : coming_.at(path)) content_ids.insert(item.key.content_id.str());
+  }
+  return content_ids;
+}
+
+Renewals::Renewed Renewals::renewed(const std::string& content_id,
+                                    std::vector<Item> recorded) const {
+  Renewed renewed;
+  for (auto& item : recorded) {
+    if (has_gone(item)) {
+      renewed.gone.push_back(std::move(item));
+    } else if (!has_come(item)) {
+      renewed.items.push_back(std::move(item));
+    }
+  }
+  for (const auto& path : came_) {
+    for (const auto& item : coming_.at(path)) {
+      if (item.key.content_id == content_id) renewed.items.push_back(item);
+    }
+  }
+  return renewed;
+}
+
+void Renewals::recorded() {
+  came_.clear();
+  bytes_ = 0;
+}
+
+bool Renewals::has_gone(const Item& recorded) const {
+  const auto& come = come_to_path_of(recorded);
+  return std::any_of(come.begin(), come.end(),
+                     [&recorded](const Item& item) { return replaces(item, recorded); });
+}
+
+bool Renewals::has_come(const Item& recorded) const {
+  const auto& come = come_to_path_of(recorded);
+  return std::any_of(come.begin(), come.end(),
+                     [&recorded](const Item& item) { return item.key == recorded.key; });
+}
+
+const std::vector<Item>& Renewals::come_to_path_of(const Item& recorded) const {
+  static const std::vector<Item> kNone;
+  if (!recorded.path || !came_.contains(recorded.path->str())) return kNone;
+  return coming_.at(recorded.path->str());
 }
 
 }  // namespace streamsync

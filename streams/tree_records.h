@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,5 +31,38 @@ TreeRecords records_of(const std::vector<Held>& there, const std::vector<BlobSpe
 
 /// Whether the bytes of what is recorded are gone once `item` is at its path.
 bool replaces(const Item& item, const Item& recorded);
+
+/// TreeRecords::renewals on their way into the records: together, as each time a whole record is
+/// read and written. What came and is not recorded when a run is killed is copied again.
+class Renewals {
+ public:
+  using ByPath = std::map<std::string, std::vector<Item>>;
+
+  void expect(ByPath coming);
+  /// From any thread, as it changes only by `expect`.
+  bool expects(const std::string& path) const { return coming_.contains(path); }
+
+  void came(const std::string& path);
+  /// So much has come that nobody wants to copy it again.
+  bool should_be_recorded() const;
+
+  std::set<std::string> content_ids() const;  ///< of what came and is not recorded
+  struct Renewed {
+    std::vector<Item> items;
+    std::vector<Item> gone;  ///< what of the recorded was replaced
+  };
+  /// `recorded` are all items of that content_id.
+  Renewed renewed(const std::string& content_id, std::vector<Item> recorded) const;
+  void recorded();
+
+ private:
+  bool has_gone(const Item& recorded) const;
+  bool has_come(const Item& recorded) const;
+  const std::vector<Item>& come_to_path_of(const Item& recorded) const;
+
+  ByPath coming_;
+  std::set<std::string> came_;  ///< paths
+  std::uint64_t bytes_ = 0;     ///< of those
+};
 
 }  // namespace streamsync

@@ -579,6 +579,7 @@ struct Run::Impl {
       auto& plan = assignments[index].plan;
       auto& told = report.destinations[served[index]];
       Removals removals(plan, results[index], *assignments[index].target, observer);
+      record(*assignments[index].target, removals, told);
       const auto came =
           look_again(*assignments[index].target, plan, results[index], removals, told);
       mark_latest(*assignments[index].target, shown_items(plan, results[index]), removals, told);
@@ -620,6 +621,16 @@ struct Run::Impl {
   // The gravest one decides the status; people are told of the others all the same.
   void tell(const Error& error, DestinationReport& told) const {
     if (const auto other = keep_gravest(told.error, error)) observer.warn(other->what());
+  }
+
+  // A record that lags has items copied again, no more; but it may be what a removal goes by.
+  void record(ItemTarget& target, Removals& removals, DestinationReport& told) const {
+    try {
+      target.all_revealed();
+    } catch (const Error& error) {
+      tell(error, told);
+      removals.withhold("what has come could not be recorded");
+    }
   }
 
   // Copying may take hours. Where nothing was copied the inventory is as good as new.

@@ -34,6 +34,7 @@ Held put(ItemTarget& target, const BlobSpec& blob, std::string_view bytes) {
   TextSource source(bytes);
   Held held = target.stage(blob, source);
   target.reveal(held);
+  target.all_revealed();
   return held;
 }
 
@@ -69,6 +70,7 @@ void check_can_be_put(ItemTargetUnderTest& store, ItemTarget& target, const Blob
                       std::string_view bytes) {
   const Held held = stage(target, blob, bytes);
   target.reveal(held);
+  target.all_revealed();
   const auto inventory = store.open()->inventory();
   CHECK(inventory.size() == 1);
   CHECK(only(inventory, blob.item.key).state == HeldState::Present);

@@ -28,6 +28,7 @@ Held put(DirectoryTarget& target, const BlobSpec& spec, const std::string& conte
   Held held = target.stage(spec, bytes);
   target.settle({&held, 1});
   target.reveal(held);
+  target.all_revealed();
   return held;
 }
 
@@ -145,6 +146,7 @@ TEST_CASE("what comes to a path that is taken replaces the old file when it is s
   CHECK(is_recorded(blob("1", "x/a.img", "aaa")));
   target.reveal(staged);
   CHECK(read_file(root / "x/a.img") == "bbb");
+  target.all_revealed();
   CHECK(is_recorded(coming));
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ class MemoryStore final : public ObjectStore {
   }
 
   void put(const std::string& name, const DocumentPut& document) override {
+    if (fails_once.erase(name) != 0) throw Error(ErrorKind::Transient, Origin::Target, "broken");
+    ++documents_put[name];
     objects[name] = read_all(*document.content.reader(), document.content.size());
   }
 
@@ -57,6 +60,8 @@ class MemoryStore final : public ObjectStore {
   std::map<std::string, std::string> objects;
   std::map<std::string, std::map<unsigned, std::string>> parts;  ///< by their place
   std::vector<std::string> log;                                  ///< of what brings bytes
+  std::map<std::string, unsigned> documents_put;                 ///< how often each
+  std::set<std::string> fails_once;                              ///< when it is put
   std::string damage;                                            ///< is added to what comes
 
  private:

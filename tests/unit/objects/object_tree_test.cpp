@@ -32,7 +32,10 @@ struct Scene {
   Held put(const BlobSpec& blob, std::string_view bytes) {
     tree.announce({blob});
     TextSource source(bytes);
-    return tree.stage(blob, source);
+    Held held = tree.stage(blob, source);
+    tree.reveal(held);
+    tree.all_revealed();
+    return held;
   }
 
   /// What a source gives that breaks after `given` bytes.
@@ -287,4 +290,31 @@ TEST_CASE("an object that is shown for another item is not removed") {
   CHECK(scene.parts() == 3);  // an object may consist of them
   REQUIRE(held_in(scene).size() == 1);
   CHECK(held_in(scene)[0].item.key == shown.item.key);
+}
+
+TEST_CASE("what replaces other objects is recorded together, and again when that failed") {
+  Scene scene;
+  std::vector<BlobSpec> before, after;
+  for (const char* file : {"a.img", "b.img", "c.img"}) {
+    before.push_back(moved(ubuntu_blob("old"), file));
+    after.push_back(moved(ubuntu_blob("renewed"), file));
+    before.back().item.key.item = after.back().item.key.item = file;
+  }
+  const auto stage_all = [&scene](const std::vector<BlobSpec>& blobs, std::string_view bytes) {
+    scene.tree.announce(blobs);
+    for (const auto& blob : blobs) {
+      TextSource source(bytes);
+      scene.tree.stage(blob, source);
+    }
+  };
+  stage_all(before, "old");
+  stage_all(after, "renewed");
+  scene.store->documents_put.clear();
+  scene.store->fails_once = {kRecord};
+  CHECK_THROWS_AS(scene.tree.all_revealed(), Error);
+  scene.tree.all_revealed();
+  CHECK(scene.store->documents_put[kRecord] == 1);
+  const auto held = held_in(scene);
+  CHECK(held.size() == 3);
+  for (const auto& each : held) CHECK(each.state == HeldState::Present);
 }
