@@ -5,17 +5,15 @@ $STREAMSYNC is the binary, OS_* an administrator of a test cloud on loopback.
 """
 
 import secrets
-import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
-from fault_proxy import FaultProxy  # noqa: E402
-from openstack_api import Cloud  # noqa: E402
-from stream_tree import product_name  # noqa: E402
-from streamsync_program import Program  # noqa: E402
-from sync_scene import NEW, OLD, Scene, Source  # noqa: E402
+from fault_proxy import FaultProxy
+from openstack_api import Cloud
+from stream_tree import product_name
+from streamsync_program import Program
+from sync_scene import NEW, OLD, Scene, Source
 
 DONE = 0
 ITEM = "disk1.img"
