@@ -21,6 +21,8 @@ namespace {
 constexpr std::string_view kUnreservedMarks = "-._~";
 constexpr std::string_view kPathMarks = "-._~!$&'()*+,;=:@/";
 constexpr std::string_view kQueryMarks = "-._~!$&'()*+,;=:@/?";
+// Without ':', for libcurl takes "file:///c:/" for a drive of Windows and refuses it.
+constexpr std::string_view kFilePathMarks = "-._~!$&'()*+,;=@/";
 
 struct CurlUrlDeleter {
   void operator()(CURLU* url) const noexcept { curl_url_cleanup(url); }
@@ -80,6 +82,10 @@ CurlUrl parse_with_curl(std::string_view text, const std::string& url_text) {
   return url;
 }
 
+std::string_view path_marks(std::string_view scheme) {
+  return scheme == "file" ? kFilePathMarks : kPathMarks;
+}
+
 /// curl itself writes "file://(nil)" for the root directory, and takes "file:name", which leads
 /// nowhere.
 std::string normalised_file_url(CURLU* url) {
@@ -87,7 +93,7 @@ std::string normalised_file_url(CURLU* url) {
   if (!path.starts_with('/')) {
     throw Error(ErrorKind::Config, Origin::Config, "a file URL needs an absolute path");
   }
-  return "file://" + percent_completed(path, kPathMarks);
+  return "file://" + percent_completed(path, kFilePathMarks);
 }
 
 /// The whole URL, so that equal URLs are equal texts and no byte is requested that a URL can't
@@ -160,7 +166,7 @@ Url Url::parse(std::string_view text) {
   }
   url.text_ = url.scheme_ == "file" ? normalised_file_url(parsed.get()) : normalised(parsed.get());
   url.host_ = part(parsed.get(), CURLUPART_HOST);
-  url.path_ = percent_completed(part(parsed.get(), CURLUPART_PATH), kPathMarks);
+  url.path_ = percent_completed(part(parsed.get(), CURLUPART_PATH), path_marks(url.scheme_));
   url.origin_ = origin_of(parsed.get(), url.scheme_, url.host_);
   return url;
 }
