@@ -8,7 +8,6 @@
 #include <iterator>
 #include <map>
 #include <system_error>
-#include <tuple>
 #include <utility>
 
 #include "base/crypto/digest.h"
@@ -22,10 +21,6 @@ namespace {
 constexpr std::string_view kRecords = ".data";
 /// A larger file is worth a flush of its own, by the thread that has written it.
 constexpr std::uint64_t kSmall = 1024 * 1024;
-
-using VersionKey = std::tuple<std::string_view, std::string_view, std::string_view>;
-
-VersionKey version_of(const ItemKey& key) { return {key.content_id, key.product, key.version}; }
 
 // What lies at an item's path, and beside it under its temporary name.
 struct Found {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "base/error.h"
@@ -23,10 +22,6 @@ constexpr const char* kParts = ".data/parts";
 
 /// What Swift takes in one manifest, unless its operator says more; S3 takes ten times as many.
 constexpr std::uint64_t kMostParts = 1000;
-
-using VersionKey = std::tuple<std::string, std::string, std::string>;
-
-VersionKey version_of(const ItemKey& key) { return {key.content_id, key.product, key.version}; }
 
 /// None where the item's own tags are no use; it is recorded, so they were once.
 std::optional<ItemContent> known_content(const Item& item) {

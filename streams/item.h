@@ -24,6 +24,18 @@ struct ItemKey {
   std::string str() const;
 };
 
+/// The version that an item belongs to: the unit of what is shown (`cli.md` §4.2).
+struct VersionKey {
+  SharedText content_id;
+  SharedText product;
+  SharedText version;
+  auto operator<=>(const VersionKey&) const = default;
+};
+
+inline VersionKey version_of(const ItemKey& key) {
+  return {key.content_id, key.product, key.version};
+}
+
 /// One item, flattened: product, version and item tags with product_name, version_name and
 /// item_name, without the top level (`upstream-gss.md` §1.5). Aliases are expanded.
 struct Item {

@@ -236,10 +236,10 @@ PublishedImage published_image(const Held& held, const ImageIdsStream& stream) {
   return image;
 }
 
-using VersionKey = std::pair<std::string, std::string>;  // product, version
+using ProductVersion = std::pair<std::string, std::string>;
 
 void add_versions_of(const std::optional<std::string>& products, const std::string& path,
-                     std::set<VersionKey>& versions) {
+                     std::set<ProductVersion>& versions) {
   if (!products) return;
   try {
     read_products(accept_unverified(spool_of(*products), path), path,
@@ -253,8 +253,8 @@ void add_versions_of(const std::optional<std::string>& products, const std::stri
 
 // What it names now, or named when this unit was last there. Of images of one kind one is named
 // for all (`cli.md` §4.5).
-std::set<VersionKey> versions_named(CachedStore& store, const std::string& products) {
-  std::set<VersionKey> versions;
+std::set<ProductVersion> versions_named(CachedStore& store, const std::string& products) {
+  std::set<ProductVersion> versions;
   add_versions_of(store.current(products), products, versions);
   add_versions_of(store.last_known(products), products, versions);
   return versions;
@@ -264,7 +264,7 @@ std::vector<PublishedImage> images_of(const PublicationInput& input, const Image
                                       CachedStore& store) {
   const auto products = products_path(stream, DocumentForm::Plain);
   const auto named =
-      input.only_where_named.empty() ? std::set<VersionKey>() : versions_named(store, products);
+      input.only_where_named.empty() ? std::set<ProductVersion>() : versions_named(store, products);
   std::vector<PublishedImage> images;
   images.reserve(input.shown.size());
   for (const auto& held : input.shown) {

@@ -6,12 +6,6 @@
 #include <utility>
 
 namespace streamsync {
-namespace {
-
-auto version_of(const ItemKey& key) { return std::tuple(key.content_id, key.product, key.version); }
-
-}  // namespace
-
 Results::Results(const Plan& plan, ItemTarget& target, Observer& observer)
     : plan_(plan), target_(target), observer_(observer), results_(plan.actions.size()) {
   for (std::size_t index = 0; index < plan.actions.size(); ++index) settle_without_bytes(index);

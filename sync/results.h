@@ -2,7 +2,6 @@
 
 #include <map>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "sync/job_events.h"
@@ -50,7 +49,7 @@ class Results {
   ItemTarget& target_;
   Observer& observer_;
   std::vector<ActionResult> results_;
-  std::map<std::tuple<std::string, std::string, std::string>, VersionProgress> versions_;
+  std::map<VersionKey, VersionProgress> versions_;
   std::vector<std::size_t> staged_;  ///< of whole versions, to be revealed
   std::size_t told_ = 0;
 };

@@ -6,7 +6,6 @@
 #include <map>
 #include <set>
 #include <string>
-#include <tuple>
 
 #include "sync/results.h"
 
@@ -68,10 +67,7 @@ void look_again(const Action& action, ActionResult& result, const Present& prese
 
 std::set<std::string> keep_what_came(Plan& plan, std::vector<ActionResult>& results,
                                      const std::vector<Held>& now) {
-  const auto version_of = [](const ItemKey& key) {
-    return std::tuple(key.content_id, key.product, key.version);
-  };
-  std::set<decltype(version_of(ItemKey()))> planned;
+  std::set<VersionKey> planned;
   for (const auto& action : plan.actions) planned.insert(version_of(action.key));
   std::set<std::string> came;
   for (const auto& held : now) {

@@ -3,14 +3,9 @@
 #include <cstddef>
 #include <set>
 #include <string>
-#include <tuple>
 
 namespace streamsync {
 namespace {
-
-using VersionKey = std::tuple<std::string, std::string, std::string>;
-
-VersionKey version_of(const ItemKey& key) { return {key.content_id, key.product, key.version}; }
 
 std::set<VersionKey> versions_that_lack_items(const Plan& plan,
                                               const std::vector<ActionResult>& results) {
