@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/time.h"
+#include "keystone/credentials.h"
 #include "tests/support/loopback_server.h"
 
 namespace streamsync::testing {
@@ -33,5 +34,16 @@ class FakeKeystone {
  private:
   LoopbackServer::Service rest_;
 };
+
+/// Of a user of the project p1, for a FakeKeystone at `url`.
+inline Credentials password_credentials(const std::string& url) {
+  start_process();
+  return {.auth_url = Url::parse(url + "/v3"),
+          .auth = PasswordAuth{{"", "demo", "", "Users"}, Secret("hunter2"), {"p1", "", "", ""}},
+          .region = std::nullopt,
+          .interface = Interface::Public,
+          .ca_file = std::nullopt,
+          .tls = TlsVerification::Required};
+}
 
 }  // namespace streamsync::testing

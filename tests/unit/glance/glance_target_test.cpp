@@ -17,6 +17,7 @@ namespace {
 
 using testing::FakeKeystone;
 using testing::LoopbackServer;
+using testing::password_credentials;
 using testing::Received;
 using testing::Reply;
 
@@ -27,16 +28,6 @@ Item item_of_image() {
   return {{"s", "p", "1", "disk1.img"},
           {{"ftype", "disk1.img"}, {"size", "3"}, {"md5", kMd5}, {"sha256", kSha256}},
           RelativePath::parse("p/1/disk1.img")};
-}
-
-Credentials credentials(const std::string& url) {
-  testing::start_process();
-  return {.auth_url = Url::parse(url + "/v3"),
-          .auth = PasswordAuth{{"", "demo", "", "Users"}, Secret("hunter2"), {"p1", "", "", ""}},
-          .region = std::nullopt,
-          .interface = Interface::Public,
-          .ca_file = std::nullopt,
-          .tls = TlsVerification::Required};
 }
 
 /// An Image service with one image, whose data others share.
@@ -208,7 +199,7 @@ struct DamagedGlance {
   }
 
   Held stage(const BlobSpec& blob) {
-    KeystoneSession session(credentials(server.url()), HttpOptions{}, RetryPolicy{}, {});
+    KeystoneSession session(password_credentials(server.url()), HttpOptions{}, RetryPolicy{}, {});
     GlanceTarget target(session, Url::parse(server.url()), "North", SharingGlance::policy(),
                         place / "uploads");
     TextSource bytes("abc");
@@ -221,7 +212,8 @@ struct DamagedGlance {
 TEST_CASE("what the store says is in use is hidden once, and found again") {
   using Lines = std::vector<std::string>;
   SharingGlance glance;
-  KeystoneSession session(credentials(glance.server.url()), HttpOptions{}, RetryPolicy{}, {});
+  KeystoneSession session(password_credentials(glance.server.url()), HttpOptions{}, RetryPolicy{},
+                          {});
   auto target = glance.target(session);
   auto held = target.inventory();
   REQUIRE(held.size() == 1);
@@ -243,7 +235,8 @@ TEST_CASE("what the store says is in use is hidden once, and found again") {
 
 TEST_CASE("an image is ours to show again because we marked it, and the mark goes with that") {
   SharingGlance glance;
-  KeystoneSession session(credentials(glance.server.url()), HttpOptions{}, RetryPolicy{}, {});
+  KeystoneSession session(password_credentials(glance.server.url()), HttpOptions{}, RetryPolicy{},
+                          {});
   auto target = glance.target(session);
   SECTION("hidden by us") {
     target.hide(target.inventory().at(0));
@@ -323,7 +316,8 @@ TEST_CASE("a damaged answer to a POST makes nobody's image go") {
 
 TEST_CASE("an image that can't be made does not keep the others from coming") {
   RefusingGlance glance;
-  KeystoneSession session(credentials(glance.server.url()), HttpOptions{}, RetryPolicy{}, {});
+  KeystoneSession session(password_credentials(glance.server.url()), HttpOptions{}, RetryPolicy{},
+                          {});
   auto target = glance.target(session);
   auto odd = item_of_image();
   odd.key.item = "odd.img";
@@ -344,7 +338,8 @@ TEST_CASE("an image that can't be made does not keep the others from coming") {
 
 TEST_CASE("another's upload is not removed as long as it may go on") {
   FillingGlance glance;
-  KeystoneSession session(credentials(glance.server.url()), HttpOptions{}, RetryPolicy{}, {});
+  KeystoneSession session(password_credentials(glance.server.url()), HttpOptions{}, RetryPolicy{},
+                          {});
   auto target = glance.target(session);
   SECTION("a large image through a narrow link") {
     glance.begun = now() - std::chrono::hours(6);

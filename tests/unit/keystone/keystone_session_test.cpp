@@ -13,6 +13,7 @@
 using namespace streamsync;
 using streamsync::testing::FakeKeystone;
 using streamsync::testing::LoopbackServer;
+using streamsync::testing::password_credentials;
 using streamsync::testing::Received;
 using streamsync::testing::Reply;
 
@@ -21,16 +22,6 @@ namespace {
 using Catch::Matchers::Contains;
 
 const RetryPolicy kThreeTriesAtOnce{3, std::chrono::seconds(0)};
-
-Credentials password_credentials(const std::string& url) {
-  testing::start_process();
-  return {.auth_url = Url::parse(url + "/v3"),
-          .auth = PasswordAuth{{"", "demo", "", "Users"}, Secret("hunter2"), {"p1", "", "", ""}},
-          .region = std::nullopt,
-          .interface = Interface::Public,
-          .ca_file = std::nullopt,
-          .tls = TlsVerification::Required};
-}
 
 KeystoneSession session_with(Credentials credentials) {
   return KeystoneSession(std::move(credentials), HttpOptions{}, kThreeTriesAtOnce, {});
