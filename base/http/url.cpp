@@ -43,14 +43,19 @@ void set_part(CURLU* url, CURLUPart which, const std::string& value) {
   if (code != CURLUE_OK) throw Error(ErrorKind::Config, Origin::Config, curl_url_strerror(code));
 }
 
+/// Where what stands behind the scheme begins. libcurl takes one slash there, two or three.
+std::size_t after_scheme(std::string_view url) {
+  const auto colon = url.find(':');
+  if (colon == std::string_view::npos) return 0;
+  return std::min(url.find_first_not_of('/', colon + 1), url.size());
+}
+
 /// Text that may be no URL at all, without what could be a password or a token in it.
 std::string without_secrets(std::string_view text) {
   std::string shown(text.substr(0, text.find('?')));
-  const auto scheme_end = shown.find("://");
+  const auto begin = after_scheme(shown);
   const auto at = shown.rfind('@');
-  if (scheme_end != std::string::npos && at != std::string::npos && at > scheme_end) {
-    shown.erase(scheme_end + 3, at + 1 - (scheme_end + 3));
-  }
+  if (at != std::string::npos && at >= begin) shown.erase(begin, at + 1 - begin);
   return printable(shown);
 }
 
@@ -230,9 +235,8 @@ Url Url::with_query(std::string_view key, std::string_view value) const {
 
 std::string without_userinfo(std::string_view url) {
   std::string text(url);
-  const auto authority = text.find("://");
-  if (authority == std::string::npos) return text;
-  const auto begin = authority + 3;
+  if (to_lower_ascii(url.substr(0, 5)) == "file:") return text;
+  const auto begin = after_scheme(text);
   const auto end = std::min(text.find_first_of("/?#", begin), text.size());
   const auto at = text.rfind('@', end);
   if (at != std::string::npos && at >= begin && at < end) text.erase(begin, at + 1 - begin);

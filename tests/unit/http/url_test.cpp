@@ -60,7 +60,8 @@ TEST_CASE("Url::parse refuses what is no URL of ours") {
 
 TEST_CASE("messages about bad URLs show no secrets") {
   const auto text = GENERATE(as<std::string>{}, "ftp://user:secret@h/", "http://user:sec/ret@h:x/",
-                             "http://user:secret@h o/", "gopher://h/?token=secret");
+                             "http://user:secret@h o/", "gopher://h/?token=secret",
+                             "http:///user:secret@h o/", "http:user:secret@h/");
   CAPTURE(text);
   const std::string message = failure_of([&] { Url::parse(text); }).what();
   CHECK(message.find("secret") == std::string::npos);
@@ -159,6 +160,16 @@ TEST_CASE("without_userinfo() leaves all else as it was written") {
   CHECK(without_userinfo("https://user:pa@ss@h:443/v3") == "https://h:443/v3");
   CHECK(without_userinfo("http://h/a@b") == "http://h/a@b");
   CHECK(without_userinfo("http://u@h") == "http://h");
+  CHECK(without_userinfo("file:///a@b") == "file:///a@b");
+}
+
+TEST_CASE("user info is found behind any slashes that libcurl takes") {
+  const auto text =
+      GENERATE(as<std::string>{}, "http:/user:secret@h/v3", "http:///user:secret@h/v3");
+  CAPTURE(text);
+  CHECK(Url::parse(text).userinfo() == "user:secret");
+  CHECK(without_userinfo(text).find("secret") == std::string::npos);
+  CHECK(Url::parse(without_userinfo(text)).str() == "http://h/v3");
 }
 
 TEST_CASE("join() keeps scheme, host, port and prefix") {
