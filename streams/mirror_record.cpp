@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -65,14 +66,61 @@ void write_string(Writer& json, std::string_view text) {
   json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
-void write_item(Writer& json, std::string_view name, const Item& item) {
-  json.StartObject();
-  for (const auto& [key, value] : item.tags) {
-    if (key != "product_name" && key != "version_name" && key != "item_name" && key != kItem) {
-      write_key(json, key);
-      write_string(json, value);
-    }
+// Those that the reader does not make itself of the names.
+FlatTags written_tags(const Item& item) {
+  constexpr std::array kMade = {"product_name", "version_name", "item_name", kItem};
+  FlatTags tags;
+  for (const auto& tag : item.tags) {
+    if (std::find(kMade.begin(), kMade.end(), tag.first) == kMade.end()) tags.push_back(tag);
   }
+  return tags;
+}
+
+// Tags that all parts have stand above them, as upstream's do (`upstream-gss.md` §4.8): items
+// inherit them, and every run reads the whole record. What an item is recognised by stays with it.
+template <typename Parts, typename TagsOf>
+FlatTags lifted(const Parts& parts, const TagsOf& tags_of) {
+  constexpr std::array kStay = {"ftype",  "items",  "md5",  "path",
+                                "sha256", "sha512", "size", "versions"};
+  FlatTags common = tags_of(parts.begin()->second);
+  std::erase_if(common, [&](const auto& tag) {
+    return std::find(kStay.begin(), kStay.end(), tag.first) != kStay.end();
+  });
+  for (const auto& [name, part] : parts) {
+    const FlatTags tags = tags_of(part);
+    FlatTags in_both;
+    std::set_intersection(common.begin(), common.end(), tags.begin(), tags.end(),
+                          std::back_inserter(in_both));
+    common = std::move(in_both);
+  }
+  return common;
+}
+
+FlatTags lifted(const Items& items) {
+  return lifted(items, [](const Item* item) { return written_tags(*item); });
+}
+
+FlatTags lifted(const Versions& versions) {
+  return lifted(versions, [](const Items& items) { return lifted(items); });
+}
+
+FlatTags without(const FlatTags& tags, const FlatTags& inherited) {
+  FlatTags own;
+  std::set_difference(tags.begin(), tags.end(), inherited.begin(), inherited.end(),
+                      std::back_inserter(own));
+  return own;
+}
+
+void write_tags(Writer& json, const FlatTags& tags) {
+  for (const auto& [key, value] : tags) {
+    write_key(json, key);
+    write_string(json, value);
+  }
+}
+
+void write_item(Writer& json, std::string_view name, const Item& item, const FlatTags& inherited) {
+  json.StartObject();
+  write_tags(json, without(written_tags(item), inherited));
   if (item.key.item != name) {
     write_key(json, kItem);
     write_string(json, item.key.item);
@@ -80,19 +128,32 @@ void write_item(Writer& json, std::string_view name, const Item& item) {
   json.EndObject();
 }
 
-void write_versions(Writer& json, const Versions& versions) {
+void write_version(Writer& json, const Items& items, const FlatTags& inherited) {
+  const FlatTags of_all = lifted(items);
+  json.StartObject();
+  write_tags(json, without(of_all, inherited));
+  json.Key("items");
+  json.StartObject();
+  for (const auto& [name, item] : items) {
+    write_key(json, name);
+    write_item(json, name, *item, of_all);
+  }
+  json.EndObject();
+  json.EndObject();
+}
+
+void write_product(Writer& json, const Versions& versions) {
+  const FlatTags of_all = lifted(versions);
+  json.StartObject();
+  write_tags(json, of_all);
+  json.Key("versions");
+  json.StartObject();
   for (const auto& [version, items] : versions) {
     write_key(json, version);
-    json.StartObject();
-    json.Key("items");
-    json.StartObject();
-    for (const auto& [name, item] : items) {
-      write_key(json, name);
-      write_item(json, name, *item);
-    }
-    json.EndObject();
-    json.EndObject();
+    write_version(json, items, of_all);
   }
+  json.EndObject();
+  json.EndObject();
 }
 
 }  // namespace
@@ -114,12 +175,7 @@ void write_record(std::string_view content_id, const std::vector<Item>& items, B
   json.StartObject();
   for (const auto& [product, versions] : products) {
     write_key(json, product);
-    json.StartObject();
-    json.Key("versions");
-    json.StartObject();
-    write_versions(json, versions);
-    json.EndObject();
-    json.EndObject();
+    write_product(json, versions);
   }
   json.EndObject();
   json.EndObject();
@@ -144,8 +200,8 @@ std::vector<Item> read_record(Spool record, const std::string& name) {
   // Our own file, so nobody has signed it.
   const auto document = accept_unverified(std::move(record), name);
   try {
-    read_products(document, name, [&items](const ProductsHead&, const Version& version) {
-      items.insert(items.end(), version.items.begin(), version.items.end());
+    read_products(document, name, [&items](const ProductsHead&, Version version) {
+      std::move(version.items.begin(), version.items.end(), std::back_inserter(items));
     });
   } catch (const Error&) {
     // As said.

@@ -11,8 +11,9 @@
 namespace streamsync {
 
 /// A `products:1.0` document over `items`, all of content_id `content_id`: what upstream keeps in
-/// `.data/<content_id>` of a mirror (`upstream-gss.md` §3.1). Tags stand on the items. An
-/// item that is at two paths stands there twice, once under another name. `to` is not finished.
+/// `.data/<content_id>` of a mirror (`upstream-gss.md` §3.1). Tags that all items of a version or a
+/// product have stand there, as upstream's do. An item that is at two paths stands there twice,
+/// once under another name. `to` is not finished.
 void write_record(std::string_view content_id, const std::vector<Item>& items, ByteSink& to);
 
 /// The items of such a document. Of a damaged one those before the damage: the others are copied

@@ -60,6 +60,65 @@ TEST_CASE("A record has upstream's layout, sorted") {
 )");
 }
 
+TEST_CASE("In a record tags stand where all below have them") {
+  std::vector<Item> items{item("p", "1", "a"), item("p", "1", "b"), item("p", "2", "a")};
+  for (auto& one : items) {
+    for (const auto* key : {"arch", "ftype", "items", "versions"}) one.tags.set(key, "same");
+    one.tags.set("label", one.key.version);
+  }
+  items[2].tags.set("odd", "");
+  Spool record;
+  write_record("cid", items, record);
+  CHECK(read_all(*record.reader(), 1000) ==
+        R"({
+ "content_id": "cid",
+ "format": "products:1.0",
+ "products": {
+  "p": {
+   "arch": "same",
+   "versions": {
+    "1": {
+     "label": "1",
+     "items": {
+      "a": {
+       "ftype": "same",
+       "items": "same",
+       "path": "a",
+       "versions": "same"
+      },
+      "b": {
+       "ftype": "same",
+       "items": "same",
+       "path": "b",
+       "versions": "same"
+      }
+     }
+    },
+    "2": {
+     "label": "2",
+     "odd": "",
+     "items": {
+      "a": {
+       "ftype": "same",
+       "items": "same",
+       "path": "a",
+       "versions": "same"
+      }
+     }
+    }
+   }
+  }
+ }
+}
+)");
+  const auto read = read_record(std::move(record), "record");
+  REQUIRE(read.size() == items.size());
+  for (std::size_t i = 0; i != items.size(); ++i) {
+    CHECK(read[i].key == items[i].key);
+    CHECK(read[i].tags == items[i].tags);
+  }
+}
+
 TEST_CASE("A record of any size is written whole and reads back") {
   const auto count = GENERATE(0, 1, 1000);
   std::vector<Item> items;
