@@ -44,12 +44,12 @@ std::optional<std::uint64_t> expected_size(const Item& item) {
   }
 }
 
-Found find(const Item& item, const RootDirectory& root) {
+Found find(const Item& item, FileSizes& sizes) {
   Found found{expected_size(item)};
   if (!found.expected) return found;
-  found.file = root.size_of(item.path->str());
+  found.file = sizes.of(item.path->str());
   if (found.file != found.expected) {
-    found.part = root.size_of(RootDirectory::part_of(item.path->str()));
+    found.part = sizes.of(RootDirectory::part_of(item.path->str()));
   }
   return found;
 }
@@ -140,8 +140,9 @@ std::vector<Held> DirectoryTarget::inventory() {
   std::vector<Found> found;
   found.reserve(items.size());
   std::set<VersionKey> begun;
+  FileSizes sizes(*root_);
   for (const auto& item : items) {
-    found.push_back(find(item, *root_));
+    found.push_back(find(item, sizes));
     if (found.back().anything()) begun.insert(version_of(item.key));
   }
   inventory.reserve(items.size());
@@ -363,9 +364,10 @@ Removal DirectoryTarget::remove(const Held& held) {
 // Several items may have one path, and published documents name it for the others.
 bool DirectoryTarget::is_shown_for_another(const Item& item) const {
   const auto items = recorded();
+  FileSizes sizes(*root_);
   return std::any_of(items.begin(), items.end(), [&](const Item& other) {
     if (other.path != item.path || other.key == item.key) return false;
-    const auto found = find(other, *root_);
+    const auto found = find(other, sizes);
     return found.expected && state_of(found) == HeldState::Present;
   });
 }

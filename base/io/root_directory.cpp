@@ -40,19 +40,20 @@ bool is_safe_segment(std::string_view segment) {
          segment.find('\0') == std::string_view::npos;
 }
 
-std::vector<std::string_view> segments_of(std::string_view name) {
-  std::vector<std::string_view> segments = split(name, '/');
-  for (const std::string_view segment : segments) {
-    if (!is_safe_segment(segment)) {
+void require_safe(std::string_view name) {
+  for (std::string_view rest = name;;) {
+    const std::size_t end = rest.find('/');
+    if (!is_safe_segment(rest.substr(0, end))) {
       throw Error(ErrorKind::Untrusted, Origin::Local,
                   fmt::format("'{}' is no name below a directory", printable(name)));
     }
+    if (end == std::string_view::npos) return;
+    rest.remove_prefix(end + 1);
   }
-  return segments;
 }
 
 Place place_of(std::string_view name) {
-  segments_of(name);
+  require_safe(name);
   const std::size_t slash = name.rfind('/');
   if (slash == std::string_view::npos) return {"", std::string(name)};
   return {std::string(name.substr(0, slash)), std::string(name.substr(slash + 1))};
@@ -84,8 +85,9 @@ FileDescriptor step_into(int directory, const std::string& segment) {
 /// The walk that openat2 does inside the kernel, for kernels before 5.6 and sandboxes that forbid
 /// it: no segment is followed when it is a link.
 FileDescriptor walk(int root, std::string_view directory) {
+  require_safe(directory);
   FileDescriptor current = reopen(root);
-  for (const std::string_view segment : segments_of(directory)) {
+  for (const std::string_view segment : split(directory, '/')) {
     if (!current.is_open()) break;
     FileDescriptor next = step_into(current.get(), std::string(segment));
     const int code = errno;
@@ -124,7 +126,7 @@ FileDescriptor make_directory(int root, const std::string& directory, unsigned m
   FileDescriptor current = find_directory(root, directory);
   if (current.is_open() || errno != ENOENT) return current;
   current = reopen(root);
-  for (const std::string_view segment : segments_of(directory)) {
+  for (const std::string_view segment : split(directory, '/')) {
     FileDescriptor next = make_step(current.get(), std::string(segment), mode);
     if (!next.is_open()) return next;
     current = std::move(next);
@@ -362,15 +364,25 @@ std::string RootDirectory::shown(std::string_view name) const {
 }
 
 std::optional<std::uint64_t> RootDirectory::size_of(std::string_view name) const {
-  const Place place = place_of(name);
-  const FileDescriptor directory = find_directory(fd_, place.directory);
-  struct stat status {};
-  if (!directory.is_open() ||
-      ::fstatat(directory.get(), place.leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (means_absent(errno)) return std::nullopt;
-    throw local_error(errno, "looking at " + shown(name));
+  return FileSizes(*this).of(name);
+}
+
+std::optional<std::uint64_t> FileSizes::of(std::string_view name) {
+  Place place = place_of(name);
+  if (directory_ != place.directory) {
+    open_ = find_directory(root_.fd_, place.directory);
+    failure_ = open_.is_open() ? 0 : errno;
+    directory_ = std::move(place.directory);
   }
-  if (S_ISLNK(status.st_mode)) throw local_error(ELOOP, "looking at " + shown(name));
+  struct stat status {};
+  int failure = failure_;
+  if (failure == 0 &&
+      ::fstatat(open_.get(), place.leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    failure = errno;
+  }
+  if (failure == 0 && S_ISLNK(status.st_mode)) failure = ELOOP;
+  if (means_absent(failure)) return std::nullopt;
+  if (failure != 0) throw local_error(failure, "looking at " + root_.shown(name));
   if (!S_ISREG(status.st_mode)) return std::nullopt;
   return static_cast<std::uint64_t>(status.st_size);
 }

@@ -83,6 +83,8 @@ class RootDirectory {
   void remove(std::string_view name) const;
 
  private:
+  friend class FileSizes;
+
   std::unique_ptr<ByteSource> find(std::string_view name) const;
   std::string shown(std::string_view name) const;
   FileDescriptor directory_for(std::string_view name) const;
@@ -90,6 +92,23 @@ class RootDirectory {
   int fd_ = -1;
   unsigned mode_ = 0;
   std::filesystem::path path_;
+};
+
+/// Sizes of many files below a root, best asked for directory by directory: the one that was looked
+/// into last stays open. As it was when it was opened, should somebody move it. The root must
+/// outlive this. One thread.
+class FileSizes {
+ public:
+  explicit FileSizes(const RootDirectory& root) : root_(root) {}
+
+  /// As `RootDirectory::size_of`.
+  std::optional<std::uint64_t> of(std::string_view name);
+
+ private:
+  const RootDirectory& root_;
+  std::optional<std::string> directory_;  ///< none: none was looked into
+  FileDescriptor open_;
+  int failure_ = 0;  ///< why it is not open
 };
 
 /// The lock of a state directory: flock on a file that is never unlinked, so that no two runs can

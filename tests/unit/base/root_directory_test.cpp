@@ -101,6 +101,29 @@ TEST_CASE("files are written, read and removed below the root") {
   });
 }
 
+TEST_CASE("sizes of files are told directory by directory") {
+  const TemporaryDirectory place;
+  on(any_kernel(), [&] {
+    const RootDirectory root(place.path());
+    root.write("a/one", "1");
+    root.write("a/two", "22");
+    root.write("a/b/three", "333");
+    root.write("four", "4444");
+    fs::create_symlink("one", place / "a/link");
+    FileSizes sizes(root);
+    CHECK(sizes.of("a/one") == 1);
+    CHECK(sizes.of("a/none") == std::nullopt);
+    CHECK(failure_of([&] { sizes.of("a/link"); }).kind() == ErrorKind::Untrusted);
+    CHECK(failure_of([&] { sizes.of("a/.."); }).kind() == ErrorKind::Untrusted);
+    CHECK(sizes.of("a/two") == 2);
+    CHECK(sizes.of("none/one") == std::nullopt);
+    CHECK(sizes.of("none/two") == std::nullopt);
+    CHECK(sizes.of("a/b/three") == 3);
+    CHECK(sizes.of("four") == 4);
+    CHECK(sizes.of("a") == std::nullopt);
+  });
+}
+
 TEST_CASE("what is not there is absent, not an error") {
   const TemporaryDirectory place;
   on(any_kernel(), [&] {
