@@ -17,10 +17,24 @@ using VersionNames = std::set<std::string, std::less<>>;
 using Placements = std::unordered_set<std::string_view>;
 
 struct ProductKey {
-  std::string content_id;
-  std::string product;
+  SharedText content_id;
+  SharedText product;
   auto operator<=>(const ProductKey&) const = default;
 };
+
+// Items of one document differ in these first of all.
+struct AddressHash {
+  std::size_t operator()(const ItemKey& key) const noexcept {
+    const std::hash<std::string_view> hash;
+    return (hash(key.product) * 31 + hash(key.version)) * 31 + hash(key.item);
+  }
+};
+
+template <typename Value>
+using ByAddress = std::unordered_map<ItemKey, Value, AddressHash>;
+
+/// What holds one address, the best first.
+using Copies = std::vector<const Held*>;
 
 ProductKey product_of(const ItemKey& key) { return {key.content_id, key.product}; }
 
@@ -39,9 +53,10 @@ bool is_same(const Held& held, const Item& wanted, const std::optional<ItemConte
   if (!held.item.path || !wanted.path) {
     return true;
   }
+  if (!promised || held.item.path != wanted.path) return false;
+  if (held.item.tags == wanted.tags) return true;
   try {
-    return promised && held.item.path == wanted.path &&
-           content_of(held.item).strongest == promised->strongest;
+    return content_of(held.item).strongest == promised->strongest;
   } catch (const Error&) {
     return false;
   }
@@ -51,9 +66,11 @@ bool is_same(const Held& held, const Item& wanted, const std::optional<ItemConte
 std::optional<bool> have_same_bytes(const Item& one, const Item& other) {
   for (const auto algorithm :
        {DigestAlgorithm::Sha512, DigestAlgorithm::Sha256, DigestAlgorithm::Md5}) {
-    const auto name = to_string(algorithm);
-    const auto first = Digest::parse(algorithm, tag(one.tags, name));
-    const auto second = Digest::parse(algorithm, tag(other.tags, name));
+    const auto hex = tag(one.tags, to_string(algorithm));
+    const auto other_hex = tag(other.tags, to_string(algorithm));
+    const auto first = Digest::parse(algorithm, hex);
+    if (first && hex == other_hex) return true;
+    const auto second = Digest::parse(algorithm, other_hex);
     if (first && second) return *first == *second;
   }
   return std::nullopt;
@@ -78,7 +95,7 @@ auto rank(const Held& held, const Item* wanted) {
                     std::string_view(held.placement));
 }
 
-void sort_best_first(std::vector<const Held*>& copies, const Item* wanted) {
+void sort_best_first(Copies& copies, const Item* wanted) {
   std::sort(copies.begin(), copies.end(), [wanted](const Held* one, const Held* other) {
     return rank(*one, wanted) < rank(*other, wanted);
   });
@@ -110,6 +127,7 @@ class Planner {
  public:
   Planner(const PlanInput& input, const NameOf& name_of, const DriftOf& drift_of)
       : input_(input), name_of_(name_of), drift_of_(drift_of) {
+    by_address_.reserve(input.inventory.size());
     for (const auto& held : input.inventory) {
       by_address_[held.item.key].push_back(&held);
       by_product_[product_of(held.item.key)].push_back(&held);
@@ -271,7 +289,7 @@ class Planner {
     if (copies != by_address_.end()) sort_best_first(copies->second, wanted.item);
     const Held* best = copies == by_address_.end() ? nullptr : copies->second.front();
     if (best != nullptr && is_in_place(*best) && is_same(*best, *wanted.item, wanted.content)) {
-      plan_in_place(*best, wanted);
+      plan_in_place(copies->second, wanted);
       return;
     }
     if (const auto error = reason_to_skip(wanted)) {
@@ -299,7 +317,8 @@ class Planner {
     plan_.actions.push_back(std::move(action));
   }
 
-  void plan_in_place(const Held& held, const Wanted& wanted) {
+  void plan_in_place(const Copies& copies, const Wanted& wanted) {
+    const Held& held = *copies.front();
     const auto same_bytes = have_same_bytes(held.item, *wanted.item);
     if (same_bytes && !*same_bytes) {
       refuse_other_digest(held, wanted);
@@ -315,8 +334,9 @@ class Planner {
     }
     const auto drift = same_bytes && wanted.content ? drift_of_(held, *wanted.item) : std::nullopt;
     if (!drift) {
-      const auto copies = by_address_.at(held.item.key).size();
-      keep(held, copies == 1 ? "in place" : fmt::format("in place, the best of {} copies", copies));
+      keep(held, copies.size() == 1
+                     ? "in place"
+                     : fmt::format("in place, the best of {} copies", copies.size()));
     } else if (!drift->stays_because.empty()) {
       keep(held, fmt::format("{}, though it differs: {}", drift->stays_because, drift->what));
     } else {
@@ -370,12 +390,24 @@ class Planner {
     stuck_products_.insert(product_of(wanted.item->key));
   }
 
+  // In the order of addresses.
+  std::map<ItemKey, const Copies*> unsettled() const {
+    std::map<ItemKey, const Copies*> left;
+    for (const auto& [key, copies] : by_address_) {
+      const bool is_settled = std::all_of(copies.begin(), copies.end(), [this](const Held* held) {
+        return settled_.contains(held->placement);
+      });
+      if (!is_settled) left.emplace(key, &copies);
+    }
+    return left;
+  }
+
   // Everything held that no wanted item settled: stays with a reason, or goes.
   void plan_held() {
     std::vector<std::pair<const Held*, std::string>> going;
     VersionCount lost;
-    for (const auto& [key, copies] : by_address_) {
-      for (const auto* held : copies) {
+    for (const auto& [key, copies] : unsettled()) {
+      for (const auto* held : *copies) {
         if (settled_.contains(held->placement)) {
           continue;
         }
@@ -384,7 +416,7 @@ class Planner {
           note_loss(*held, lost);
         } else if (is_in_place(*held) && is_on_its_way_out(*held)) {
           stay(*held, "superseded; " + reason_to_stay(*held));
-        } else if (is_in_place(*held) && can_go(key) && held == copies.front()) {
+        } else if (is_in_place(*held) && can_go(key) && held == copies->front()) {
           keep(*held, reason_to_stay(*held));
         } else if (is_in_place(*held)) {
           stay(*held, reason_to_stay(*held));
@@ -534,10 +566,10 @@ class Planner {
   const NameOf& name_of_;
   const DriftOf& drift_of_;
   Plan plan_;
-  std::map<ItemKey, std::vector<const Held*>> by_address_;
+  ByAddress<Copies> by_address_;
   std::map<ProductKey, std::vector<const Held*>> by_product_;
   std::map<ProductKey, ProductVerdict> verdicts_;
-  std::map<ItemKey, Wanted> wanted_;
+  ByAddress<Wanted> wanted_;
   std::vector<const Wanted*> wanted_in_order_;
   std::set<std::string> sources_;
   std::set<std::string> giving_;  // those of which something is selected (T23)

@@ -45,6 +45,7 @@ std::vector<Held> shown_items(const Plan& plan, const std::vector<ActionResult>&
 std::set<std::string> shown_of_lacking_versions(const Plan& plan,
                                                 const std::vector<ActionResult>& results) {
   const auto lacking = versions_that_lack_items(plan, results);
+  if (lacking.empty()) return {};
   std::set<std::string> placements;
   for (const auto& held : shown_items(plan, results)) {
     if (lacking.contains(version_of(held.item.key))) placements.insert(held.placement);
