@@ -49,11 +49,11 @@ std::string ItemKey::str() const {
 ItemContent content_of(const Item& item) {
   const std::uint64_t size = size_of(item);
   auto md5 = digest_of(item, DigestAlgorithm::Md5);
-  const auto sha256 = digest_of(item, DigestAlgorithm::Sha256);
-  const auto sha512 = digest_of(item, DigestAlgorithm::Sha512);
-  const auto& strongest = sha512 ? sha512 : sha256 ? sha256 : md5;
+  auto sha256 = digest_of(item, DigestAlgorithm::Sha256);
+  auto sha512 = digest_of(item, DigestAlgorithm::Sha512);
+  auto strongest = sha512 ? std::move(sha512) : sha256 ? std::move(sha256) : md5;
   if (!strongest) refuse(item, "none of the tags md5, sha256 and sha512 is there");
-  return {size, *strongest, std::move(md5)};
+  return {size, std::move(*strongest), std::move(md5)};
 }
 
 }  // namespace streamsync

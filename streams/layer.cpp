@@ -40,14 +40,23 @@ FlatTags Layer::over(const FlatTags& inherited) const {
 FlatTags Layer::flat() const {
   FlatTags tags;
   tags.reserve(1 + own_.size());
-  tags.emplace_back(name_.key, name_.value);
   for (auto alias = aliases_.rbegin(); alias != aliases_.rend(); ++alias) {
     tags.insert(tags.end(), (*alias)->tags.begin(), (*alias)->tags.end());
   }
   for (const TagView& tag : own_) tags.emplace_back(tag.key, tag.value);
-  std::stable_sort(tags.begin(), tags.end(), by_key);
+  // Most documents are sorted.
+  if (!std::is_sorted(tags.begin(), tags.end(), by_key)) {
+    std::stable_sort(tags.begin(), tags.end(), by_key);
+  }
   const auto same_key = [](const auto& one, const auto& other) { return one.first == other.first; };
   tags.erase(std::unique(tags.begin(), tags.end(), same_key), tags.end());
+  const FlatTags::value_type name(name_.key, name_.value);
+  const auto place = std::lower_bound(tags.begin(), tags.end(), name, by_key);
+  if (place != tags.end() && place->first == name.first) {
+    *place = name;
+  } else {
+    tags.insert(place, name);
+  }
   return tags;
 }
 

@@ -1,6 +1,6 @@
 #include "streams/packed_tags.h"
 
-#include <array>
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -19,21 +19,22 @@ Sizes read_sizes(const char* at) {
   return sizes;
 }
 
-void append(std::string& block, std::string_view key, std::string_view value) {
+char* append(char* at, std::string_view text) { return std::copy(text.begin(), text.end(), at); }
+
+char* append(char* at, std::string_view key, std::string_view value) {
   const Sizes sizes{static_cast<std::uint32_t>(key.size()),
                     static_cast<std::uint32_t>(value.size())};
-  std::array<char, sizeof sizes> bytes;
-  std::memcpy(bytes.data(), &sizes, sizeof sizes);
-  block.append(bytes.data(), bytes.size()).append(key).append(value);
+  std::memcpy(at, &sizes, sizeof sizes);
+  return append(append(at + sizeof sizes, key), value);
 }
 
 template <typename AnyTags>
 std::string packed(const AnyTags& tags) {
   std::size_t size = 0;
   for (const auto& [key, value] : tags) size += sizeof(Sizes) + key.size() + value.size();
-  std::string block;
-  block.reserve(size);
-  for (const auto& [key, value] : tags) append(block, key, value);
+  std::string block(size, '\0');
+  char* at = block.data();
+  for (const auto& [key, value] : tags) at = append(at, key, value);
   return block;
 }
 
