@@ -184,6 +184,14 @@ void write_totals(Writer& json, const Totals& totals) {
   json.EndObject();
 }
 
+// A buffer that grows is copied each time.
+std::size_t usual_size(const RunReport& report) {
+  constexpr std::size_t kHead = 4096, kAction = 512;
+  std::size_t actions = 0;
+  for (const auto& destination : report.destinations) actions += destination.actions.size();
+  return kHead + actions * kAction;
+}
+
 // Every error of a run with the status it stands for.
 std::vector<std::pair<ExitStatus, const Error*>> errors_of(const RunReport& report) {
   std::vector<std::pair<ExitStatus, const Error*>> errors;
@@ -229,7 +237,7 @@ std::string RunReport::verdict() const {
 }
 
 std::string to_json(const RunReport& report) {
-  rapidjson::StringBuffer buffer;
+  rapidjson::StringBuffer buffer(nullptr, usual_size(report));
   Writer json(buffer);
   json.SetIndent(' ', 2);
   json.StartObject();
@@ -292,7 +300,8 @@ std::string to_json(const RunReport& report) {
   json.EndArray();
   write_totals(json, totals_of(report));
   json.EndObject();
-  return without_raw_controls({buffer.GetString(), buffer.GetSize()}) + "\n";
+  buffer.Put('\n');
+  return without_raw_controls({buffer.GetString(), buffer.GetSize()});
 }
 
 std::string place_of(const DestinationReport& destination) {
