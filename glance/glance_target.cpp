@@ -149,6 +149,7 @@ struct GlanceTarget::Impl {
   std::exception_ptr upload(const std::string& id, ByteSource& bytes, std::uint64_t size);
   Held accept(const std::optional<Image>& image, const BlobSpec& blob,
               const std::optional<Digest>& sent);
+  Image read_back_noted(const Image& image, const ItemContent& promised);
   Held corrected(const Image& image, const Item& item);
   Held held(const Image& image, Item item, HeldState state) const;
   bool holds(const Image& image, const ItemContent& promised, const std::optional<Digest>& sent);
@@ -320,7 +321,15 @@ Held GlanceTarget::Impl::accept(const std::optional<Image>& image, const BlobSpe
                             "before anybody could see it",
                             image->id, blob.content.size, blob.content.strongest.str()));
   }
-  return corrected(*image, blob.item);
+  return corrected(read_back_noted(*image, blob.content), blob.item);
+}
+
+/// Else the next run would take it for one with other bytes.
+Image GlanceTarget::Impl::read_back_noted(const Image& image, const ItemContent& promised) {
+  if (!promised.md5 || image.checksum.empty() || image.checksum == promised.md5->hex()) {
+    return image;
+  }
+  return images.change(image.id, {{kReadBackProperty, promised.strongest.str()}});
 }
 
 /// A run with another configuration may have left it, or what was read of it was damaged: what is
@@ -338,7 +347,9 @@ Held GlanceTarget::Impl::held(const Image& image, Item item, HeldState state) co
   item.tags.set("owner_id", image.owner);
   const auto virt = format_of_ftype(tag(item.tags, "ftype")).virt;
   if (policy.hypervisor_mapping && !virt.empty()) item.tags.set("virt", virt);
-  return {std::move(item), image.id, image.name, state, image.size, image.created_at};
+  auto stored = stored_digests(image, item);
+  return {std::move(item), image.id,         image.name,       state,
+          image.size,      image.created_at, std::move(stored)};
 }
 
 bool GlanceTarget::Impl::holds(const Image& image, const ItemContent& promised,

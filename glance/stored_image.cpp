@@ -1,5 +1,9 @@
 #include "glance/stored_image.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "glance/image_properties.h"
 #include "streams/tags.h"
 
 namespace streamsync {
@@ -50,6 +54,23 @@ Stored compare_stored(const Image& image, const ItemContent& promised,
   }
   if (stored && sent && stored->algorithm() == sent->algorithm()) return verdict(*stored == *sent);
   return Stored::Unknown;
+}
+
+std::vector<Digest> stored_digests(const Image& image, const Item& item) {
+  if (image.disk_format != format_of_ftype(tag(item.tags, "ftype")).disk_format) return {};
+  std::vector<Digest> digests;
+  const auto add = [&digests](std::string_view algorithm, std::string_view hex) {
+    const auto known = parse_digest_algorithm(algorithm);
+    if (auto digest = known ? Digest::parse(*known, hex) : std::nullopt) {
+      digests.push_back(std::move(*digest));
+    }
+  };
+  add("md5", image.checksum);
+  add(image.os_hash_algo, image.os_hash_value);
+  const auto read_back = tag(image.properties, kReadBackProperty);
+  const auto colon = std::min(read_back.find(':'), read_back.size());
+  add(read_back.substr(0, colon), read_back.substr(std::min(colon + 1, read_back.size())));
+  return digests;
 }
 
 std::optional<DigestAlgorithm> digest_to_compute(const ItemContent& promised) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "base/crypto/digest.h"
 #include "glance/image_client.h"
@@ -33,6 +34,14 @@ enum class Stored { Right, Wrong, Unknown };
 /// not that of Glance, but a stronger one decides.
 Stored compare_stored(const Image& image, const ItemContent& promised,
                       const std::optional<Digest>& sent);
+
+/// Set to the digest of what was read back where the signed md5 is not that of Glance, but a
+/// stronger one decided: nothing else that Glance tells of the image says so.
+constexpr const char* kReadBackProperty = "streamsync_read_back";
+
+/// What Glance tells of the bytes, and what we read back. None where it converted them at import:
+/// they are right in another form.
+std::vector<Digest> stored_digests(const Image& image, const Item& item);
 
 /// The digest to compute while sending, in the algorithm that Glance names by default, where
 /// nothing that is signed can be compared (design: digests nobody compares are not computed).

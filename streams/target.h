@@ -46,6 +46,9 @@ struct Held {
   HeldState state = HeldState::Present;
   std::uint64_t size = 0;
   std::optional<Time> created{};  ///< where the target tells
+  /// Of its bytes, as the target itself tells; none where it does not, or keeps them in another
+  /// form.
+  std::vector<Digest> stored{};
 };
 
 /// How an item that a target holds differs from what it would put there now, its bytes aside.

@@ -9,6 +9,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/text.h"
+
 namespace streamsync {
 namespace {
 
@@ -39,6 +41,7 @@ using Copies = std::vector<const Held*>;
 ProductKey product_of(const ItemKey& key) { return {key.content_id, key.product}; }
 
 constexpr const char* kWithdrawn = "hidden by the operator";
+constexpr const char* kDamaged = "what is there has not the bytes that its source signed";
 
 bool is_complete(const Held& held) { return held.state != HeldState::Incomplete; }
 
@@ -76,13 +79,44 @@ std::optional<bool> have_same_bytes(const Item& one, const Item& other) {
   return std::nullopt;
 }
 
+bool has_size_of(const Held& held, const Item& wanted) {
+  return parse_decimal(tag(wanted.tags, "size")) == held.size;
+}
+
+// By the strongest digest that the target tells and the source signed. None: there is none.
+std::optional<bool> stores_bytes_of(const Held& held, const Item& wanted) {
+  if (held.stored.empty()) return std::nullopt;
+  if (!has_size_of(held, wanted)) return false;
+  std::optional<Digest> strongest;
+  bool is_same = false;
+  for (const auto& stored : held.stored) {
+    if (strongest && stored.algorithm() < strongest->algorithm()) continue;
+    const auto hex = tag(wanted.tags, to_string(stored.algorithm()));
+    auto promised = Digest::parse(stored.algorithm(), hex);
+    if (!promised) continue;
+    is_same = *promised == stored;
+    strongest = std::move(promised);
+  }
+  return strongest ? std::optional(is_same) : std::nullopt;
+}
+
 enum class Likeness { Same, Unknown, Other };
 
 Likeness likeness(const Held& held, const Item& wanted) {
+  if (const auto stored = stores_bytes_of(held, wanted)) {
+    return *stored ? Likeness::Same : Likeness::Other;
+  }
   const auto same_bytes = have_same_bytes(held.item, wanted);
   if (!same_bytes) return Likeness::Unknown;
-  const bool same_size = tag(wanted.tags, "size") == std::to_string(held.size);
-  return *same_bytes && same_size ? Likeness::Same : Likeness::Other;
+  return *same_bytes && has_size_of(held, wanted) ? Likeness::Same : Likeness::Other;
+}
+
+// It was made of what is wanted, and that is not what is there: a transfer was cut or altered where
+// nobody compared it (threats-and-faults.md T25).
+bool is_damaged(const Held& held, const Item& wanted) {
+  const bool may_be_mended = held.state == HeldState::Present || held.state == HeldState::Hidden;
+  return may_be_mended && have_same_bytes(held.item, wanted) != false &&
+         stores_bytes_of(held, wanted) == false;
 }
 
 // Of several that hold one address the one to keep comes first (docs/adr/0021), in a tree the one
@@ -288,7 +322,10 @@ class Planner {
     const auto copies = by_address_.find(wanted.item->key);
     if (copies != by_address_.end()) sort_best_first(copies->second, wanted.item);
     const Held* best = copies == by_address_.end() ? nullptr : copies->second.front();
-    if (best != nullptr && is_in_place(*best) && is_same(*best, *wanted.item, wanted.content)) {
+    const bool damaged = best != nullptr && is_damaged(*best, *wanted.item);
+    if (damaged) damaged_.insert(best->item.key);
+    if (best != nullptr && is_in_place(*best) && !damaged &&
+        is_same(*best, *wanted.item, wanted.content)) {
       plan_in_place(copies->second, wanted);
       return;
     }
@@ -309,6 +346,7 @@ class Planner {
     } else {
       action.kind = ActionKind::Create;
       action.reason = best == nullptr      ? "not there yet"
+                      : damaged            ? kDamaged
                       : is_complete(*best) ? "the source has replaced it"
                                            : "was begun by an earlier run";
     }
@@ -332,7 +370,8 @@ class Planner {
       keep(held, kWithdrawn);
       return;
     }
-    const auto drift = same_bytes && wanted.content ? drift_of_(held, *wanted.item) : std::nullopt;
+    const bool is_known = same_bytes || stores_bytes_of(held, *wanted.item);
+    const auto drift = is_known && wanted.content ? drift_of_(held, *wanted.item) : std::nullopt;
     if (!drift) {
       keep(held, copies.size() == 1
                      ? "in place"
@@ -369,7 +408,7 @@ class Planner {
   }
 
   bool may_be_named(const Held& held) const {
-    return !input_.leaving.contains(held.placement) &&
+    return !input_.leaving.contains(held.placement) && !damaged_.contains(held.item.key) &&
            by_address_.at(held.item.key).front()->placement == held.placement;
   }
 
@@ -451,8 +490,8 @@ class Planner {
     if (held.state == HeldState::Withdrawn || !can_go(key)) return std::nullopt;
     if (coming_.contains(key)) {
       // What was begun may be the very one that is gone on with; the next run knows.
-      return is_in_place(held) ? std::optional<std::string>("the source has replaced it")
-                               : std::nullopt;
+      if (!is_in_place(held)) return std::nullopt;
+      return damaged_.contains(key) ? kDamaged : "the source has replaced it";
     }
     if (!is_complete(held)) {
       return "was begun and is no longer wanted";
@@ -574,6 +613,7 @@ class Planner {
   std::set<std::string> sources_;
   std::set<std::string> giving_;  // those of which something is selected (T23)
   Placements settled_;
+  std::set<ItemKey> damaged_;  // what holds these
   std::set<ItemKey> coming_;
   std::unordered_set<std::string> coming_names_;
   std::set<ProductKey> stuck_products_;

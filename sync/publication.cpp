@@ -228,6 +228,10 @@ PublishedImage published_image(const Held& held, const ImageIdsStream& stream) {
   for (const char* address : {"path", "product_name", "version_name", "item_name"}) {
     image.tags.erase(address);
   }
+  if (parse_decimal(tag(image.tags, "size")) != held.size) {
+    // Of what the source signed, not of what this holds: a cloud may convert at import.
+    for (const char* digest : {"md5", "sha256", "sha512"}) image.tags.erase(digest);
+  }
   image.tags["id"] = held.placement;
   image.tags["name"] = held.name;
   image.tags["size"] = std::to_string(held.size);

@@ -80,6 +80,63 @@ class Drift(unittest.TestCase):
         patch = [{"op": "add", "path": f"/{name}", "value": value} for name, value in properties.items()]
         cloud.change_image(self.scene.images()[self.address]["id"], patch)
 
+    def copy(self, image, data, **fields):
+        """Another image with the same members and properties."""
+        read_only = "id self schema file status size virtual_size checksum created_at updated_at owner tags stores"
+        kept = {
+            name: value
+            for name, value in image.items()
+            if value is not None and name not in read_only.split() and not name.startswith("os_hash")
+        }
+        return self.scene.cloud.create_image(data, **(kept | fields))
+
+    def replace(self, data, **fields):
+        """The image, made by somebody who did not compare what came."""
+        image = self.scene.images()[self.address]
+        self.scene.cloud.delete_image(image["id"])
+        return self.copy(image, data, **fields)
+
+    def test_wrong_bytes_are_replaced(self):
+        self.sync()
+        right = self.source.bytes_of("released", self.product, NEW)
+        for name, data in (("altered", right[:-1] + b"X"), ("cut", right[:1000]), ("longer", right + b"x")):
+            with self.subTest(name):
+                wrong = self.replace(data)
+                run = self.sync()
+                image = self.scene.images()[self.address]
+                self.assertEqual([image["id"]], [new for new, _ in created(run)])
+                self.assertEqual([wrong["id"]], [old for old, _ in removed(run)])
+                self.assertEqual(hashlib.md5(right).hexdigest(), image["checksum"])
+                self.assertEqual([], self.scene.violations())
+                self.sync_idle()
+
+    def test_of_two_images_the_one_with_the_right_bytes_stays(self):
+        self.sync()
+        right = self.scene.images()[self.address]
+        data = self.source.bytes_of("released", self.product, NEW)
+        older = self.replace(data[:-1] + b"X")
+        newer = self.copy(right, data)
+        self.sync()
+        images = self.scene.cloud.images(content_id=self.scene.content_id, product_name=self.product)
+        self.assertEqual([newer["id"]], [image["id"] for image in images], older["id"])
+        self.assertEqual([], self.scene.violations())
+
+    def test_damaged_metadata_are_mended(self):
+        self.sync()
+        for damage in ("", "{", '{"md5": ""}'):
+            with self.subTest(damage):
+                self.patch(simplestreams_metadata=damage, os_version="1")
+                self.sync_updates(self.product)
+
+    def test_a_converted_image_is_published_without_the_digests_of_another(self):
+        self.sync()
+        self.replace(b"in another form", disk_format="raw")
+        self.sync()
+        item = self.published_tags()
+        self.assertEqual(len(b"in another form"), item["size"])
+        self.assertFalse({"md5", "sha256", "sha512"} & set(item))
+        self.sync_idle()
+
     def test_aliases_and_support_dates_come_to_images_and_metadata(self):
         self.sync()
         product = self.tree.product(self.product)

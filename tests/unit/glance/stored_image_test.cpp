@@ -129,4 +129,30 @@ TEST_CASE("only digests that will be compared are computed") {
   CHECK_FALSE(digest_to_compute(promise(DigestAlgorithm::Sha512)));
 }
 
+TEST_CASE("what is stored is known by all digests that Glance tells") {
+  const Item item{{"c", "p", "1", "disk1.img"}, {{"ftype", "disk1.img"}}, std::nullopt};
+  Image image = stored();
+  image.disk_format = "qcow2";
+  const auto md5 = digest_of(DigestAlgorithm::Md5, kText);
+  const auto sha512 = digest_of(DigestAlgorithm::Sha512, kText);
+  using Digests = std::vector<Digest>;
+  CHECK(stored_digests(image, item) == Digests{md5, sha512});
+
+  SECTION("and by the one of what was read back") {
+    const auto sha256 = digest_of(DigestAlgorithm::Sha256, kText);
+    image.properties.emplace(kReadBackProperty, sha256.str());
+    CHECK(stored_digests(image, item) == Digests{md5, sha512, sha256});
+  }
+  SECTION("not by what is none") {
+    image.checksum = "";
+    image.os_hash_algo = "whirlpool";
+    image.properties.emplace(kReadBackProperty, GENERATE("", "sha256", "sha256:", "sha256:0", ":"));
+    CHECK(stored_digests(image, item).empty());
+  }
+  SECTION("not where it was converted") {
+    image.disk_format = "raw";
+    CHECK(stored_digests(image, item).empty());
+  }
+}
+
 }  // namespace streamsync

@@ -289,6 +289,75 @@ TEST_CASE("which of two images with one address stays does not depend on who lis
   CHECK(made.actions[1].reason == "second copy of " + best.placement);
 }
 
+TEST_CASE("what an image holds is judged by what its target tells of it") {
+  PlanInput input;
+  const Item wanted = [] {
+    auto one = item("p", "1");
+    one.tags.set("md5", digest_of(DigestAlgorithm::Md5, "right").hex());
+    return one;
+  }();
+  input.entries = {entry({wanted})};
+  input.inventory = {held_image(wanted)};
+  auto& image = input.inventory[0];
+  const auto right = digest_of(DigestAlgorithm::Md5, "right");
+  const auto wrong = digest_of(DigestAlgorithm::Md5, "wrong");
+  const auto made_of = [](DigestAlgorithm algorithm, const std::string& text) {
+    return digest_of(algorithm, text);
+  };
+  const auto drifts = [](const Held&, const Item&) { return Drift{"metadata", ""}; };
+
+  SECTION("right") {
+    image.stored = {right, made_of(DigestAlgorithm::Sha512, "not signed")};
+    CHECK(changes_nothing(plan(input)));
+  }
+  SECTION("the strongest that is signed decides") {
+    image.stored = {wrong, made_of(DigestAlgorithm::Sha256, "p/1/disk1.img")};
+    if (GENERATE(true, false)) std::swap(image.stored[0], image.stored[1]);
+    CHECK(changes_nothing(plan(input)));
+  }
+  SECTION("in a form that nobody signed") {
+    image.stored = {made_of(DigestAlgorithm::Sha512, "?")};
+    CHECK(changes_nothing(plan(input)));
+  }
+  SECTION("damaged metadata are mended where the bytes are right") {
+    image.item.tags = Tags{{"ftype", "disk1.img"}};
+    CHECK(changes_nothing(plan(input, drifts)));
+    image.stored = {right};
+    CHECK(told(plan(input, drifts)) == Lines{"update p/1/disk1.img"});
+  }
+  SECTION("wrong bytes are replaced, and not named") {
+    image.stored = {wrong};
+    SECTION("by their digest") {}
+    SECTION("by their size") {
+      image.stored = {right};
+      image.size = 9;
+    }
+    SECTION("whatever the metadata are") { image.item.tags = Tags{{"ftype", "disk1.img"}}; }
+    SECTION("also of a hidden one that is wanted again") { image.state = HeldState::Hidden; }
+    const auto made = plan(input, drifts);
+    REQUIRE(told(made) == Lines{"create p/1/disk1.img", "remove p/1/disk1.img"});
+    CHECK_THAT(made.actions[0].reason, Catch::Contains("has not the bytes"));
+    CHECK(made.actions[1].reason == made.actions[0].reason);
+    CHECK_FALSE(made.actions[1].is_named);
+  }
+  SECTION("what the operator took out of use stays so") {
+    image.stored = {wrong};
+    image.state = GENERATE(HeldState::Deactivated, HeldState::Withdrawn);
+    CHECK(changes_nothing(plan(input, drifts)));
+  }
+  SECTION("of two the right one stays") {
+    image.stored = {wrong};
+    image.created = Time() + std::chrono::hours(1);
+    input.inventory.push_back(held_image(wanted));
+    input.inventory[1].placement = "right";
+    input.inventory[1].created = Time() + std::chrono::hours(2);
+    input.inventory[1].stored = {right};
+    const auto made = plan(input);
+    REQUIRE(told(made) == Lines{"keep p/1/disk1.img", "remove p/1/disk1.img"});
+    CHECK(made.actions[0].held->placement == "right");
+  }
+}
+
 TEST_CASE("of two images with one address that can't go metadata names one") {
   PlanInput input;
   input.entries = {entry({item("p", "2")})};
