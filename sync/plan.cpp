@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
@@ -278,6 +279,8 @@ class Planner {
       if (is_new) {
         place->second.content = content_or_error(item).first;
         wanted_in_order_.push_back(&place->second);
+      } else if (have_same_bytes(*place->second.item, item) == false) {
+        disputed_.insert(item.key);
       }
     }
   }
@@ -311,6 +314,11 @@ class Planner {
   // None: nothing is wrong with it.
   std::optional<Error> reason_to_skip(const Wanted& wanted) const {
     if (!wanted.content) return content_or_error(*wanted.item).second;
+    if (disputed_.contains(wanted.item->key)) {
+      return Error(ErrorKind::Untrusted, Origin::Source,
+                   fmt::format("{}: two entries of mirror_list give it two different digests",
+                               wanted.item->key.str()));
+    }
     const auto& path = wanted.item->path->str();
     if (!conflicting_.contains({wanted.entry, path})) return std::nullopt;
     return Error(
@@ -357,6 +365,11 @@ class Planner {
 
   void plan_in_place(const Copies& copies, const Wanted& wanted) {
     const Held& held = *copies.front();
+    if (disputed_.contains(wanted.item->key)) {
+      keep(held, "its sources give it different digests");
+      skip(wanted, *reason_to_skip(wanted));
+      return;
+    }
     const auto same_bytes = have_same_bytes(held.item, *wanted.item);
     if (same_bytes && !*same_bytes) {
       refuse_other_digest(held, wanted);
@@ -553,7 +566,8 @@ class Planner {
   }
 
   // Versions that would go without a replacement, by source.
-  using VersionCount = std::map<std::string, std::set<std::pair<std::string, std::string>>>;
+  using VersionsOfProducts = std::set<std::pair<std::string, std::string>>;
+  using VersionCount = std::map<std::string, VersionsOfProducts>;
 
   void note_loss(const Held& held, VersionCount& lost) const {
     const auto& key = held.item.key;
@@ -576,29 +590,64 @@ class Planner {
         return true;
       }
     }
-    VersionCount all;
-    for (const auto& held : input_.inventory) {
-      if (is_complete(held) && held.state != HeldState::Hidden) {
-        all[held.item.key.content_id].emplace(held.item.key.product, held.item.key.version);
-      }
-    }
+    const auto all = versions_held([](const Held&) { return true; });
     for (const auto& [content_id, versions] : lost) {
-      const auto total = all[content_id].size();
-      const auto& cap = input_.max_delete;
-      const bool fires = cap.unit == DeletionCap::Unit::Versions
-                             ? versions.size() > cap.limit
-                             : versions.size() * 100 > cap.limit * total;
-      if (fires) {
-        plan_.guard = Error(
-            ErrorKind::Guard, Origin::Source,
-            fmt::format("{} of the {} versions held of {} would go without a replacement, more "
-                        "than max_delete allows; nothing was removed. If this is right, run once "
-                        "with --max-delete 100%",
-                        versions.size(), total, content_id));
-        return true;
+      if (exceeds_cap(content_id, versions, all)) return true;
+    }
+    return std::any_of(input_.entries.begin(), input_.entries.end(), [&](const auto& entry) {
+      return std::any_of(
+          entry.selections.begin(), entry.selections.end(), [&](const Selection& selection) {
+            const auto of_source = lost.find(selection.head.content_id);
+            return of_source != lost.end() && cap_fires_for(entry, selection, of_source->second);
+          });
+    });
+  }
+
+  // "As a share of what this entry holds" (`cli.md` §3).
+  bool cap_fires_for(const EntrySelection& entry, const Selection& selection,
+                     const VersionsOfProducts& lost) {
+    const auto& content_id = selection.head.content_id;
+    const auto held = versions_held([&](const Held& one) {
+      return one.item.key.content_id == content_id &&
+             entry.filters.matches(lookup(one.item.tags, selection.head.tags));
+    });
+    VersionsOfProducts lost_here;
+    if (const auto of_source = held.find(content_id); of_source != held.end()) {
+      std::set_intersection(lost.begin(), lost.end(), of_source->second.begin(),
+                            of_source->second.end(), std::inserter(lost_here, lost_here.end()));
+    }
+    return exceeds_cap(content_id, lost_here, held);
+  }
+
+  template <typename IsCounted>
+  VersionCount versions_held(const IsCounted& is_counted) const {
+    VersionCount held;
+    for (const auto& one : input_.inventory) {
+      if (is_complete(one) && one.state != HeldState::Hidden && is_counted(one)) {
+        held[one.item.key.content_id].emplace(one.item.key.product, one.item.key.version);
       }
     }
-    return false;
+    return held;
+  }
+
+  bool exceeds_cap(const std::string& content_id, const VersionsOfProducts& lost,
+                   const VersionCount& held) {
+    if (lost.empty()) return false;
+    const auto of_source = held.find(content_id);
+    const auto total = of_source == held.end() ? 0 : of_source->second.size();
+    const auto& cap = input_.max_delete;
+    const bool fires = cap.unit == DeletionCap::Unit::Versions
+                           ? lost.size() > cap.limit
+                           : lost.size() * 100 > cap.limit * total;
+    if (fires) {
+      plan_.guard = Error(
+          ErrorKind::Guard, Origin::Source,
+          fmt::format("{} of the {} versions held of {} would go without a replacement, more "
+                      "than max_delete allows; nothing was removed. If this is right, run once "
+                      "with --max-delete 100%",
+                      lost.size(), total, content_id));
+    }
+    return fires;
   }
 
   const PlanInput& input_;
@@ -613,7 +662,8 @@ class Planner {
   std::set<std::string> sources_;
   std::set<std::string> giving_;  // those of which something is selected (T23)
   Placements settled_;
-  std::set<ItemKey> damaged_;  // what holds these
+  std::set<ItemKey> damaged_;   // what holds these
+  std::set<ItemKey> disputed_;  // (`cli.md` §4.4)
   std::set<ItemKey> coming_;
   std::unordered_set<std::string> coming_names_;
   std::set<ProductKey> stuck_products_;

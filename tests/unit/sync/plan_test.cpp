@@ -289,6 +289,28 @@ TEST_CASE("which of two images with one address stays does not depend on who lis
   CHECK(made.actions[1].reason == "second copy of " + best.placement);
 }
 
+TEST_CASE("an item to which two entries give different digests is refused, and stays") {
+  auto other = item("p", "1");
+  other.tags.set("sha256", sha256_of("other"));
+  PlanInput input;
+  input.entries = {entry({item("p", "1")}), entry({other})};
+  input.entries[1].entry = 1;
+  const auto is_refused = [](const Action& action) {
+    return action.kind == ActionKind::Skip && action.error->kind() == ErrorKind::Untrusted;
+  };
+  SECTION("new") {
+    const auto made = plan(input);
+    REQUIRE(told(made) == Lines{"skip p/1/disk1.img"});
+    CHECK(is_refused(made.actions[0]));
+  }
+  SECTION("there already") {
+    input.inventory = {held_image(GENERATE_COPY(item("p", "1"), other))};
+    const auto made = plan(input);
+    REQUIRE(told(made) == Lines{"keep p/1/disk1.img", "skip p/1/disk1.img"});
+    CHECK(is_refused(made.actions[1]));
+  }
+}
+
 TEST_CASE("what an image holds is judged by what its target tells of it") {
   PlanInput input;
   const Item wanted = [] {
@@ -490,6 +512,18 @@ TEST_CASE("the deletion cap counts what goes without a replacement") {
     const auto made = plan(input);
     CHECK_FALSE(made.guard);
     CHECK(made.actions.size() == 5);
+  }
+  SECTION("as a share of what an entry holds, not of all that its source has") {
+    for (const char* version : {"05", "06", "07", "08", "09"}) {
+      input.inventory.push_back(held(item("q", version)));
+    }
+    input.entries = {
+        entry({item("p", "01")}, std::nullopt, {"product_name=p"}),
+        entry({item("q", "05"), item("q", "06"), item("q", "07"), item("q", "08"), item("q", "09")},
+              std::nullopt, {"product_name=q"})};
+    CHECK(plan(input).guard);
+    input.inventory.erase(input.inventory.begin() + 1, input.inventory.begin() + 3);
+    CHECK_FALSE(plan(input).guard);
   }
   SECTION("as a number") {
     input.max_delete = *DeletionCap::parse("3");
