@@ -352,22 +352,30 @@ void DirectoryTarget::record_renewals() {
 Removal DirectoryTarget::remove(const Held& held) {
   // What replaces it must not be lost with it.
   if (held.state == HeldState::Present) sync_names();
+  if (!departures_.knows_records()) departures_.know(recorded());
   if (is_shown_for_another(held.item)) {
     writable().remove_part(held.placement);
   } else {
     discard(held.placement);
   }
-  forget(held.item);
+  departures_.gone(held.item);
   return {};
+}
+
+// Without its file an item would make the rest of its version look unfinished.
+void DirectoryTarget::all_removed() {
+  for (const auto& content_id : departures_.content_ids()) {
+    record(content_id, departures_.left_of(recorded_of(content_id)));
+  }
+  departures_.recorded();
 }
 
 // Several items may have one path, and published documents name it for the others.
 bool DirectoryTarget::is_shown_for_another(const Item& item) const {
-  const auto items = recorded();
+  const auto others = departures_.others_at_path_of(item);
   FileSizes sizes(*root_);
-  return std::any_of(items.begin(), items.end(), [&](const Item& other) {
-    if (other.path != item.path || other.key == item.key) return false;
-    const auto found = find(other, sizes);
+  return std::any_of(others.begin(), others.end(), [&sizes](const Item* other) {
+    const auto found = find(*other, sizes);
     return found.expected && state_of(found) == HeldState::Present;
   });
 }
@@ -380,15 +388,8 @@ void DirectoryTarget::discard(const std::string& path) {
   writable().remove(path);
 }
 
-// Without its file it would make the rest of its version look unfinished.
-void DirectoryTarget::forget(const Item& gone) {
-  auto left = recorded_of(gone.key.content_id);
-  std::erase_if(
-      left, [&gone](const Item& item) { return item.key == gone.key && item.path == gone.path; });
-  record(gone.key.content_id, left);
-}
-
 void DirectoryTarget::record(const std::string& content_id, const std::vector<Item>& items) {
+  departures_.records_changed();
   const auto file = writable().create(fmt::format("{}/{}", kRecords, record_file_name(content_id)));
   write_record(content_id, items, *file);
   file->finish();

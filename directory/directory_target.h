@@ -40,6 +40,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   void reveal(const Held& held) override;
   void all_revealed() override { record_renewals(); }
   Removal remove(const Held& held) override;
+  void all_removed() override;
 
   std::string describe() const override;
   DocumentState read(const std::string& path, const Validator& known) override;
@@ -59,7 +60,6 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   bool has_bytes(const std::string& file, const ItemContent& promised);
   void discard(const std::string& path);
   bool is_shown_for_another(const Item& item) const;
-  void forget(const Item& gone);
   void record_renewals();
   void sync();
   void sync_names();
@@ -78,6 +78,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   // A killed run may have revealed items and not come to that.
   bool names_are_synced_ = false;
   Renewals renewals_;
+  Departures departures_;
   std::set<std::string> stale_records_;  ///< content_ids: what they name is not there
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/error.h"
@@ -151,7 +152,17 @@ std::vector<Item> ObjectTree::recorded(const std::string& record) {
   return read_record(std::move(document->bytes), path);
 }
 
+std::vector<Item> ObjectTree::all_recorded() {
+  std::vector<Item> items;
+  for (const auto& record : record_names()) {
+    auto of_record = recorded(record);
+    std::move(of_record.begin(), of_record.end(), std::back_inserter(items));
+  }
+  return items;
+}
+
 void ObjectTree::record(const std::string& content_id, const std::vector<Item>& items) {
+  departures_.records_changed();
   Spool document;
   write_record(content_id, items, document);
   documents_.write(kRecords + record_file_name(content_id), document);
@@ -166,17 +177,6 @@ void ObjectTree::name_records(const std::set<std::string>& names) {
   std::string text;
   for (const auto& name : all) text += name + '\n';
   documents_.write(kNamesOfRecords, spool_of(text));
-}
-
-/// Without its object it would make the rest of its version look unfinished.
-void ObjectTree::forget(const Item& gone) {
-  const auto& content_id = gone.key.content_id;
-  std::vector<Item> left;
-  for (auto& item : recorded(record_file_name(content_id))) {
-    const bool is_gone = item.key == gone.key && item.path == gone.path;
-    if (!is_gone) left.push_back(std::move(item));
-  }
-  record(content_id, left);
 }
 
 // --- what is there -------------------------------------------------------------------------------
@@ -342,29 +342,33 @@ void ObjectTree::all_revealed() {
 }
 
 Removal ObjectTree::remove(const Held& held) {
+  if (!departures_.knows_records()) departures_.know(all_recorded());
   const auto others = shown_at_path_of(held.item);
   if (others.empty()) {
     discard(held.item);
   } else if (std::all_of(others.begin(), others.end(),
-                         [&held](const Item& other) { return replaces(other, held.item); })) {
+                         [&held](const Item* other) { return replaces(*other, held.item); })) {
     sweep(held.item);
   }
-  forget(held.item);
+  departures_.gone(held.item);
   return {};
 }
 
-/// Several items may have one path, and published documents name it for the others.
-std::vector<Item> ObjectTree::shown_at_path_of(const Item& item) {
-  std::vector<Item> others;
-  for (const auto& record : record_names()) {
-    for (auto& other : recorded(record)) {
-      if (other.path == item.path && !(other.key == item.key)) others.push_back(std::move(other));
-    }
+/// Without its object an item would make the rest of its version look unfinished.
+void ObjectTree::all_removed() {
+  for (const auto& content_id : departures_.content_ids()) {
+    record(content_id, departures_.left_of(recorded(record_file_name(content_id))));
   }
+  departures_.recorded();
+}
+
+/// Several items may have one path, and published documents name it for the others.
+std::vector<const Item*> ObjectTree::shown_at_path_of(const Item& item) {
+  auto others = departures_.others_at_path_of(item);
   if (others.empty()) return others;
   const auto size = size_of_object(object_of(item.path->str()));
-  std::erase_if(others, [&size](const Item& other) {
-    const auto content = known_content(other);
+  std::erase_if(others, [&size](const Item* other) {
+    const auto content = known_content(*other);
     return !content || content->size != size;
   });
   return others;

@@ -39,6 +39,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   void reveal(const Held& held) override;
   void all_revealed() override;
   Removal remove(const Held& held) override;
+  void all_removed() override;
 
   std::string describe() const override { return documents_.describe(); }
   DocumentState read(const std::string& path, const Validator& known) override {
@@ -55,9 +56,9 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
 
   std::set<std::string> record_names();
   std::vector<Item> recorded(const std::string& record);
+  std::vector<Item> all_recorded();
   void record(const std::string& content_id, const std::vector<Item>& items);
   void name_records(const std::set<std::string>& names);
-  void forget(const Item& gone);
   void record_renewals();
 
   std::optional<std::uint64_t> size_of_object(const std::string& name);
@@ -66,7 +67,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   void put(const BlobSpec& blob, ByteSource& bytes);
   void put_whole(const BlobSpec& blob, ByteSource& bytes);
   void put_parts(LargeObject& object, const LargeObjectPlace& place, ByteSource& bytes);
-  std::vector<Item> shown_at_path_of(const Item& item);
+  std::vector<const Item*> shown_at_path_of(const Item& item);
   void discard(const Item& item);
   void sweep(const Item& item);
 
@@ -79,6 +80,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   std::set<std::string> put_here_;  // guarded by mutex_
   std::mutex records_mutex_;
   Renewals renewals_;  // guarded by it
+  Departures departures_;
 };
 
 }  // namespace streamsync

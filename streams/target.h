@@ -148,6 +148,10 @@ class ItemTarget {
   /// Removes the item; no error when it is gone already. What is in use there is hidden instead.
   virtual Removal remove(const Held& held) = 0;
 
+  /// For a target that records what it holds: at the latest now it records what is gone. Called
+  /// after one `remove` or many.
+  virtual void all_removed() {}
+
   /// Shows the item no more, for a target that judges so. It is in the inventory as before.
   virtual void hide(const Held&) {}
 };

@@ -161,4 +161,35 @@ const std::vector<Item>& Renewals::come_to_path_of(const Item& recorded) const {
   return coming_.at(recorded.path->str());
 }
 
+void Departures::know(std::vector<Item> recorded) {
+  by_path_.emplace();
+  by_path_->reserve(recorded.size());
+  for (auto& item : recorded) {
+    if (item.path) by_path_->emplace(item.path->str(), std::move(item));
+  }
+}
+
+std::vector<const Item*> Departures::others_at_path_of(const Item& item) const {
+  std::vector<const Item*> others;
+  const auto [begin, end] = by_path_->equal_range(item.path->str());
+  for (auto at = begin; at != end; ++at) {
+    const Item& other = at->second;
+    if (!(other.key == item.key) && !is_gone(other)) others.push_back(&other);
+  }
+  return others;
+}
+
+void Departures::gone(const Item& item) { gone_.insert(place_of(item)); }
+
+std::set<std::string> Departures::content_ids() const {
+  std::set<std::string> content_ids;
+  for (const auto& [key, path] : gone_) content_ids.insert(key.content_id.str());
+  return content_ids;
+}
+
+std::vector<Item> Departures::left_of(std::vector<Item> recorded) const {
+  std::erase_if(recorded, [this](const Item& item) { return is_gone(item); });
+  return recorded;
+}
+
 }  // namespace streamsync

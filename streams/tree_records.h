@@ -3,8 +3,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "streams/target.h"
@@ -63,6 +66,34 @@ class Renewals {
   ByPath coming_;
   std::set<std::string> came_;  ///< paths
   std::uint64_t bytes_ = 0;     ///< of those
+};
+
+/// What goes out of a tree on its way out of the records: together, for the same reason. What is
+/// gone and still recorded when a run is killed is looked for in vain by the next one, which
+/// forgets it.
+class Departures {
+ public:
+  /// What the records name now, to be known before anything is asked or goes.
+  void know(std::vector<Item> recorded);
+  bool knows_records() const { return by_path_.has_value(); }
+  /// They were written, and are to be known again.
+  void records_changed() { by_path_.reset(); }
+
+  /// Others that the records name at the path of `item`, and that are not gone.
+  std::vector<const Item*> others_at_path_of(const Item& item) const;
+
+  void gone(const Item& item);
+  std::set<std::string> content_ids() const;  ///< of what is gone and still recorded
+  std::vector<Item> left_of(std::vector<Item> recorded) const;
+  void recorded() { gone_.clear(); }
+
+ private:
+  using Place = std::pair<ItemKey, std::string>;
+  static Place place_of(const Item& item) { return {item.key, item.path->str()}; }
+  bool is_gone(const Item& item) const { return item.path && gone_.contains(place_of(item)); }
+
+  std::optional<std::unordered_multimap<std::string, Item>> by_path_;
+  std::set<Place> gone_;
 };
 
 }  // namespace streamsync

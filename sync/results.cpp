@@ -114,6 +114,11 @@ void Results::remove_begun() {
       // It is tried again with the other Removes, and is no item that did not come.
     }
   }
+  try {
+    target_.all_removed();
+  } catch (const Error&) {
+    // As said.
+  }
 }
 
 bool Results::tell() {

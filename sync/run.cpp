@@ -594,6 +594,7 @@ struct Run::Impl {
       removals.grant(grace_at(destinations[served[index]]));
       removals.judge();
       removals.carry_out(stop);
+      record_removals(*assignments[index].target, told);
       remember(destinations[served[index]], removals.leaving(), request);
       told.actions.reserve(plan.actions.size());
       for (std::size_t action = 0; action < plan.actions.size(); ++action) {
@@ -635,6 +636,15 @@ struct Run::Impl {
     } catch (const Error& error) {
       tell(error, told);
       removals.withhold("what has come could not be recorded");
+    }
+  }
+
+  // What a record names and is not there any more the next run forgets.
+  void record_removals(ItemTarget& target, DestinationReport& told) const {
+    try {
+      target.all_removed();
+    } catch (const Error& error) {
+      tell(error, told);
     }
   }
 

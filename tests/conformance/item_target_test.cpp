@@ -216,6 +216,7 @@ TEST_CASE("the inventory has nothing foreign, and nothing foreign is touched") {
   CHECK(target->inventory().size() == 1);
   CHECK(store->visible() == Placements{held.placement});
   target->remove(held);
+  target->all_removed();
   CHECK(target->inventory().empty());
   CHECK(store->has_all_foreign());
 }
@@ -231,6 +232,7 @@ TEST_CASE("two scopes do not see each other") {
   const Held others = put(*other, blob, "tiny");
   CHECK(target->inventory().size() == 1);
   target->remove(held);
+  target->all_removed();
   CHECK(target->inventory().empty());
   CHECK(only(other->inventory(), blob.item.key).placement == others.placement);
 }
@@ -356,6 +358,7 @@ TEST_CASE("what a killed run left can be removed") {
   const Held left = only(target->inventory(), blob.item.key);
   CHECK(left.state == HeldState::Incomplete);
   target->remove(left);
+  target->all_removed();
   CHECK(target->inventory().empty());
   CHECK(store->open()->inventory().empty());
 }
@@ -529,6 +532,7 @@ TEST_CASE("a removed item is gone, its neighbours stay") {
   for (int time = 1; time <= 2; ++time) {
     CAPTURE(time);
     target->remove(held);
+    target->all_removed();
     for (const auto& inventory : {target->inventory(), store->open()->inventory()}) {
       CHECK(find(inventory, blob.item.key) == nullptr);
       CHECK(only(inventory, neighbour.item.key).state == HeldState::Present);
@@ -547,6 +551,7 @@ TEST_CASE("an item that was removed can come back") {
     target->announce({blob});
     check_can_be_put(*store, *target, blob, "tiny");
     target->remove(only(target->inventory(), blob.item.key));
+    target->all_removed();
     check_nothing_complete(*store);
     CHECK(target->inventory().empty());
   }

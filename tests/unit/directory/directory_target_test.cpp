@@ -60,6 +60,7 @@ TEST_CASE("what a killed run left is known by its record") {
   REQUIRE(inventory.size() == 1);
   CHECK(inventory[0].state == HeldState::Incomplete);
   target.remove(inventory[0]);
+  target.all_removed();
   CHECK(target.inventory().empty());
   CHECK_FALSE(std::filesystem::exists(root.path() / "x"));
 }
@@ -118,6 +119,7 @@ TEST_CASE("what comes to another path replaces nothing before it is asked to") {
     put(target, moved, "bbbb");
     CHECK(target.inventory().size() == 2);
     target.remove(old);
+    target.all_removed();
     const auto held = DirectoryTarget(root.path()).inventory();
     REQUIRE(held.size() == 1);
     CHECK(held[0].placement == "y/a.img");
@@ -192,9 +194,11 @@ TEST_CASE("a file that is shown for another item is not removed") {
   });
   REQUIRE(begun != held.end());
   target.remove(*begun);
+  target.all_removed();
   CHECK(read_file(root / "x/a.img") == "bbbb");
   CHECK(target.inventory().size() == 1);
   target.remove(shown);
+  target.all_removed();
   CHECK_FALSE(std::filesystem::exists(root / "x/a.img"));
 }
 
@@ -233,6 +237,7 @@ TEST_CASE("bytes that are there under another path are linked, when they still a
     CHECK(read_file(root / "y/b.img") == "aaa");
     CHECK(std::filesystem::equivalent(root / "x/a.img", root / "y/b.img"));
     target.remove(present);
+    target.all_removed();
     CHECK(read_file(root / "y/b.img") == "aaa");
   }
   SECTION("not where they are already: another item may have the path") {

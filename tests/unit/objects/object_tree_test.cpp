@@ -170,6 +170,7 @@ TEST_CASE("a removed item leaves no parts and no trace in the record") {
   const Held held = scene.put(blob, bytes);
   CHECK_THAT(scene.store->objects.at(kRecord), Contains(blob.item.path->str()));
   scene.tree.remove(held);
+  scene.tree.all_removed();
   CHECK(scene.parts() == 0);
   CHECK_FALSE(scene.store->objects.contains(name_of(blob)));
   CHECK_THAT(scene.store->objects.at(kRecord), !Contains(blob.item.path->str()));
@@ -181,6 +182,7 @@ TEST_CASE("what was begun of an item that nobody wants any more can be removed")
   scene.break_off(ubuntu_blob(bytes), bytes, 220);
   ObjectTree next{scene.store, "tree", kLimits};
   for (const auto& held : next.inventory()) next.remove(held);
+  next.all_removed();
   CHECK(scene.parts() == 0);
 }
 
@@ -233,6 +235,7 @@ TEST_CASE("what comes to another name replaces nothing before it is asked to") {
   SECTION("it comes") { scene.put(after, new_bytes); }
   CHECK((scene.store->objects.at(name_of(before)) == old_bytes));
   scene.tree.remove(old);
+  scene.tree.all_removed();
   const auto held = held_in(scene);
   REQUIRE(held.size() == 1);
   CHECK(held[0].placement == after.item.path->str());
@@ -286,10 +289,33 @@ TEST_CASE("an object that is shown for another item is not removed") {
   }
   scene.put(shown, bytes);
   scene.tree.remove({other.item, other.item.path->str(), other.item.path->str()});
+  scene.tree.all_removed();
   CHECK((scene.store->objects.at(name_of(shown)) == bytes));
   CHECK(scene.parts() == 3);  // an object may consist of them
   REQUIRE(held_in(scene).size() == 1);
   CHECK(held_in(scene)[0].item.key == shown.item.key);
+}
+
+TEST_CASE("what is removed is forgotten together, and again when that failed") {
+  Scene scene;
+  std::vector<Held> held;
+  for (const char* file : {"a.img", "b.img", "c.img"}) {
+    auto blob = moved(ubuntu_blob("text"), file);
+    blob.item.key.item = file;
+    held.push_back(scene.put(blob, "text"));
+  }
+  scene.store->documents_put.clear();
+  scene.tree.remove(held[0]);
+  scene.tree.remove(held[1]);
+  CHECK(scene.store->documents_put.empty());
+  scene.store->fails_once = {kRecord};
+  CHECK_THROWS_AS(scene.tree.all_removed(), Error);
+  scene.tree.all_removed();
+  CHECK(scene.store->documents_put[kRecord] == 1);
+  scene.tree.all_removed();
+  CHECK(scene.store->documents_put[kRecord] == 1);
+  REQUIRE(held_in(scene).size() == 1);
+  CHECK(held_in(scene)[0].item.key == held[2].item.key);
 }
 
 TEST_CASE("what replaces other objects is recorded together, and again when that failed") {
