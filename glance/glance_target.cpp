@@ -142,7 +142,6 @@ struct GlanceTarget::Impl {
   std::optional<std::string> create_first(const BlobSpec& blob);
   /// Whether the empty image may have the wanted visibility, by giving it that for a moment.
   void try_visibility(const std::string& id);
-  void make_private(const std::string& id) { images.change(id, {{"visibility", "private"}}); }
   /// The image once nobody fills it, or as it is when that takes too long.
   std::optional<Image> settled(std::optional<Image> image, std::chrono::seconds limit);
   Held fill(const std::string& id, const BlobSpec& blob, ByteSource& bytes);
@@ -199,7 +198,8 @@ ImageClient::Created GlanceTarget::Impl::create(const std::string& id, const Blo
       {"container_format", "bare"},
       {"disk_format", format_of_ftype(tag(blob.item.tags, "ftype")).disk_format},
   };
-  const Tags properties = image_properties(blob.item, policy);
+  Tags properties = image_properties(blob.item, policy);
+  properties.emplace(kUnrevealedProperty, "true");
   const auto creation = images.create(members, properties);
   if (creation.created != ImageClient::Created::InDoubt) return creation.created;
   auto asked = members;
@@ -240,7 +240,7 @@ std::optional<std::string> GlanceTarget::Impl::create_first(const BlobSpec& blob
 void GlanceTarget::Impl::try_visibility(const std::string& id) {
   try {
     images.change(id, {{"visibility", policy.visibility}});
-    make_private(id);
+    images.change(id, {{"visibility", "private"}});
   } catch (const Error& error) {
     images.discard(id);
     if (error.kind() == ErrorKind::Denied) throw visibility_refused(policy.visibility, error);
@@ -455,6 +455,7 @@ std::optional<Drift> GlanceTarget::drift(const Held& held, const Item& item) con
   for (const auto& [name, value] : image_changes(image->second, item, impl_->policy)) {
     names.push_back(name);
   }
+  for (const auto& mark : marks_of(image->second)) names.push_back(mark);
   if (names.empty()) return std::nullopt;
   return Drift{fmt::format("{}", fmt::join(names, ", ")),
                image->second.is_protected ? "protected" : ""};
@@ -463,9 +464,7 @@ std::optional<Drift> GlanceTarget::drift(const Held& held, const Item& item) con
 Held GlanceTarget::update(const Held& held, const Item& item) {
   const auto& listed = impl_->listed.at(held.placement);
   if (listed.os_hidden) impl_->require_content(listed, item);
-  std::set<std::string> dropped;
-  if (listed.properties.contains(kSupersededProperty)) dropped.insert(kSupersededProperty);
-  impl_->images.change(listed.id, image_changes(listed, item, impl_->policy), dropped);
+  impl_->images.change(listed.id, image_changes(listed, item, impl_->policy), marks_of(listed));
   const auto image = impl_->images.find(listed.id);
   auto now_from = image ? item_of(*image) : std::nullopt;
   if (!now_from || !image_changes(*image, item, impl_->policy).empty()) {
@@ -508,7 +507,9 @@ Held GlanceTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
     // Bytes must not become visible as they come (T25).
     if (image->status == "queued" && image->os_hidden) {
       // A run was killed while it tried the visibility.
-      if (!is_unseen(*image)) impl_->make_private(id);
+      if (!is_unrevealed(*image)) {
+        impl_->images.change(id, {{"visibility", "private"}, {kUnrevealedProperty, "true"}});
+      }
       return impl_->fill(id, blob, bytes);
     }
     if (is_complete(*image)) return impl_->accept(image, blob, std::nullopt);
@@ -537,7 +538,8 @@ std::optional<Held> GlanceTarget::verify_unrevealed(const Held& held, const Blob
 
 void GlanceTarget::reveal(const Held& held) {
   impl_->images.change(held.placement,
-                       {{"visibility", impl_->policy.visibility}, {"os_hidden", "false"}});
+                       {{"visibility", impl_->policy.visibility}, {"os_hidden", "false"}},
+                       {kUnrevealedProperty});
 }
 
 void GlanceTarget::mark_latest(std::span<const Held> shown) {

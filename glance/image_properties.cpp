@@ -28,10 +28,10 @@ constexpr std::array<std::string_view, 4> kNotInMetadata{"item_name", "path", "p
 
 /// What every image has beside its properties, and what is said of it by other keys than
 /// custom_properties.
-constexpr std::array<std::string_view, 14> kMembers = {
-    "id",          "name",       "status",           "visibility",       "owner",
-    "disk_format", "checksum",   "os_hidden",        "os_hash_algo",     "os_hash_value",
-    "created_at",  "updated_at", "container_format", kSupersededProperty};
+constexpr std::array<std::string_view, 15> kMembers = {
+    "id",          "name",       "status",           "visibility",        "owner",
+    "disk_format", "checksum",   "os_hidden",        "os_hash_algo",      "os_hash_value",
+    "created_at",  "updated_at", "container_format", kSupersededProperty, kUnrevealedProperty};
 
 /// What makes an image ours, and the item it was made from. No custom property may replace these.
 constexpr std::array<std::string_view, 6> kIdentity{

@@ -23,15 +23,27 @@ bool is_being_filled(const Image& image) {
 
 bool is_unseen(const Image& image) { return image.visibility == "private" && image.os_hidden; }
 
+bool is_unrevealed(const Image& image) {
+  return is_unseen(image) && tag(image.properties, kUnrevealedProperty) == "true";
+}
+
 bool is_hidden_by_us(const Image& image) {
   return image.os_hidden && tag(image.properties, kSupersededProperty) == "true";
+}
+
+std::set<std::string> marks_of(const Image& image) {
+  std::set<std::string> marks;
+  for (const char* mark : {kUnrevealedProperty, kSupersededProperty}) {
+    if (image.properties.contains(mark)) marks.insert(mark);
+  }
+  return marks;
 }
 
 std::optional<HeldState> held_state(const Image& image) {
   if (image.status == "deactivated") return HeldState::Deactivated;
   if (image.status == "active") {
     if (is_hidden_by_us(image)) return HeldState::Hidden;
-    if (is_unseen(image)) return HeldState::Unrevealed;
+    if (is_unrevealed(image)) return HeldState::Unrevealed;
     return image.os_hidden ? HeldState::Withdrawn : HeldState::Present;
   }
   if (image.status == "queued" || is_being_filled(image)) return HeldState::Incomplete;

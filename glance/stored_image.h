@@ -1,6 +1,8 @@
 #pragma once
 
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/crypto/digest.h"
@@ -18,11 +20,21 @@ bool is_being_filled(const Image& image);
 /// Nobody but its owner can see it, and its owner only by asking for hidden images: how we create.
 bool is_unseen(const Image& image);
 
+/// A new image has it as "true" until it is shown; what shows it takes it away in the same request.
+/// It tells what a killed run left from what the operator made private and hidden.
+constexpr const char* kUnrevealedProperty = "streamsync_unrevealed";
+/// It is unseen because we have not shown it yet.
+bool is_unrevealed(const Image& image);
+
 /// Set to "true" with os_hidden, and taken away when the image is shown again: it tells what we hid
 /// from what the operator hid, also to a run that has lost its state directory.
 constexpr const char* kSupersededProperty = "streamsync_superseded";
 /// We hid it because it could not be removed.
 bool is_hidden_by_us(const Image& image);
+
+/// Those of our marks that it has. An image that is shown is to have none: it would say of one that
+/// somebody hides later that we did.
+std::set<std::string> marks_of(const Image& image);
 
 /// None for images that are on their way out.
 std::optional<HeldState> held_state(const Image& image);

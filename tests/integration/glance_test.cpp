@@ -197,6 +197,7 @@ TEST_CASE("an image is made private and hidden, with all that is known of it", "
     REQUIRE(image);
     CHECK(image->visibility == "private");
     CHECK(image->os_hidden);
+    CHECK(tag(image->properties, "streamsync_unrevealed") == "true");
     CHECK(image->disk_format == "qcow2");
     CHECK(image->container_format == "bare");
   });
@@ -337,6 +338,25 @@ TEST_CASE("what a killed run left is shown as the configuration of now says", "[
   const auto image = scope.images.find(held->placement);
   CHECK(image->name == held->name);
   CHECK(image_changes(*image, blob.item, scope.policy).empty());
+}
+
+TEST_CASE("what the operator made as a killed run leaves it is told from that", "[cloud]") {
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
+  scope.policy.visibility = GENERATE("public", "private");
+  CAPTURE(scope.policy.visibility);
+  GlanceTarget target = scope.target();
+  const Held held = stage(target, ubuntu_blob("tiny"), "tiny");
+  const Tags marked = scope.images.find(held.placement)->properties;
+  for (unsigned time = 0; time < 2; ++time) {
+    target.reveal(held);
+    Tags shown = marked;
+    shown.erase("streamsync_unrevealed");
+    CHECK(scope.images.find(held.placement)->properties == shown);
+  }
+  scope.images.change(held.placement, {{"visibility", "private"}, {"os_hidden", "true"}});
+  CHECK(target.inventory().at(0).state == HeldState::Withdrawn);
 }
 
 TEST_CASE("items are accepted by the digests that they have", "[cloud]") {
@@ -546,9 +566,12 @@ TEST_CASE("what a run left that was killed while it tried the visibility is gone
   target.announce({blob});
   const std::string id = image_id(scope.policy, blob, 0);
   scope.images.change(id, {{"visibility", "public"}});
+  SECTION("as it was") {}
+  SECTION("and its mark was taken away") { scope.images.drop(id, "streamsync_unrevealed"); }
 
   PieceSource bytes("tiny", 4, [&] { CHECK(scope.images.find(id)->visibility == "private"); });
   CHECK(target.stage(blob, bytes).placement == id);
+  CHECK(target.inventory().at(0).state == HeldState::Unrevealed);
 }
 
 TEST_CASE("a refused request names the rule that refused it", "[cloud]") {

@@ -230,8 +230,21 @@ class InUse(RemovalCase):
         self.assert_hidden(old, new)
         self.sync_idle()
 
-    def hide(self, image_id):
-        self.scene.cloud.change_image(image_id, [{"op": "replace", "path": "/os_hidden", "value": True}])
+    def test_what_the_operator_made_private_and_hidden_stays_so(self):
+        self.sync()
+        images = self.scene.images()
+        withdrawn = images[self.products[0], OLD, ITEM]["id"]
+        self.hide(withdrawn, visibility="private")
+        before = self.scene.images()
+        self.sync()
+        self.assertEqual(("keep", "hidden by the operator"), self.told(withdrawn))
+        self.assertEqual(before, self.scene.images())
+        self.sync_idle()
+
+    def hide(self, image_id, **members):
+        members["os_hidden"] = True
+        patch = [{"op": "replace", "path": f"/{name}", "value": value} for name, value in members.items()]
+        self.scene.cloud.change_image(image_id, patch)
 
     def take_two_versions(self, **changes):
         self.scene.write_config(

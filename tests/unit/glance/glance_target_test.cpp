@@ -37,6 +37,7 @@ struct SharingGlance {
   TemporaryDirectory place;
   bool is_hidden = false;
   bool is_marked = false;
+  bool is_unrevealed = false;
 
   Reply answer(const Received& request) {
     if (request.method == "DELETE") return {409, "<h1>Conflict</h1>The image is in use"};
@@ -47,6 +48,8 @@ struct SharingGlance {
       const auto addition = R"("/streamsync_superseded","value":"true")";
       const bool is_added = request.body.find(addition) != std::string::npos;
       is_marked = is_added || (is_marked && !is_removed);
+      const auto shown = R"({"op":"remove","path":"/streamsync_unrevealed"})";
+      if (request.body.find(shown) != std::string::npos) is_unrevealed = false;
       return {200, image()};
     }
     if (request.target.ends_with("/images/i1")) return {200, image()};
@@ -63,6 +66,7 @@ struct SharingGlance {
   std::string image() const {
     auto properties = image_properties(item_of_image(), policy());
     if (is_marked) properties.emplace("streamsync_superseded", "true");
+    if (is_unrevealed) properties.emplace("streamsync_unrevealed", "true");
     auto json = image_body({{"id", "i1"},
                             {"name", "n"},
                             {"status", "active"},
@@ -253,6 +257,17 @@ TEST_CASE("an image is ours to show again because we marked it, and the mark goe
     CHECK(shown.state == HeldState::Present);
     CHECK_FALSE(glance.is_hidden);
     CHECK_FALSE(glance.is_marked);
+  }
+  SECTION("shown by somebody else, it loses the marks") {
+    glance.is_marked = GENERATE(true, false);
+    glance.is_unrevealed = !glance.is_marked;
+    const auto present = target.inventory().at(0);
+    CHECK(present.state == HeldState::Present);
+    REQUIRE(target.drift(present, item_of_image()));
+    target.update(present, item_of_image());
+    CHECK_FALSE(glance.is_marked);
+    CHECK_FALSE(glance.is_unrevealed);
+    CHECK_FALSE(target.drift(target.inventory().at(0), item_of_image()));
   }
   SECTION("hidden by somebody else") {
     glance.is_hidden = true;

@@ -347,8 +347,10 @@ TEST_CASE("what must be set on an image is what differs") {
 
   SECTION("nothing, as it was made") { CHECK(image_changes(image, item, wanted).empty()); }
   SECTION("nothing that is no property") {
-    wanted.custom_properties = {
-        {"name", "x"}, {"visibility", "private"}, {"streamsync_superseded", "true"}};
+    wanted.custom_properties = {{"name", "x"},
+                                {"visibility", "private"},
+                                {"streamsync_superseded", "true"},
+                                {"streamsync_unrevealed", "true"}};
     CHECK(image_changes(image, item, wanted).empty());
   }
   SECTION("nothing of what others added") {

@@ -43,7 +43,7 @@ TEST_CASE("state of what is held") {
           {"active", "community", true, HeldState::Withdrawn},
           {"active", "community", false, HeldState::Present},
           {"active", "private", false, HeldState::Present},
-          {"active", "private", true, HeldState::Unrevealed},
+          {"active", "private", true, HeldState::Withdrawn},
           {"deactivated", "private", true, HeldState::Deactivated},
           {"queued", "private", true, HeldState::Incomplete},
           {"saving", "private", true, HeldState::Incomplete},
@@ -59,6 +59,28 @@ TEST_CASE("state of what is held") {
   image.os_hidden = hidden;
   CAPTURE(status, visibility, hidden);
   CHECK(held_state(image) == expected);
+}
+
+TEST_CASE("only what we marked waits to be shown") {
+  Image image;
+  image.status = "active";
+  image.os_hidden = true;
+  image.visibility = "private";
+  image.properties.emplace(kUnrevealedProperty, "true");
+  CHECK(held_state(image) == HeldState::Unrevealed);
+
+  SECTION("what somebody shows is shown") {
+    image.os_hidden = false;
+    CHECK(held_state(image) == HeldState::Present);
+  }
+  SECTION("what others may use has been shown") {
+    image.visibility = "public";
+    CHECK(held_state(image) == HeldState::Withdrawn);
+  }
+  SECTION("what we hid since waits for its removal") {
+    image.properties.emplace(kSupersededProperty, "true");
+    CHECK(held_state(image) == HeldState::Hidden);
+  }
 }
 
 TEST_CASE("only what we hid waits for its removal") {
