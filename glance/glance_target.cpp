@@ -126,7 +126,7 @@ struct GlanceTarget::Impl {
   ImageUsage usage;
   UploadJournal journal;
   // By the last inventory:
-  std::map<std::string, Image> listed{};  ///< those that are Present or Hidden
+  std::map<std::string, Image> listed{};  ///< those that are complete
   std::set<std::string> hidden{};         ///< in whatever state, by whomever
   std::set<std::string> guarded{};        ///< protected, in whatever state
   std::set<std::string> being_filled{};   ///< their URLs
@@ -402,9 +402,7 @@ void GlanceTarget::Impl::remove_dead(const std::string& id) {
 }
 
 void GlanceTarget::Impl::note(const Image& image, HeldState state) {
-  if (state == HeldState::Present || state == HeldState::Hidden) {
-    listed.insert_or_assign(image.id, image);
-  }
+  if (state != HeldState::Incomplete) listed.insert_or_assign(image.id, image);
   if (image.os_hidden) hidden.insert(image.id);
   if (image.is_protected) guarded.insert(image.id);
 }
@@ -449,6 +447,8 @@ std::string GlanceTarget::name_of(const Item& item) const {
 }
 
 std::optional<Drift> GlanceTarget::drift(const Held& held, const Item& item) const {
+  // What the operator took out of use stays as it is.
+  if (held.state != HeldState::Present && held.state != HeldState::Hidden) return std::nullopt;
   const auto image = impl_->listed.find(held.placement);
   if (image == impl_->listed.end()) return std::nullopt;
   std::vector<std::string> names;

@@ -93,6 +93,24 @@ class Latest(unittest.TestCase):
         self.assert_marked_in_order(self.id_of(NEW), self.id_of(NEWEST))
         self.sync_idle()
 
+    def assert_mark_goes_from(self, take_out):
+        self.configure(max=2)
+        self.sync()
+        old = self.id_of(NEW)
+        take_out(old)
+        self.add_newest()
+        self.sync()
+        self.assertEqual({(self.product, NEWEST)}, self.marked())
+        self.assert_marked_in_order(old, self.id_of(NEWEST))
+        self.sync_idle()
+
+    def test_an_old_one_that_is_deactivated_loses_the_mark(self):
+        self.assert_mark_goes_from(self.scene.cloud.deactivate_image)
+
+    def test_an_old_one_that_the_operator_hid_loses_the_mark(self):
+        hidden = [{"op": "replace", "path": "/os_hidden", "value": True}]
+        self.assert_mark_goes_from(lambda image_id: self.scene.cloud.change_image(image_id, hidden))
+
     def test_the_mark_stays_when_the_successor_fails(self):
         self.sync()
         self.add_newest()

@@ -233,6 +233,9 @@ class Cloud:
         kind = "application/openstack-images-v2.1-json-patch"
         self._send("PATCH", self._image_url(f"/{image_id}"), json.dumps(patch).encode(), kind)
 
+    def deactivate_image(self, image_id):
+        self._send("POST", self._image_url(f"/{image_id}/actions/deactivate"), b"")
+
     def delete_image(self, image_id):
         self._send("DELETE", self._image_url(f"/{image_id}"))
 
