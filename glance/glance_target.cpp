@@ -130,6 +130,7 @@ struct GlanceTarget::Impl {
   std::set<std::string> hidden{};         ///< in whatever state, by whomever
   std::set<std::string> guarded{};        ///< protected, in whatever state
   std::set<std::string> being_filled{};   ///< their URLs
+  std::set<ItemKey> unrevealed{};         ///< addresses that have an image of that state
 
   /// The item that an image of ours was made from.
   std::optional<Item> item_if_ours(const Image& image) const;
@@ -425,6 +426,7 @@ std::vector<Held> GlanceTarget::inventory() {
   impl_->hidden.clear();
   impl_->guarded.clear();
   impl_->being_filled.clear();
+  impl_->unrevealed.clear();
   std::vector<Held> held;
   for (const char* hidden : {"false", "true"}) {
     const auto images = impl_->images.list({{"owner", impl_->session.project_id()},
@@ -434,6 +436,7 @@ std::vector<Held> GlanceTarget::inventory() {
       auto item = impl_->item_if_ours(image);
       const auto state = held_state(image);
       if (!item || !state) continue;
+      if (*state == HeldState::Unrevealed) impl_->unrevealed.insert(item->key);
       held.push_back(impl_->held(image, std::move(*item), *state));
       if (is_being_filled(image)) impl_->being_filled.insert(impl_->url_of(image.id));
       impl_->note(image, *state);
@@ -483,6 +486,8 @@ void GlanceTarget::announce(const std::vector<BlobSpec>& coming) {
   if (impl_->policy.visibility == "private") return;
   for (const BlobSpec& blob : coming) {
     if (!has_address_that_fits(blob.item.key)) continue;
+    // That one is shown. Another one, even if its id is free, would be nobody's.
+    if (impl_->unrevealed.contains(blob.item.key)) continue;
     if (const auto id = impl_->create_first(blob)) {
       impl_->try_visibility(*id);
       return;

@@ -556,6 +556,32 @@ TEST_CASE("the visibility is tried with the first new image, which is used after
   CHECK(stage(target, coming, "coming").placement == image->id);
 }
 
+TEST_CASE("nothing is made for an image that is only to be shown", "[cloud]") {
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
+  GlanceTarget target = scope.target();
+  const BlobSpec blob = ubuntu_blob("tiny");
+  // As one that was made when ids were taken that are free again, since Glance's database was
+  // purged.
+  Tags properties = image_properties(blob.item, scope.policy);
+  properties["streamsync_unrevealed"] = "true";
+  const std::string id = image_id(scope.policy, blob, 1);
+  scope.images.create({{"id", id},
+                       {"name", "n"},
+                       {"visibility", "private"},
+                       {"os_hidden", "true"},
+                       {"container_format", "bare"},
+                       {"disk_format", "qcow2"}},
+                      properties);
+  TextSource bytes("tiny");
+  scope.images.upload(id, bytes, 4);
+
+  REQUIRE(target.inventory().at(0).state == HeldState::Unrevealed);
+  target.announce({blob});
+  CHECK(target.inventory().size() == 1);
+}
+
 TEST_CASE("what a run left that was killed while it tried the visibility is gone on with",
           "[cloud]") {
   const auto credentials = cloud_credentials();
