@@ -96,19 +96,11 @@ bool concerns_one_item(const Error& error) {
   return error.kind() == ErrorKind::Protocol || error.kind() == ErrorKind::NoRoom;
 }
 
-std::string_view policy_and_roles(std::string_view visibility) {
-  if (visibility == "public") return "publicize_image, which by default asks for the role admin";
-  if (visibility == "community") {
-    return "communitize_image, which by default asks for the role member in the project, or admin";
-  }
-  return "modify_image, which by default asks for the role member in the project, or admin";
-}
-
 Error visibility_refused(std::string_view visibility, const Error& refusal) {
   return {ErrorKind::Denied, Origin::Target,
-          fmt::format("images can't be made {} here, so nothing was uploaded: Glance's policy is "
-                      "{}; give the user that role or set another visibility ({})",
-                      visibility, policy_and_roles(visibility), refusal.what())};
+          fmt::format("images can't be made {} here, so nothing was uploaded: give the user the "
+                      "role that Glance's policy asks for or set another visibility ({})",
+                      visibility, refusal.what())};
 }
 
 Error upload_in_progress(const std::string& id) {

@@ -52,12 +52,33 @@ std::string reason_in(std::string_view page) {
   return std::string(trimmed(std::string_view(reason).substr(0, kReasonLimit)));
 }
 
+/// Several rules decide about a change of visibility, and Glance names the one that refused.
+std::string_view refusing_rule(std::string_view reason, std::string_view expected) {
+  constexpr std::string_view kBefore = "not authorized to complete ";
+  const auto before = reason.find(kBefore);
+  if (before == std::string_view::npos) return expected;
+  reason.remove_prefix(before + kBefore.size());
+  const auto rule = reason.substr(0, reason.find(' '));
+  return rule == "this" ? expected : rule;
+}
+
+/// As Glance's policies are unless they are configured otherwise (glance/policies/image.py).
+std::string_view role_asked_for_by(std::string_view rule) {
+  if (rule == "publicize_image") return "admin";
+  if (rule.starts_with("get_image")) return "reader in the project, or admin";
+  return "member in the project, or admin";
+}
+
 /// `policy` is the rule of Glance's policy file that decides about this request: what to look at
-/// when the cloud forbids it.
+/// when the cloud forbids it and does not say more.
 void require(const Request& request, Response response, std::string_view policy) {
   if (response.ok()) return;
   response.body = reason_in(response.body);
-  if (response.status == 403) response.body += fmt::format(" (Glance policy: {})", policy);
+  if (response.status == 403) {
+    const auto rule = refusing_rule(response.body, policy);
+    response.body += fmt::format(" (Glance policy: {}, which by default asks for the role {})",
+                                 rule, role_asked_for_by(rule));
+  }
   require_ok(request, response, Origin::Target);
 }
 

@@ -99,6 +99,7 @@ struct RefusingGlance {
   TemporaryDirectory place;
   std::string refused_item;
   Reply refusal;
+  std::optional<Reply> refusal_of_changes{};
   std::string made;  ///< the last image
   bool is_public = false;
 
@@ -112,6 +113,7 @@ struct RefusingGlance {
       return {201, made};
     }
     if (request.method != "PATCH") return {404, ""};
+    if (refusal_of_changes) return *refusal_of_changes;
     auto shown = made;
     const bool publishes = request.body.find("public") != std::string::npos;
     is_public = is_public || publishes;
@@ -349,6 +351,25 @@ TEST_CASE("an image that can't be made does not keep the others from coming") {
     CHECK_THROWS_WITH(target.announce(coming), Catch::Contains("add_image"));
     CHECK(glance.made.empty());
   }
+}
+
+TEST_CASE("a refusal names the policy that has refused") {
+  RefusingGlance glance;
+  glance.refused_item = "none";
+  KeystoneSession session(password_credentials(glance.server.url()), HttpOptions{}, RetryPolicy{},
+                          {});
+  auto target = glance.target(session);
+  const auto [answer, policy] = GENERATE(table<const char*, const char*>({
+      {"You are not authorized to complete modify_image action.",
+       "policy: modify_image, which by default asks for the role member"},
+      {"You are not authorized to complete publicize_image action.",
+       "policy: publicize_image, which by default asks for the role admin"},
+      {"You are not authorized to complete this action.", "policy: publicize_image,"},
+      {"", "policy: publicize_image,"},
+  }));
+  glance.refusal_of_changes = Reply{403, fmt::format("<h1>403 Forbidden</h1>{}", answer)};
+  CHECK_THROWS_WITH(target.announce({{item_of_image(), content_of(item_of_image())}}),
+                    Catch::Contains(policy));
 }
 
 TEST_CASE("another's upload is not removed as long as it may go on") {
