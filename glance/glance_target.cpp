@@ -127,14 +127,17 @@ struct GlanceTarget::Impl {
   /// The item that an image of ours was made from.
   std::optional<Item> item_if_ours(const Image& image) const;
   bool is_made_from(const Image& image, const BlobSpec& blob) const;
-  ImageClient::Created create(const std::string& id, const BlobSpec& blob);
+  ImageClient::Created create(const std::string& id, const BlobSpec& blob,
+                              const std::string& visibility);
   /// Whether an image that was made otherwise than it was asked for was made by that request.
   bool is_stray(const Image& image, const std::string& asked, const BlobSpec& blob) const;
-  /// The id of a new image for the blob. None when there is one, of whatever kind, or when this
-  /// one can't be made: `stage` tells why.
-  std::optional<std::string> create_first(const BlobSpec& blob);
+  /// False where no image of this blob can be made: `stage` tells why.
+  bool try_visibility(const BlobSpec& blob);
   /// Whether the empty image may have the wanted visibility, by giving it that for a moment.
-  void try_visibility(const std::string& id);
+  void try_with_new(const std::string& id);
+  /// The same with an id that is taken. Glance asks its policies before it looks for the id, so
+  /// this makes nothing, and spends no further id where runs are refused again and again.
+  void try_with_taken(const std::string& id, const BlobSpec& blob);
   /// The image once nobody fills it, or as it is when that takes too long.
   std::optional<Image> settled(std::optional<Image> image, std::chrono::seconds limit);
   Held fill(const std::string& id, const BlobSpec& blob, ByteSource& bytes);
@@ -182,11 +185,12 @@ bool GlanceTarget::Impl::is_made_from(const Image& image, const BlobSpec& blob) 
   return Digest::parse(algorithm, tag(item->tags, to_string(algorithm))) == blob.content.strongest;
 }
 
-ImageClient::Created GlanceTarget::Impl::create(const std::string& id, const BlobSpec& blob) {
+ImageClient::Created GlanceTarget::Impl::create(const std::string& id, const BlobSpec& blob,
+                                                const std::string& visibility) {
   const std::map<std::string, std::string> members{
       {"id", id},
       {"name", image_name(blob.item, policy)},
-      {"visibility", "private"},
+      {"visibility", visibility},
       {"os_hidden", "true"},
       {"container_format", "bare"},
       {"disk_format", format_of_ftype(tag(blob.item.tags, "ftype")).disk_format},
@@ -216,28 +220,38 @@ bool GlanceTarget::Impl::is_stray(const Image& image, const std::string& asked,
   return item && item->key == blob.item.key;
 }
 
-std::optional<std::string> GlanceTarget::Impl::create_first(const BlobSpec& blob) {
-  for (unsigned generation = 0; generation < kGenerations; ++generation) {
-    std::string id = image_id(policy, blob, generation);
-    try {
-      if (create(id, blob) == ImageClient::Created::Yes) return id;
-    } catch (const Error& error) {
-      if (!concerns_one_item(error)) throw;
-      break;
-    }
-    if (images.find(id)) break;
+bool GlanceTarget::Impl::try_visibility(const BlobSpec& blob) {
+  const std::string id = image_id(policy, blob, 0);
+  ImageClient::Created created = ImageClient::Created::IdTaken;
+  try {
+    created = create(id, blob, "private");
+  } catch (const Error& error) {
+    if (!concerns_one_item(error)) throw;
+    return false;
   }
-  return std::nullopt;
+  try {
+    created == ImageClient::Created::Yes ? try_with_new(id) : try_with_taken(id, blob);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::Denied) throw visibility_refused(policy.visibility, error);
+    throw;
+  }
+  return true;
 }
 
-void GlanceTarget::Impl::try_visibility(const std::string& id) {
+void GlanceTarget::Impl::try_with_new(const std::string& id) {
   try {
     images.change(id, {{"visibility", policy.visibility}});
     images.change(id, {{"visibility", "private"}});
-  } catch (const Error& error) {
+  } catch (const Error&) {
     images.discard(id);
-    if (error.kind() == ErrorKind::Denied) throw visibility_refused(policy.visibility, error);
     throw;
+  }
+}
+
+void GlanceTarget::Impl::try_with_taken(const std::string& id, const BlobSpec& blob) {
+  // It may be free again, by a purge of Glance's database.
+  if (create(id, blob, policy.visibility) == ImageClient::Created::Yes) {
+    images.change(id, {{"visibility", "private"}});
   }
 }
 
@@ -472,7 +486,7 @@ Held GlanceTarget::update(const Held& held, const Item& item) {
 }
 
 /// A policy may forbid the wanted visibility. The first new image is asked with, while it is empty
-/// and hidden; those that are there may be in another run's hands.
+/// and hidden; those that are there may be in another run's hands, and are not changed.
 void GlanceTarget::announce(const std::vector<BlobSpec>& coming) {
   impl_->journal.forget_others(impl_->scope(), impl_->being_filled);
   if (impl_->policy.visibility == "private") return;
@@ -480,10 +494,7 @@ void GlanceTarget::announce(const std::vector<BlobSpec>& coming) {
     if (!has_address_that_fits(blob.item.key)) continue;
     // That one is shown. Another one, even if its id is free, would be nobody's.
     if (impl_->unrevealed.contains(blob.item.key)) continue;
-    if (const auto id = impl_->create_first(blob)) {
-      impl_->try_visibility(*id);
-      return;
-    }
+    if (impl_->try_visibility(blob)) return;
   }
 }
 
@@ -491,7 +502,7 @@ Held GlanceTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
   require_address_that_fits(blob.item.key);
   for (unsigned generation = 0; generation < kGenerations; ++generation) {
     const std::string id = image_id(impl_->policy, blob, generation);
-    if (impl_->create(id, blob) == ImageClient::Created::Yes) {
+    if (impl_->create(id, blob, "private") == ImageClient::Created::Yes) {
       return impl_->fill(id, blob, bytes);
     }
     // None: the id of a deleted image.

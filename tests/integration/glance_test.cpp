@@ -534,6 +534,8 @@ TEST_CASE("a forbidden visibility is told before anything is sent, and leaves no
     CHECK(kind_of_failure([&] { target.announce({blob}); }) == ErrorKind::Denied);
     CHECK(target.inventory().empty());
   }
+  // However many runs are refused.
+  CHECK(stage(target, blob, "tiny").placement == image_id(scope.policy, blob, 1));
 }
 
 TEST_CASE("the visibility is tried with the first new image, which is used afterwards", "[cloud]") {
@@ -542,18 +544,36 @@ TEST_CASE("the visibility is tried with the first new image, which is used after
   ImageScope scope(*credentials);
   scope.policy.visibility = GENERATE("public", "community", "shared");
   GlanceTarget target = scope.target();
-  const BlobSpec there = ubuntu_blob("there");
-  BlobSpec coming = ubuntu_blob("coming");
-  coming.item.key.item = "disk.img";
-  stage(target, there, "there");
+  const BlobSpec coming = ubuntu_blob("coming");
 
-  target.announce({there, coming});
+  target.announce({coming});
   const auto image = scope.images.find(image_id(scope.policy, coming, 0));
   REQUIRE(image);
   CHECK(image->status == "queued");
   CHECK(image->visibility == "private");
   CHECK(image->os_hidden);
   CHECK(stage(target, coming, "coming").placement == image->id);
+}
+
+TEST_CASE("where the first id is taken the visibility is tried, and nothing is changed",
+          "[cloud]") {
+  const auto credentials = cloud_credentials();
+  if (!credentials) return;
+  ImageScope scope(*credentials);
+  GlanceTarget target = scope.target();
+  const BlobSpec blob = ubuntu_blob("tiny");
+  const std::string id = stage(target, blob, "tiny").placement;
+  SECTION("by an image") {
+    const auto before = scope.images.find(id)->updated_at;
+    target.announce({blob});
+    CHECK(scope.images.find(id)->updated_at == before);
+    CHECK(target.inventory().size() == 1);
+  }
+  SECTION("by a deleted image") {
+    scope.images.remove(id);
+    target.announce({blob});
+    CHECK(target.inventory().empty());
+  }
 }
 
 TEST_CASE("nothing is made for an image that is only to be shown", "[cloud]") {

@@ -70,6 +70,11 @@ class ExposureTest(unittest.TestCase):
         tried = create(), show(visibility="public"), show(visibility="private"), create(CONFLICT)
         self.assert_in_time(*tried, fill(), look(), show())
 
+    def test_the_visibility_is_tried_with_an_id_that_is_taken(self):
+        asked = create(CONFLICT, visibility="public")
+        self.assert_in_time(create(), asked, fill(), look(), show())
+        self.assert_in_time(create(CONFLICT), asked, fill(), look(), show())
+
     def test_an_upload_whose_answer_was_lost_is_compared_too(self):
         self.assert_in_time(create(), fill(LOST), look(), show())
 

@@ -24,6 +24,7 @@ class _Image:
 
     def __init__(self):
         self.is_ours = False
+        self.id_is_taken = False
         self.may_be_seen = False
         self.may_have_bytes = False
         self.is_verified = False
@@ -43,7 +44,7 @@ def judge(exchanges, promised):
 
 def _problems(exchange, images, promised):
     if (exchange.method, exchange.path()) == ("POST", "/v2/images"):
-        yield from _creation(json.loads(exchange.body), _had(exchange) or {}, images)
+        yield from _creation(json.loads(exchange.body), _had(exchange) or {}, exchange.status, images)
     elif match := IMAGE.fullmatch(exchange.path()):
         image = images.setdefault(match.group(1), _Image())
         if exchange.method == "PUT" and exchange.status != 409:
@@ -64,8 +65,11 @@ def _had(exchange):
         return None
 
 
-def _creation(asked, had, images):
+def _creation(asked, had, status, images):
     image = images.setdefault(had.get("id", asked["id"]), _Image())
+    if image.id_is_taken:
+        return  # no second image is made, whatever is asked for
+    image.id_is_taken = status in (201, 409)
     image.is_ours = True
     image.may_be_seen = image.may_be_seen or had.get("visibility", "private") != "private"
     if asked["visibility"] != "private" or asked["os_hidden"] is not True:
