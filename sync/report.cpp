@@ -210,6 +210,9 @@ std::vector<std::pair<ExitStatus, const Error*>> errors_of(const RunReport& repo
       }
     }
   }
+  if (report.unwritten) {
+    errors.emplace_back(exit_status_of(*report.unwritten), &*report.unwritten);
+  }
   return errors;
 }
 

@@ -2,22 +2,18 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
-#include "base/io/root_directory.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "sync/cli/commands.h"
 #include "sync/cli/destinations.h"
+#include "sync/cli/report_file.h"
 #include "sync/run.h"
 #include "sync/state_directory.h"
 
 namespace streamsync {
 namespace {
-
-void write_file(const std::filesystem::path& file, std::string_view content) {
-  const auto whole = std::filesystem::absolute(file);
-  RootDirectory(whole.parent_path()).write(whole.filename().string(), content);
-}
 
 RunRequest request_of(const Options& options, RunMode mode) {
   RunRequest request;
@@ -75,6 +71,26 @@ RunReport run(const Options& options, Console& console, const Interrupts& interr
   return run.execute(request);
 }
 
+std::optional<ReportFile> report_file(const Options& options) {
+  if (!options.report) return std::nullopt;
+  return std::optional<ReportFile>(*options.report);
+}
+
+// The report as text. What keeps it from its file counts among the run's errors and takes the place
+// of none of them.
+std::string deliver(RunReport& report, const std::optional<ReportFile>& file, Console& console) {
+  auto json = to_json(report);
+  if (!file) return json;
+  try {
+    file->write(json);
+  } catch (const Error& error) {
+    console.warn(fmt::format("the report is not written: {}", error.what()));
+    report.unwritten = error;
+    json = to_json(report);
+  }
+  return json;
+}
+
 ExitStatus conclude(const RunReport& report, Console& console) {
   const auto status = report.exit_status();
   if (status != ExitStatus::Done) {
@@ -103,15 +119,10 @@ RunReport make_plan_report(const Options& options, Console& console, const Inter
 ExitStatus plan_command(const Options& options, Console& console, const Interrupts& interrupts) {
   warn_of_no_verify(options, console);
   const Config config = effective_config(options);
-  const RunReport report = make_plan_report(options, console, interrupts, config);
-  if (options.console.output == OutputFormat::Json) {
-    fmt::print("{}", to_json(report));
-  } else {
-    fmt::print("{}", to_text(report));
-  }
-  if (options.report) {
-    write_file(*options.report, to_json(report));
-  }
+  const auto file = report_file(options);
+  RunReport report = make_plan_report(options, console, interrupts, config);
+  const auto json = deliver(report, file, console);
+  fmt::print("{}", options.console.output == OutputFormat::Json ? json : to_text(report));
   return conclude(report, console);
 }
 
@@ -121,6 +132,7 @@ ExitStatus sync_command(const Options& options, Console& console, const Interrup
   }
   warn_of_no_verify(options, console);
   const Config config = effective_config(options);
+  const auto file = report_file(options);
   StateDirectory state(config.state_dir);
   const auto lock = state.lock();
   warn_of_clock(state, console);
@@ -133,15 +145,12 @@ ExitStatus sync_command(const Options& options, Console& console, const Interrup
   request.remember = [&state](const TrustState& trust, const std::vector<LedgerEntry>& news) {
     state.accept(trust, news);
   };
-  const RunReport report = run(options, console, interrupts, config, state, request);
-  const auto json = to_json(report);
+  RunReport report = run(options, console, interrupts, config, state, request);
+  const auto json = deliver(report, file, console);
   try {
     state.record_run(json);
   } catch (const Error& error) {
     console.warn(error.what());
-  }
-  if (options.report) {
-    write_file(*options.report, json);
   }
   if (options.console.output == OutputFormat::Json) {
     fmt::print("{}", json);

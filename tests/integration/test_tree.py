@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 
 from stream_tree import SigningKey, digest_tags, write_random
-from tree_case import FILTERS, ITEM_SIZE, NEW, NEWEST, OLD, TreeCase, entry
+from tree_case import FILTERS, INDEX, ITEM_SIZE, NEW, NEWEST, OLD, TreeCase, entry
 from tree_server import TreeServer
 
 
@@ -106,6 +106,55 @@ class Mirror(TreeCase):
             shutil.rmtree(self.target, ignore_errors=True)
             run = self.sync(entry(source))
             self.assertEqual((run.status, len(self.images())), (0, 2), run.err)
+
+
+class Reports(TreeCase):
+    def test_a_report_that_can_not_be_written_stops_the_run_before_it_begins(self):
+        (self.work / "file").touch()
+        os.mkfifo(self.work / "nobody-reads")
+        with self.served() as server:
+            config = self.configure(entry(server.url))
+            for name in ("missing/report", "file/report", "nobody-reads", "."):
+                for command in ("sync", "plan"):
+                    with self.subTest(name, command=command):
+                        run = self.program.run(command, "-c", config, "--report", self.work / name)
+                        self.assertEqual((run.status, run.out), (2, ""), run.err)
+                        self.assertIn("--report ", run.last_words())
+            self.assertEqual(server.requests(), [])
+        self.assertFalse(self.target.exists() or (self.work / "missing").exists())
+
+    def test_a_report_that_is_lost_at_the_end_takes_the_place_of_nothing(self):
+        with self.served() as server:
+            run = self.sync(entry(server.url), arguments=["--output", "json", "--report", "/dev/full"])
+            self.assertEqual(run.status, 6, run.err)
+            self.assertIn("the report is not written", run.err)
+            report = json.loads(run.out)
+            self.assertEqual([action["status"] for action in report["actions"]], ["done", "done"])
+            self.assertEqual(report["exit_code"], 6)
+            plan = self.program.run("plan", "-c", self.configure(entry(server.url)), "--report", "/dev/full")
+            self.assertEqual(plan.status, 6, plan.err)
+            self.assertIn("0 to create", plan.out)
+        run = self.sync(entry(f"file://{self.work}/missing"), arguments=["--report", "/dev/full"])
+        self.assertEqual(run.status, 6, run.err)
+        (self.stream.root / INDEX).write_text("{}", encoding="utf-8")
+        run = self.sync(entry(f"file://{self.stream.root}"), arguments=["--report", "/dev/full"])
+        self.assertEqual(run.status, 3, run.err)
+
+    def test_a_report_replaces_what_a_link_leads_to_and_goes_into_a_pipe(self):
+        real, link, pipe = (self.work / name for name in ("real", "link", "pipe"))
+        real.write_text("old", encoding="utf-8")
+        link.symlink_to(real)
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        with self.served() as server:
+            for place in (link, pipe):
+                run = self.sync(entry(server.url), arguments=["--report", place])
+                self.assertEqual(run.status, 0, run.err)
+        self.assertTrue(link.is_symlink())
+        for text in (real.read_bytes(), os.read(reader, 65536)):
+            self.assertEqual(json.loads(text)["schema"], "streamsync.report/1")
+        self.assertEqual(sorted(path.name for path in self.work.glob("*.part")), [])
 
 
 class Trust(TreeCase):

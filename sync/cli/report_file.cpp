@@ -1,0 +1,90 @@
+#include "sync/cli/report_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "base/error.h"
+#include "base/io/local_error.h"
+#include "base/io/root_directory.h"
+#include "base/text.h"
+
+namespace streamsync {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const fs::path& file, const std::string& why) {
+  throw Error(ErrorKind::Config, Origin::Config,
+              fmt::format("--report {}: {}; name a file that can be written, nothing was touched",
+                          printable(file.string()), why));
+}
+
+std::string reason_of(int code) { return std::generic_category().message(code); }
+
+// Not blocking: a pipe that nobody reads would hold the run up before it begins.
+FileDescriptor open_stream(const fs::path& file) {
+  FileDescriptor stream(::open(file.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!stream.is_open()) {
+    refuse(file, errno == ENXIO ? "is a pipe that nobody reads" : reason_of(errno));
+  }
+  return stream;
+}
+
+// Whether a file can be made is found out by making one, of a name that no other run has.
+void try_directory(const fs::path& file, const fs::path& whole) {
+  std::error_code unknown;
+  if (!fs::is_directory(whole.parent_path(), unknown)) {
+    refuse(file, fmt::format("there is no directory {}", printable(whole.parent_path().string())));
+  }
+  try {
+    static_cast<void>(RootDirectory(whole.parent_path())
+                          .create(fmt::format("{}.{}", whole.filename().string(), ::getpid())));
+  } catch (const Error& error) {
+    refuse(file, error.what());
+  }
+}
+
+void write_stream(int stream, std::string_view text) {
+  while (!text.empty()) {
+    const auto written = ::write(stream, text.data(), text.size());
+    if (written >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {
+      pollfd ready{stream, POLLOUT, 0};
+      ::poll(&ready, 1, -1);
+    } else if (errno != EINTR) {
+      throw local_error(errno, "writing the report");
+    }
+  }
+}
+
+}  // namespace
+
+ReportFile::ReportFile(const fs::path& file) {
+  std::error_code unknown;
+  const auto status = fs::status(file, unknown);
+  if (status.type() == fs::file_type::none) refuse(file, unknown.message());
+  if (fs::is_directory(status)) refuse(file, "is a directory");
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    stream_ = open_stream(file);
+    return;
+  }
+  // A name that leads to a file is kept, and the file replaced.
+  file_ = fs::is_regular_file(status) ? fs::canonical(file, unknown) : fs::absolute(file, unknown);
+  try_directory(file, file_);
+}
+
+void ReportFile::write(std::string_view report) const {
+  if (stream_.is_open()) {
+    write_stream(stream_.get(), report);
+  } else {
+    RootDirectory(file_.parent_path()).write(file_.filename().string(), report);
+  }
+}
+
+}  // namespace streamsync

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include "base/io/file_descriptor.h"
+
+namespace streamsync {
+
+/// Where `--report` goes. What can be seen before a run is seen then, when nothing was touched yet:
+/// a report that can't be written must not take the place of what a run has done.
+class ReportFile {
+ public:
+  /// Throws `Error{Config, Config}` where no report can be written.
+  explicit ReportFile(const std::filesystem::path& file);
+
+  /// A regular file is replaced by rename; a pipe or a device, as /dev/stdout may be, is written
+  /// to.
+  void write(std::string_view report) const;
+
+ private:
+  std::filesystem::path file_;  ///< links followed
+  FileDescriptor stream_;       ///< of a pipe or device
+};
+
+}  // namespace streamsync
