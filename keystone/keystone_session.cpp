@@ -76,6 +76,20 @@ Url service_url(const CatalogEndpoint& endpoint) {
                           printable(endpoint.region)));
 }
 
+/// As requests spell them, which is not always as the catalog does.
+std::vector<std::string> object_stores_of(const std::vector<CatalogEndpoint>& catalog) {
+  std::vector<std::string> urls;
+  for (const auto& endpoint : catalog) {
+    if (endpoint.service_type != "object-store") continue;
+    try {
+      urls.push_back(Url::parse(endpoint.url).str());
+    } catch (const Error&) {
+      // No request can go there.
+    }
+  }
+  return urls;
+}
+
 }  // namespace
 
 struct KeystoneSession::State {
@@ -85,14 +99,22 @@ struct KeystoneSession::State {
     Clock::time_point renew_at;
     bool follows_forbidden =
         false;  ///< got because a 403 might have meant that the former was over
+    std::vector<std::string> object_stores;
+
+    bool is_for_object_store(const Url& url) const {
+      return std::any_of(object_stores.begin(), object_stores.end(),
+                         [&](const auto& store) { return url.str().starts_with(store); });
+    }
   };
   using LeasePtr = std::shared_ptr<const Lease>;
 
-  State(Credentials with, const HttpOptions& http, RetryPolicy policy, std::stop_token stop_token)
+  State(Credentials with, const HttpOptions& http, RetryPolicy policy, std::stop_token stop_token,
+        ObjectStoreRoute route)
       : credentials(std::move(with)),
         client(service_options(http, credentials), stop_token),
         retries(policy),
-        stop(std::move(stop_token)) {}
+        stop(std::move(stop_token)),
+        object_store(route) {}
 
   LeasePtr current() {
     const std::lock_guard lock(mutex);
@@ -113,13 +135,13 @@ struct KeystoneSession::State {
   static bool may_be_over(const Request& request, const Response& response, const Lease& used) {
     if (response.status == 401) return true;
     return response.status == 403 && !used.follows_forbidden &&
-           is_for_object_store(request.url, used.grant);
+           used.is_for_object_store(request.url);
   }
 
-  static bool is_for_object_store(const Url& url, const Grant& grant) {
-    return std::any_of(grant.catalog.begin(), grant.catalog.end(), [&](const auto& endpoint) {
-      return endpoint.service_type == "object-store" && url.str().starts_with(endpoint.url);
-    });
+  void choose_route(Request& request, const Lease& used) const {
+    if (object_store == ObjectStoreRoute::Direct && used.is_for_object_store(request.url)) {
+      request.route = Route::Direct;
+    }
   }
 
   /// The mutex is held meanwhile: who needs a token has nothing better to do than wait for it.
@@ -131,7 +153,9 @@ struct KeystoneSession::State {
         const auto asked_at = Clock::now();
         Grant grant = read_grant(credentials, request, client.send(request));
         const auto renew_at = asked_at + grant.life * 4 / 5;
-        fresh = std::make_shared<const Lease>(Lease{std::move(grant), renew_at, was_forbidden});
+        auto stores = object_stores_of(grant.catalog);
+        fresh = std::make_shared<const Lease>(
+            Lease{std::move(grant), renew_at, was_forbidden, std::move(stores)});
       });
     });
     was_forbidden = false;
@@ -141,6 +165,7 @@ struct KeystoneSession::State {
   Response send_with_token(Request request, const std::function<Response(const Request&)>& exchange,
                            const std::function<bool()>& is_untouched) {
     LeasePtr used = current();
+    choose_route(request, *used);
     request.token = used->grant.token;
     Response response = exchange(request);
     if (may_be_over(request, response, *used)) {
@@ -167,6 +192,7 @@ struct KeystoneSession::State {
   HttpClient client;
   const RetryPolicy retries;
   const std::stop_token stop;
+  const ObjectStoreRoute object_store;
 
   std::mutex mutex;
   LeasePtr lease;              // guarded by mutex
@@ -174,8 +200,9 @@ struct KeystoneSession::State {
 };
 
 KeystoneSession::KeystoneSession(Credentials credentials, HttpOptions http, RetryPolicy retries,
-                                 std::stop_token stop)
-    : state_(std::make_unique<State>(std::move(credentials), http, retries, std::move(stop))) {}
+                                 std::stop_token stop, ObjectStoreRoute object_store)
+    : state_(std::make_unique<State>(std::move(credentials), http, retries, std::move(stop),
+                                     object_store)) {}
 
 KeystoneSession::~KeystoneSession() = default;
 
@@ -302,7 +329,8 @@ Response KeystoneSession::get(Request request, ByteSink& body) {
       [] { return true; });
 }
 
-Response KeystoneSession::get_as_anyone(const Request& request, ByteSink& body) {
+Response KeystoneSession::get_as_anyone(Request request, ByteSink& body) {
+  state_->choose_route(request, *state_->current());
   return state_->client.get(request, body);
 }
 

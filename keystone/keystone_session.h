@@ -16,6 +16,9 @@
 
 namespace streamsync {
 
+/// Whether the proxy of the environment is for the object store, too.
+enum class ObjectStoreRoute { AsOthers, Direct };
+
 /// One project's session with one cloud: token, catalog, and authenticated requests. Thread-safe.
 /// The token is renewed at 80 % of its life, and once more when a service answers 401, or the
 /// object store 403: RADOS Gateway may say that of a token that is over. Of its 403s the one after
@@ -23,7 +26,7 @@ namespace streamsync {
 class KeystoneSession {
  public:
   KeystoneSession(Credentials credentials, HttpOptions http, RetryPolicy retries,
-                  std::stop_token stop);
+                  std::stop_token stop, ObjectStoreRoute object_store = ObjectStoreRoute::AsOthers);
   ~KeystoneSession();
 
   const Credentials& credentials() const noexcept;
@@ -57,7 +60,7 @@ class KeystoneSession {
   Response get(Request request, ByteSink& body);
 
   /// Without our token, as anybody may.
-  Response get_as_anyone(const Request& request, ByteSink& body);
+  Response get_as_anyone(Request request, ByteSink& body);
 
   /// Repeats `action`, which must be safe to repeat as a whole, by this session's policy. For what
   /// is more than one `send`.

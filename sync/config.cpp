@@ -403,6 +403,8 @@ void read_targets(YamlMap& map, Config& config) {
     check_target(map, "images", target);
   }
   config.use_swift = map.boolean("use_swift").value_or(true);
+  config.ignore_proxy_for_object_store =
+      map.boolean("ignore_proxy_for_object_store").value_or(true);
   config.publish = map.texts("publish");
   for (const auto& target : config.publish.value_or(std::vector<std::string>{})) {
     check_target(map, "publish", target);

@@ -68,6 +68,7 @@ struct Config {
   std::vector<std::string> clouds;         ///< entries of clouds.yaml; none: the environment's
   std::optional<std::string> signing_key;  ///< a fingerprint, 40 capital hex digits
   std::optional<StreamLocation> register_endpoint;
+  bool ignore_proxy_for_object_store = true;
   std::optional<std::string> publish_endpoint;  ///< as it was written: consumers compare it as text
 
   DeletionCap max_delete;

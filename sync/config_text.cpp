@@ -71,6 +71,8 @@ std::string show_config(const Config& config) {
     out << YAML::Key << "publish" << YAML::Value << YAML::Flow << *config.publish;
   }
   out << YAML::Key << "use_swift" << YAML::Value << config.use_swift;
+  out << YAML::Key << "ignore_proxy_for_object_store" << YAML::Value
+      << config.ignore_proxy_for_object_store;
   if (config.signing_key) {
     out << YAML::Key << "signing_key" << YAML::Value << *config.signing_key;
   }
@@ -158,6 +160,7 @@ content_id_template: auto.sync  # {region} is replaced; marks which images are o
 
 # Where metadata for Juju goes.
 use_swift: true                 # swift:simplestreams/data
+# ignore_proxy_for_object_store: true   # https_proxy is for the rest of the cloud then
 # publish: [swift:simplestreams/data]   # or s3:BUCKET/PREFIX, or a directory
 # signing_key: 0123456789ABCDEF0123456789ABCDEF01234567   # signs it, from your GnuPG home
 cloud_name: my-openstack

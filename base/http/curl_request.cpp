@@ -62,13 +62,13 @@ void set_protocol(CURL* easy, const HttpOptions& options) {
   if (!options.user_agent.empty()) set(easy, CURLOPT_USERAGENT, options.user_agent);
 }
 
-/// Whoever runs the proxy would read passwords and tokens (threats-and-faults.md F9).
-void require_tls_behind_proxy(const Url& url, const HttpOptions& options) {
-  if (options.origin != Origin::Target || url.scheme() == "https") return;
-  throw Error(ErrorKind::Config, Origin::Target,
-              fmt::format("{}: would be reached through a proxy, which would read the credentials; "
-                          "use https for it, or name its host in no_proxy",
-                          url.redacted()));
+/// Where it is known before a run it is an error of the configuration; here it comes in the middle
+/// of one, when something was done already.
+void require_unexposed(const Url& url, const HttpOptions& options) {
+  if (options.origin != Origin::Target) return;
+  if (const auto why = exposure_to_proxy(url, options.proxy)) {
+    throw Error(ErrorKind::Denied, Origin::Target, *why);
+  }
 }
 
 /// "http://user:password@host:port/" for people.
@@ -180,8 +180,9 @@ CurlRequest::CurlRequest(void* easy, const Request& request, const HttpOptions& 
     : easy_(easy), request_(request), headers_(std::make_unique<HeaderLines>(request)) {
   set_limits(easy, options);
   set_protocol(easy, options);
-  const std::string proxy = proxy_for(request.url, options.proxy);
-  if (!proxy.empty()) require_tls_behind_proxy(request.url, options);
+  const bool is_direct = request.route == Route::Direct;
+  const std::string proxy = is_direct ? std::string() : proxy_for(request.url, options.proxy);
+  if (!is_direct) require_unexposed(request.url, options);
   way_ = set_proxy(easy, proxy);
   proxy_ = address_of(proxy);
   set_tls(easy, options);

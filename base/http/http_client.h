@@ -42,6 +42,9 @@ enum class Redirects {
   Follow,    ///< what a signature or a digest vouches for
 };
 
+/// Whether a request goes through the proxy that its client has, or past every one.
+enum class Route { AsConfigured, Direct };
+
 enum class TlsVerification { Required, Off };
 
 struct HttpOptions {
@@ -79,6 +82,7 @@ struct Request {
   std::string body{};
   Secret secret_body{};  ///< sent in place of `body`, never logged
   Redirects redirects = Redirects::Refuse;
+  Route route = Route::AsConfigured;
   /// For all of it, redirects and the answer's body included; past it: `Error{Guard}`.
   std::optional<std::chrono::milliseconds> time_limit{};
 };

@@ -1,5 +1,7 @@
 #include "base/http/proxy_choice.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <initializer_list>
@@ -58,6 +60,15 @@ bool is_excepted(const std::string& host) {
 std::string proxy_for(const Url& url, const std::optional<std::string>& configured) {
   const std::string proxy = configured ? *configured : proxy_of_environment(url.scheme());
   return proxy.empty() || is_excepted(url.host()) ? std::string() : proxy;
+}
+
+std::optional<std::string> exposure_to_proxy(const Url& url,
+                                             const std::optional<std::string>& configured) {
+  if (url.scheme() == "https" || proxy_for(url, configured).empty()) return std::nullopt;
+  return fmt::format(
+      "{}: would be reached through a proxy, which would read the credentials; use https for it, "
+      "or name its host in no_proxy",
+      url.redacted());
 }
 
 }  // namespace streamsync

@@ -13,4 +13,9 @@ namespace streamsync {
 /// what it has decided: whether an address is our server's or a proxy's must be known to judge it.
 std::string proxy_for(const Url& url, const std::optional<std::string>& configured);
 
+/// Why nothing secret may be sent to `url`: whoever runs the proxy that it is reached through would
+/// read it (threats-and-faults.md F9). None where it may, without a proxy or over TLS.
+std::optional<std::string> exposure_to_proxy(const Url& url,
+                                             const std::optional<std::string>& configured);
+
 }  // namespace streamsync

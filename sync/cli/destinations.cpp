@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "base/http/proxy_choice.h"
 #include "base/text.h"
 #include "directory/directory_target.h"
 #include "glance/glance_target.h"
@@ -114,6 +115,18 @@ HttpOptions target_http(const Config& config) {
   http.user_agent = "streamsync";
   http.origin = Origin::Target;
   return http;
+}
+
+// Before anything is touched; in the middle of a run it could only end it.
+void require_unexposed(const Url& url) {
+  if (const auto why = exposure_to_proxy(url, std::nullopt)) refuse(*why);
+}
+
+// What is there of swift:CONTAINER in a region.
+Url object_store_of(const Config& config, KeystoneSession& session, const std::string& region) {
+  auto endpoint = session.endpoint(kObjectStore, region);
+  if (!config.ignore_proxy_for_object_store) require_unexposed(endpoint);
+  return endpoint;
 }
 
 bool names_one(const std::vector<std::string>& targets, ObjectService service) {
@@ -226,6 +239,7 @@ class CloudDestinations {
 
     auto destination = empty_region(region);
     const auto endpoint = session_.endpoint(kImageService, region);
+    require_unexposed(endpoint);
     places_.add_images(endpoint.str(), session_.project_id(), policy.content_id);
     destination.items = std::make_unique<GlanceTarget>(session_, endpoint, region, policy,
                                                        config_.state_dir / "uploads");
@@ -313,7 +327,7 @@ class CloudDestinations {
       return std::make_unique<ObjectDocuments>(
           std::make_shared<S3Store>(*s3_, std::move(place->container)), std::move(place->prefix));
     }
-    const auto endpoint = session_.endpoint(kObjectStore, region);
+    const auto endpoint = object_store_of(config_, session_, region);
     places_.add_store(endpoint.str() + target, content_id);
     return std::make_unique<ObjectDocuments>(
         std::make_shared<SwiftStore>(session_, endpoint, std::move(place->container)),
@@ -416,7 +430,7 @@ class TreeDestinations {
                          regions.size(), fmt::join(regions, ", ")));
     }
     auto& session = *cloud.session;
-    return std::make_shared<SwiftStore>(session, session.endpoint(kObjectStore, regions[0]),
+    return std::make_shared<SwiftStore>(session, object_store_of(config_, session, regions[0]),
                                         place.container);
   }
 
@@ -428,10 +442,13 @@ class TreeDestinations {
 
 std::vector<Cloud> find_clouds(const Config& config, const Options& options, std::stop_token stop) {
   std::vector<Cloud> clouds;
+  const auto route =
+      config.ignore_proxy_for_object_store ? ObjectStoreRoute::Direct : ObjectStoreRoute::AsOthers;
   const auto add = [&](const std::string& name, Credentials credentials) {
+    require_unexposed(credentials.auth_url);
     clouds.push_back(
         {name, std::make_unique<KeystoneSession>(std::move(credentials), target_http(config),
-                                                 config.retries, stop)});
+                                                 config.retries, stop, route)});
   };
   for (const auto& name : named_clouds(config, options.environment)) {
     add(name, credentials_from_cloud(name, options.environment));
@@ -472,8 +489,10 @@ Destinations make_destinations(const Config& config, const Options& options, Doc
     destinations.signer = std::make_unique<Signer>(*config.signing_key);
   }
   if (needs_s3(config)) {
-    destinations.s3 = std::make_unique<S3Client>(s3_account_from(options.environment),
-                                                 target_http(config), config.retries, stop);
+    auto account = s3_account_from(options.environment);
+    require_unexposed(account.endpoint);
+    destinations.s3 =
+        std::make_unique<S3Client>(std::move(account), target_http(config), config.retries, stop);
   }
   if (needs_cloud(config)) {
     destinations.clouds = find_clouds(config, options, stop);

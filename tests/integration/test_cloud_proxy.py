@@ -112,6 +112,43 @@ class Environment(ProxyCase):
         self.assertIn("certificate", run.last_words())
 
 
+class ObjectStore(ProxyCase):
+    """It has a name that is not in no_proxy, where the rest of the cloud is."""
+
+    def setUp(self):
+        super().setUp()
+        self.other_name("object-store")
+
+    def other_name(self, service):
+        endpoint = self.scene.cloud.endpoint(service)
+        self.addCleanup(self.scene.cloud.set_endpoint, service, endpoint)
+        self.scene.cloud.set_endpoint(service, endpoint.replace(self.cloud_host, "localhost"))
+
+    def behind_the_proxy(self, **keys):
+        settings = json.loads(self.scene.config.read_text("utf-8"))
+        self.scene.write_config(mirror_list=settings["mirror_list"], **keys)
+        return self.run_in(http_proxy=self.proxy.url, no_proxy=self.cloud_host)
+
+    def test_it_is_reached_past_the_proxy(self):
+        for keys in ({}, {"ignore_proxy_for_object_store": True}):
+            run = self.behind_the_proxy(**keys)
+            self.assertEqual(DONE, run.status, run.err)
+        self.assertEqual({HOST}, self.proxy.hosts_asked())
+        self.assertEqual([], self.scene.violations())
+
+    def assert_refused_before_anything(self, run):
+        self.assertEqual((USAGE, []), (run.status, self.proxy.requests), run.err)
+        self.assertIn("localhost", run.last_words())
+        self.assertEqual({}, self.scene.images())
+
+    def test_where_the_proxy_would_read_the_token_nothing_is_begun(self):
+        self.assert_refused_before_anything(self.behind_the_proxy(ignore_proxy_for_object_store=False))
+
+    def test_nor_where_it_would_read_that_of_the_image_service(self):
+        self.other_name("image")
+        self.assert_refused_before_anything(self.behind_the_proxy())
+
+
 class Entry(ProxyCase):
     def test_the_proxy_of_an_entry_is_for_its_source_alone(self):
         self.configure(proxy=self.proxy.url)

@@ -63,6 +63,19 @@ TEST_CASE("a configured proxy goes first, and so does none") {
   CHECK(proxy_of("http://h/", "").empty());
 }
 
+TEST_CASE("what a proxy would read is told") {
+  const ProxyEnvironment environment(
+      Variables{{"all_proxy", "http://p:1"}, {"no_proxy", "near.example"}});
+  const auto why = exposure_to_proxy(Url::parse("http://u:hunter2@h/v3"), {});
+  REQUIRE(why);
+  CHECK_THAT(*why, Catch::StartsWith("http://") && Catch::Contains("no_proxy") &&
+                       !Catch::Contains("hunter2"));
+  for (const char* url : {"https://h/v3", "http://near.example/v3"}) {
+    CHECK_FALSE(exposure_to_proxy(Url::parse(url), {}));
+  }
+  CHECK_FALSE(exposure_to_proxy(Url::parse("http://h/v3"), ""));
+}
+
 TEST_CASE("who is asked without a proxy") {
   const auto [no_proxy, host, is_direct] = GENERATE(table<std::string, std::string, bool>({
       {"*", "h.example", true},
