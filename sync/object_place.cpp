@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace streamsync {
 namespace {
@@ -11,6 +12,19 @@ std::optional<ObjectService> service_of(std::string_view scheme) {
   if (scheme == "swift") return ObjectService::Swift;
   if (scheme == "s3") return ObjectService::S3;
   return std::nullopt;
+}
+
+// An object's name may have such parts, its URL can't: they are resolved (RFC 3986 §5.2.4), and
+// lead to another prefix or container.
+void require_plain_parts(const ObjectPlace& place) {
+  auto parts = split(place.prefix, '/');
+  if (place.prefix.empty()) parts.clear();
+  parts.push_back(place.container);
+  for (const auto part : parts) {
+    if (!part.empty() && part != "." && part != "..") continue;
+    throw Error(ErrorKind::Config, Origin::Config,
+                fmt::format("{}: no part of it may be empty, '.' or '..'", place.str()));
+  }
 }
 
 }  // namespace
@@ -31,6 +45,7 @@ std::optional<ObjectPlace> ObjectPlace::parse(std::string_view target) {
   ObjectPlace place{*service, std::string(path.substr(0, slash)),
                     std::string(slash == std::string_view::npos ? "" : path.substr(slash + 1))};
   while (place.prefix.ends_with('/')) place.prefix.pop_back();
+  require_plain_parts(place);
   return place;
 }
 

@@ -15,7 +15,7 @@ struct ObjectPlace {
   std::string prefix;  ///< without '/' at its end
 
   /// None for a TARGET that is a directory. Throws `Error{Config, Config}` where no container is
-  /// named.
+  /// named, or a part of the place would lead out of it.
   static std::optional<ObjectPlace> parse(std::string_view target);
   std::string str() const;
 };

@@ -38,3 +38,12 @@ TEST_CASE("a store needs a container") {
     CHECK_THROWS_AS(ObjectPlace::parse(text), Error);
   }
 }
+
+TEST_CASE("no part of a place leads elsewhere") {
+  for (const char* text : {"swift:bad/../victim", "swift:bad/a/..", "swift:bad/./a", "s3:bad/.",
+                           "swift:bad//a", "s3:bad/a//b", "swift:../a", "s3:."}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(ObjectPlace::parse(text), Error);
+  }
+  CHECK(ObjectPlace::parse("swift:a.b/..c/d..")->prefix == "..c/d..");
+}
