@@ -284,24 +284,24 @@ std::string free_name(const std::string& wanted, const std::vector<MirrorEntry>&
   return name;
 }
 
-std::vector<MirrorEntry> read_mirror_list(YamlMap& map, const EntryDefaults& common) {
+std::vector<MirrorEntry> read_mirror_list(YamlMap& map, const EntryDefaults& common,
+                                          const std::string& file_text) {
   const auto given = map.find("mirror_list");
   if (!given) {
     return {default_entry(common)};
   }
   YAML::Node list = *given;
-  int offset = map.line_of(list) - 1;
+  FileLines lines;
   if (list.IsScalar()) {
-    list = parse_yaml(list.Scalar(), map.file(), offset);
-  } else {
-    offset = map.line_of(list) - 1 - std::max(list.Mark().line, 0);
+    lines = FileLines(file_text, list.Mark(), list.Scalar());
+    list = parse_yaml(list.Scalar(), map.file(), lines);
   }
   if (!list.IsSequence()) {
     map.fail("mirror_list", "a list of mirrors is expected");
   }
   std::vector<MirrorEntry> entries;
   for (const YAML::Node& node : list) {
-    auto entry = read_entry(YamlMap(node, map.file(), offset), common);
+    auto entry = read_entry(YamlMap(node, map.file(), lines), common);
     entry.name = free_name(entry.name, entries);
     entries.push_back(std::move(entry));
   }
@@ -566,7 +566,7 @@ Config parse_config(const std::string& text, const std::string& file,
   }
   YamlMap map(root, file);
   read_common(map, common);
-  config.mirrors = read_mirror_list(map, common);
+  config.mirrors = read_mirror_list(map, common, text);
   read_images(map, config);
   read_targets(map, config);
   read_registration(map, config);

@@ -154,6 +154,52 @@ TEST_CASE("mistakes name file, line and what to do") {
   CHECK(failure("publish: ['swift:']").find("needs a container") != std::string::npos);
 }
 
+TEST_CASE("a mistake in a mirror_list that is text is named by its line in the file") {
+  const std::string entry = "url: 'http://h/é'\n    max: 1\n    maxx: 2\n";
+  const auto [head, lines] = GENERATE(table<std::string, int>({
+      {"mirror_list: |\n  - ", 4},
+      {"mirror_list: |-   # ours\n  - ", 4},
+      {"# ours\n\nname_prefix: x\nmirror_list: |\n\n  # one\n  - ", 9},
+      {"mirror_list:\n  - ", 4},
+      {"mirror_list:\n  |\n  - ", 5},
+      {"glance-simplestreams-sync:\n  mirror_list: |\n    - url: http://g/\n\n    - ", 7},
+  }));
+  const bool deep = head.starts_with("glance");
+  auto text = head + entry;
+  for (auto at = text.find("\n    max"); deep && at != std::string::npos;
+       at = text.find("\n    max", at + 3)) {
+    text.insert(at + 1, "  ");
+  }
+  CAPTURE(text);
+  CHECK_THAT(failure(text), Catch::StartsWith(fmt::format("gss.yaml:{}: unknown key", lines)));
+}
+
+TEST_CASE("so it is where lines are folded or quoted") {
+  const std::string plain = "[{url: http://h/,\n\n   max: 1},\n  {url: http://i, maxx: 2}]";
+  for (const char* head : {"mirror_list: >\n  ", "mirror_list: >-  # ours\n  "}) {
+    CHECK_THAT(failure(head + plain), Catch::StartsWith("gss.yaml:5: unknown key 'maxx'"));
+  }
+  CHECK_THAT(failure("mirror_list: '" + plain + "'"), Catch::StartsWith("gss.yaml:4: unknown key"));
+  CHECK_THAT(failure("mirror_list: \"" + plain + "\""), Catch::StartsWith("gss.yaml:4: unknown"));
+  CHECK_THAT(failure("mirror_list: |\n  [{url: a,\n   max: }}]"),
+             Catch::StartsWith("gss.yaml:3: not valid YAML"));
+  CHECK_THAT(failure("mirror_list: ''"), Catch::StartsWith("gss.yaml:1: "));
+}
+
+TEST_CASE("a key that is given twice is refused with both lines") {
+  const auto [text, why] = GENERATE(table<std::string, std::string>({
+      {"visibility: public\n\nvisibility: private",
+       "gss.yaml:3: visibility: is given a second time, after line 1"},
+      {"mirror_list:\n- url: http://h/\n  url: http://h/", "gss.yaml:3: url: is given a second"},
+      {"mirror_list: |\n  - url: http://h/\n    max: 1\n    max: 2",
+       "gss.yaml:4: max: is given a second time, after line 3"},
+      {"retries:\n  attempts: 2\n  attempts: 2", "gss.yaml:3: attempts: is given a second"},
+      {"glance-simplestreams-sync: {}\nglance-simplestreams-sync: {}", "gss.yaml:2: glance-simpl"},
+  }));
+  CAPTURE(text);
+  CHECK_THAT(failure(text), Catch::StartsWith(why));
+}
+
 TEST_CASE("a mirrored stream and metadata for Juju have places of their own") {
   const auto glance = [](const std::string& place, const std::string& mirrors) {
     return "images: [glance, 'dir:/srv/tree/']\npublish: ['" + place + "']\n" + mirrors;
