@@ -67,12 +67,21 @@ void refuse_unsupported(YamlMap& map) {
   }
 }
 
-// Accepted and without effect, as upstream: `upstream-gss.md` §2.4 and §5.3. `frequency` and the
-// two for hooks speak to commands that read the same file.
-void accept_without_effect(YamlMap& map) {
-  for (const char* key :
-       {"ignore_proxy_for_object_store", "frequency", "run", "import_timeout", "scratch_dir"}) {
-    map.find(key);
+// What other commands read in the same file is right or wrong for all of them: `upstream-gss.md`
+// §5.1 and `cli.md` §3.
+void check_without_effect(YamlMap& map) {
+  map.boolean("run");
+  map.text("scratch_dir");
+  duration(map, "import_timeout", {});
+  const auto frequency = map.text("frequency").value_or("daily");
+  constexpr std::array kNames{"hourly", "daily", "weekly"};
+  if (std::find(kNames.begin(), kNames.end(), frequency) != kNames.end()) return;
+  const auto value = parse_duration(frequency);
+  if (!value || value->count() == 0 || *value > kLongestDuration) {
+    map.fail("frequency",
+             fmt::format("'{}' is neither hourly, daily, weekly nor a duration such as "
+                         "90s, 15m, 2h or 7d, up to 365d",
+                         frequency));
   }
 }
 
@@ -351,6 +360,7 @@ void read_images(YamlMap& map, Config& config) {
 }
 
 void check_target(YamlMap& map, const std::string& key, const std::string& target) {
+  if (target.empty() || target == "dir:") map.fail(key, "holds an empty name");
   try {
     ObjectPlace::parse(target);
   } catch (const Error& error) {
@@ -399,6 +409,11 @@ std::string fingerprint(const YamlMap& map, const char* key, const std::string& 
 
 void read_targets(YamlMap& map, Config& config) {
   config.images = map.texts("images").value_or(config.images);
+  if (config.images.empty()) {
+    map.fail("images",
+             "names no place: glance, a directory, swift:CONTAINER[/PREFIX] or "
+             "s3:BUCKET[/PREFIX], or leave it out for glance");
+  }
   for (const auto& target : config.images) {
     check_target(map, "images", target);
   }
@@ -493,7 +508,10 @@ void read_limits(YamlMap& map, Config& config) {
   }
   if (auto retries = map.map("retries")) {
     if (const auto attempts = retries->number("attempts")) {
-      config.retries.attempts = static_cast<unsigned>(std::clamp<std::uint64_t>(*attempts, 1, 100));
+      if (*attempts == 0 || *attempts > 100) {
+        retries->fail("attempts", "must be between 1 and 100");
+      }
+      config.retries.attempts = static_cast<unsigned>(*attempts);
     }
     config.retries.max_wait = duration(*retries, "max_wait", config.retries.max_wait);
     config.retries.budget = duration(*retries, "budget", config.retries.budget);
@@ -575,7 +593,7 @@ Config parse_config(const std::string& text, const std::string& file,
     config.state_dir = *state_dir;
   }
   refuse_unsupported(map);
-  accept_without_effect(map);
+  check_without_effect(map);
   map.refuse_unknown();
   return config;
 }

@@ -289,6 +289,40 @@ TEST_CASE("grace is none or a duration") {
   }
 }
 
+TEST_CASE("values that mean nothing are refused, whichever command reads them") {
+  const auto [text, why] = GENERATE(table<std::string, std::string>({
+      {"frequency: sometimes", "frequency: 'sometimes' is neither hourly, daily, weekly nor a"},
+      {"frequency: 0s", "frequency: '0s' is neither"},
+      {"frequency: 366d", "frequency: '366d' is neither"},
+      {"import_timeout: banana", "import_timeout: 'banana' is not a duration such as"},
+      {"retries: {attempts: 0}", "attempts: must be between 1 and 100"},
+      {"retries: {attempts: 101}", "attempts: must be between 1 and 100"},
+      {"images: []", "images: names no place"},
+      {"images: ''", "images: holds an empty name"},
+      {"publish: ['dir:']", "publish: holds an empty name"},
+      {"publish: ['swift:bad/../victim']", "publish: swift:bad/../victim: no part of it"},
+      {"run: perhaps", "run: 'perhaps' is neither true nor false"},
+      {"ignore_proxy_for_object_store: 2", "is neither true nor false"},
+  }));
+  CAPTURE(text);
+  CHECK_THAT(failure("\n" + text), Catch::StartsWith("gss.yaml:2: ") && Catch::Contains(why));
+}
+
+TEST_CASE("the object store is reached past the proxy unless that is refused") {
+  CHECK(parse("{}").ignore_proxy_for_object_store);
+  const auto config = parse("ignore_proxy_for_object_store: false");
+  CHECK_FALSE(config.ignore_proxy_for_object_store);
+  CHECK_FALSE(
+      parse_config(show_config(config), "shown.yaml", kDefaults).ignore_proxy_for_object_store);
+}
+
+TEST_CASE("what other commands read is taken") {
+  for (const char* text : {"frequency: weekly", "frequency: 36h", "import_timeout: 2h", "run: true",
+                           "scratch_dir: /var/tmp", "ignore_proxy_for_object_store: false"}) {
+    CHECK_NOTHROW(parse(text));
+  }
+}
+
 TEST_CASE("what this version can't do is refused, not ignored") {
   for (const char* text :
        {"metadata: subset", "image_import_conversion: true", "modify_hook_scripts: /usr/bin/hook",
