@@ -13,6 +13,7 @@
 #include "base/crypto/signature_judgement.h"
 #include "base/text.h"
 #include "filters/item_filter.h"
+#include "sync/custom_properties.h"
 #include "sync/object_place.h"
 #include "sync/yaml_map.h"
 
@@ -83,43 +84,6 @@ void check_without_effect(YamlMap& map) {
                          "90s, 15m, 2h or 7d, up to 365d",
                          frequency));
   }
-}
-
-Tags custom_properties(YamlMap& map) {
-  const std::string key = "custom_properties";
-  const auto node = map.find(key);
-  Tags result;
-  if (!node) {
-    return result;
-  }
-  if (node->IsMap()) {
-    for (const auto& pair : *node) {
-      if (!pair.second.IsScalar()) {
-        map.fail(key, fmt::format("{} needs one value", pair.first.Scalar()));
-      }
-      result[pair.first.Scalar()] = pair.second.Scalar();
-    }
-    return result;
-  }
-  std::vector<std::string> pairs;
-  if (node->IsScalar()) {
-    // The charm's form: separated by blanks, so that values can't hold any.
-    for (const auto part : split(node->Scalar(), ' ')) {
-      if (!trimmed(part).empty()) {
-        pairs.emplace_back(trimmed(part));
-      }
-    }
-  } else {
-    pairs = map.texts(key).value_or(std::vector<std::string>{});
-  }
-  for (const auto& pair : pairs) {
-    const auto equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      map.fail(key, fmt::format("'{}' is not KEY=VALUE", pair));
-    }
-    result[pair.substr(0, equals)] = pair.substr(equals + 1);
-  }
-  return result;
 }
 
 // "URL of a document when it ends in streams/v1/<file>.(s)json" (`upstream-gss.md` §2.4).
@@ -348,9 +312,10 @@ void read_images(YamlMap& map, Config& config) {
       kVisibilities.end()) {
     map.fail("visibility", "must be public, private, community or shared");
   }
-  config.custom_properties = custom_properties(map);
   config.hypervisor_mapping = map.boolean("hypervisor_mapping").value_or(false);
   config.set_latest_property = map.boolean("set_latest_property").value_or(false);
+  config.custom_properties =
+      read_custom_properties(map, config.set_latest_property ? LatestMark::Ours : LatestMark::Free);
   config.clouds = one_or_several(map, "cloud", "clouds");
   config.regions = one_or_several(map, "region", "regions");
   if (const auto endpoint = map.text("publish_endpoint")) {

@@ -86,6 +86,57 @@ TEST_CASE("properties come as list and as map, with blanks in values") {
         Tags{{"a", "b c"}, {"d", "1"}});
 }
 
+TEST_CASE("what can't be a property of an image is refused") {
+  const auto [name, why] = GENERATE(table<std::string, std::string>({
+      {"visibility", "what Glance itself says"},
+      {"os_hidden", "what Glance itself says"},
+      {"protected", "what Glance itself says"},
+      {"min_disk", "what Glance itself says"},
+      {"locations", "what Glance itself says"},
+      {"os_glance_stage_host", "what Glance itself says"},
+      {"content_id", "knows its images again"},
+      {"simplestreams_metadata", "knows its images again"},
+      {"streamsync_superseded", "knows its images again"},
+      {"smile\U0001F600", "four bytes"},
+      {std::string(256, 'k'), "more than 255 characters"},
+  }));
+  CAPTURE(name);
+  CHECK_THAT(failure("use_swift: true\ncustom_properties:\n  a: b\n  " + name + ": x"),
+             Catch::StartsWith("gss.yaml:4: ") && Catch::Contains(why));
+  CHECK_THAT(failure("custom_properties: a=b " + name + "=x"),
+             Catch::StartsWith("gss.yaml:1: custom_properties: '") && Catch::Contains(why));
+}
+
+TEST_CASE("what can't be the value of a property is refused") {
+  for (const std::string value :
+       {"\"a\\nb\"", "\"a\\x00\"", "\"\\U0001F600\"", "", "[a]", "{a: b}"}) {
+    CAPTURE(value);
+    CHECK_THAT(failure("custom_properties:\n  key: " + value),
+               Catch::StartsWith("gss.yaml:2: key"));
+  }
+  CHECK_THAT(failure("custom_properties: {key: " + std::string(65536, 'v') + "}"),
+             Catch::Contains("more than 65535 bytes"));
+  CHECK_THAT(failure("custom_properties: =x"), Catch::Contains("is not KEY=VALUE"));
+  CHECK_THAT(failure("custom_properties: {'': x}"), Catch::Contains("needs a name"));
+  CHECK_THAT(failure("custom_properties:\n  a: 2\n  a: 2"),
+             Catch::StartsWith("gss.yaml:3: a: is given a second"));
+  CHECK_THAT(failure("custom_properties: a=1 a=2"), Catch::Contains("'a' is given twice"));
+}
+
+TEST_CASE("unusual names and values of properties stay what they are") {
+  const std::string long_name = "é" + std::string(254, 'k');
+  CHECK(parse("custom_properties: {'weird key /~': 日本, empty: '', " + long_name + ": v}")
+            .custom_properties == Tags{{"weird key /~", "日本"}, {"empty", ""}, {long_name, "v"}});
+  CHECK(parse("custom_properties: |\n  a=b\n  c=d\n").custom_properties ==
+        Tags{{"a", "b"}, {"c", "d"}});
+}
+
+TEST_CASE("latest is one's own property, or is kept for the newest") {
+  CHECK(parse("custom_properties: latest=no").custom_properties == Tags{{"latest", "no"}});
+  CHECK_THAT(failure("set_latest_property: true\ncustom_properties: {latest: no}"),
+             Catch::StartsWith("gss.yaml:2: latest: is set by set_latest_property"));
+}
+
 TEST_CASE("the URL of a document is a base and a path") {
   const auto config = parse("mirror_list: [{url: 'https://h/x/streams/v1/download.json'}]");
   CHECK(config.mirrors[0].bases[0].str() == "https://h/x/");
