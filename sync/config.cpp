@@ -10,6 +10,7 @@
 #include <limits>
 #include <set>
 
+#include "base/crypto/base64.h"
 #include "base/crypto/signature_judgement.h"
 #include "base/text.h"
 #include "filters/item_filter.h"
@@ -130,6 +131,7 @@ std::string name_from(const Url& url) {
 // What an entry may also say at the top, for all entries.
 struct EntryDefaults {
   std::filesystem::path keyring;
+  std::optional<std::string> keys;
   std::optional<std::filesystem::path> ca_file;
   std::optional<std::string> proxy;
   std::string user_agent{kUserAgent};
@@ -138,6 +140,7 @@ struct EntryDefaults {
 void read_common(YamlMap& map, EntryDefaults& common) {
   if (const auto keyring = map.text("keyring_path")) {
     common.keyring = *keyring;
+    common.keys.reset();
   }
   if (const auto ca_file = map.text("ca_file")) {
     common.ca_file = *ca_file;
@@ -150,9 +153,45 @@ void read_common(YamlMap& map, EntryDefaults& common) {
   }
 }
 
+// The charm's option: keys in base64, or armored as in a file.
+void read_custom_keyring(YamlMap& map, Config& config, EntryDefaults& common) {
+  const std::string key = "custom_keyring";
+  const auto text = map.text(key).value_or("");
+  if (trimmed(text).empty()) return;
+  if (map.text("keyring_path")) map.fail(key, "say either custom_keyring or keyring_path");
+  constexpr std::string_view kArmor = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
+  const auto keys = text.find(kArmor) == std::string::npos ? decode_base64(text) : text;
+  if (!keys || keys->empty()) {
+    map.fail(key, "is neither a keyring in base64 nor an armored one");
+  }
+  config.custom_keyring = text;
+  common.keys = *keys;
+}
+
+// The charm's options for the way to the cloud (`upstream-gss.md` §5.1).
+void read_charm_cloud(YamlMap& map, Config& config) {
+  config.use_internal_endpoints = map.boolean("use-internal-endpoints").value_or(false);
+  const auto text = map.text("ssl_ca").value_or("");
+  if (trimmed(text).empty()) return;
+  constexpr std::string_view kPem = "-----BEGIN CERTIFICATE-----";
+  config.ssl_ca = text.find(kPem) == std::string::npos ? decode_base64(text) : text;
+  if (!config.ssl_ca || config.ssl_ca->find(kPem) == std::string::npos) {
+    map.fail("ssl_ca", "is neither a certificate in PEM nor that in base64");
+  }
+}
+
+// Of the machine that a charm is on, and not of what it syncs.
+void note_charm_options(YamlMap& map, Config& config) {
+  for (const char* key :
+       {"key", "nagios_context", "nagios_servicegroups", "snap-channel", "source"}) {
+    if (!map.text(key).value_or("").empty()) config.without_effect.emplace_back(key);
+  }
+}
+
 MirrorEntry entry_with(const EntryDefaults& common) {
   MirrorEntry entry;
   entry.keyring = common.keyring;
+  entry.keys = common.keys;
   entry.ca_file = common.ca_file;
   entry.proxy = common.proxy;
   entry.user_agent = common.user_agent;
@@ -548,9 +587,12 @@ Config parse_config(const std::string& text, const std::string& file,
     return config;
   }
   YamlMap map(root, file);
+  read_custom_keyring(map, config, common);
   read_common(map, common);
   config.mirrors = read_mirror_list(map, common, text);
   read_images(map, config);
+  read_charm_cloud(map, config);
+  note_charm_options(map, config);
   read_targets(map, config);
   read_registration(map, config);
   read_limits(map, config);

@@ -28,6 +28,7 @@ struct MirrorEntry {
   std::vector<std::string> item_filters;
   std::optional<std::size_t> newest_releases;  ///< of the default entry: how many LTS releases
   std::filesystem::path keyring;
+  std::optional<std::string> keys;  ///< in place of a keyring: those that the configuration holds
   SignaturePolicy signatures;
   bool allow_unsigned = false;
   std::optional<std::chrono::seconds> max_age;
@@ -69,6 +70,9 @@ struct Config {
   std::optional<std::string> signing_key;  ///< a fingerprint, 40 capital hex digits
   std::optional<StreamLocation> register_endpoint;
   bool ignore_proxy_for_object_store = true;
+  std::optional<std::string> ssl_ca;  ///< PEM, of clouds whose credentials name no CA
+  bool use_internal_endpoints = false;
+  std::optional<std::string> custom_keyring;    ///< in base64, as it was given
   std::optional<std::string> publish_endpoint;  ///< as it was written: consumers compare it as text
 
   DeletionCap max_delete;
@@ -79,6 +83,7 @@ struct Config {
   HttpTimeouts timeouts;
   RetryPolicy retries;
   std::filesystem::path state_dir;
+  std::vector<std::string> without_effect;  ///< keys of the charm's own machine
 
   bool to_glance() const;
   /// Where metadata for Juju goes, when images go to Glance.

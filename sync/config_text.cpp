@@ -37,7 +37,9 @@ void show_entry(YAML::Emitter& out, const MirrorEntry& entry) {
   out << YAML::Key << "keep" << YAML::Value << entry.retention.keep;
   out << YAML::Key << "item_filters" << YAML::Value << YAML::Flow << entry.item_filters;
   out << YAML::Key << "remove_vanished" << YAML::Value << entry.remove_vanished;
-  out << YAML::Key << "keyring_path" << YAML::Value << entry.keyring.string();
+  if (!entry.keys) {
+    out << YAML::Key << "keyring_path" << YAML::Value << entry.keyring.string();
+  }
   out << YAML::Key << "pinned_fingerprints" << YAML::Value << YAML::Flow
       << entry.signatures.pinned_fingerprints;
   out << YAML::Key << "signature_threshold" << YAML::Value << entry.signatures.threshold;
@@ -70,6 +72,11 @@ std::string show_config(const Config& config) {
   if (config.publish) {
     out << YAML::Key << "publish" << YAML::Value << YAML::Flow << *config.publish;
   }
+  if (config.custom_keyring) {
+    out << YAML::Key << "custom_keyring" << YAML::Value << *config.custom_keyring;
+  }
+  if (config.ssl_ca) out << YAML::Key << "ssl_ca" << YAML::Value << *config.ssl_ca;
+  out << YAML::Key << "use-internal-endpoints" << YAML::Value << config.use_internal_endpoints;
   out << YAML::Key << "use_swift" << YAML::Value << config.use_swift;
   out << YAML::Key << "ignore_proxy_for_object_store" << YAML::Value
       << config.ignore_proxy_for_object_store;
@@ -143,11 +150,14 @@ mirror_list:
 
 # Who signs. Default: Ubuntu's public cloud image keys, installed with streamsync.
 # keyring_path: /usr/share/keyrings/ubuntu-cloudimage-keyring.gpg
+# custom_keyring: mQINBE...     # the keys themselves in base64, in place of keyring_path
 
 # Where item bytes go: glance, a directory, swift:CONTAINER/PREFIX, s3:BUCKET/PREFIX, or a list.
 images: glance
 # The cloud: an entry of clouds.yaml. Without: OS_* variables, else --identity FILE.
 # cloud: my-openstack           # or clouds: [one, another]
+# ssl_ca: LS0tLS1CRUdJTi...     # a CA for clouds that name none, in PEM or that in base64
+# use-internal-endpoints: false
 # region: RegionOne             # or regions: [RegionOne, RegionTwo], of each cloud
 
 # How images are called and marked in Glance.

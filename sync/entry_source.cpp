@@ -75,6 +75,10 @@ TrustPolicy trust_policy_of(const MirrorEntry& entry, Verification verification)
   policy.allow_unsigned = entry.allow_unsigned;
   policy.max_age = entry.max_age;
   policy.verification = verification;
+  if (verification == Verification::Required && entry.keys) {
+    policy.keyring = std::make_shared<Keyring>(Keyring::of_keys(*entry.keys, "custom_keyring"));
+    return policy;
+  }
   const bool may_do_without = entry.allow_unsigned && !std::filesystem::exists(entry.keyring);
   if (verification == Verification::Required && !may_do_without) {
     policy.keyring = std::make_shared<Keyring>(entry.keyring);

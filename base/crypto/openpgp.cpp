@@ -87,8 +87,8 @@ Keyring::Keyring(const std::filesystem::path& file) : Keyring(read_keyring(file)
   GnupgHome::remove_abandoned();
 }
 
-Keyring Keyring::of_keys(std::string_view exported) {
-  return Keyring(KeyringFile{"of the signing key", std::string(exported)});
+Keyring Keyring::of_keys(std::string_view exported, std::string_view name) {
+  return Keyring(KeyringFile{name, std::string(exported)});
 }
 
 Keyring::Home& Keyring::home() const {

@@ -73,8 +73,8 @@ class Keyring {
   /// Takes armored and binary files. Throws `Error{Config}` when it is missing or no file of keys.
   /// When GnuPG can use none of the keys, that is thrown by the first verification that asks it.
   explicit Keyring(const std::filesystem::path& file);
-  /// Of keys that GnuPG has exported.
-  static Keyring of_keys(std::string_view exported);
+  /// Of keys that GnuPG has exported; `name` is for messages.
+  static Keyring of_keys(std::string_view exported, std::string_view name = "of the signing key");
   ~Keyring();
   Keyring(Keyring&&) noexcept;
   Keyring& operator=(Keyring&&) noexcept;

@@ -8,6 +8,7 @@ namespace streamsync {
 
 ExitStatus config_check_command(const Options& options, Console& console) {
   const Config config = effective_config(options);
+  warn_of_keys_without_effect(config, console);
   console.log(LogLevel::Info,
               fmt::format("{}: valid, {} in mirror_list",
                           options.config ? options.config->string() : "built-in defaults",

@@ -446,6 +446,8 @@ std::vector<Cloud> find_clouds(const Config& config, const Options& options, std
       config.ignore_proxy_for_object_store ? ObjectStoreRoute::Direct : ObjectStoreRoute::AsOthers;
   const auto add = [&](const std::string& name, Credentials credentials) {
     require_unexposed(credentials.auth_url);
+    if (config.use_internal_endpoints) credentials.interface = Interface::Internal;
+    if (!credentials.ca_file && !credentials.ca_pem) credentials.ca_pem = config.ssl_ca;
     clouds.push_back(
         {name, std::make_unique<KeystoneSession>(std::move(credentials), target_http(config),
                                                  config.retries, stop, route)});

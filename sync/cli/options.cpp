@@ -1,6 +1,7 @@
 #include "sync/cli/options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -62,6 +63,7 @@ ConfigDefaults config_defaults() {
 void apply(const Options& options, MirrorEntry& entry) {
   if (options.keyring) {
     entry.keyring = *options.keyring;
+    entry.keys.reset();
   }
   if (options.max) {
     entry.retention.max = options.max;
@@ -106,6 +108,12 @@ Config effective_config(const Options& options) {
     config.max_delete = *cap;
   }
   return config;
+}
+
+void warn_of_keys_without_effect(const Config& config, Console& console) {
+  if (config.without_effect.empty()) return;
+  console.warn(fmt::format("{}: for the machine of the charm, and without effect here",
+                           fmt::join(config.without_effect, ", ")));
 }
 
 }  // namespace streamsync

@@ -47,6 +47,8 @@ struct Options {
 ConfigDefaults config_defaults();
 /// The configuration file, or the defaults without one, with the command line's say over it.
 Config effective_config(const Options& options);
+/// Says which keys of the charm's are accepted and do nothing.
+void warn_of_keys_without_effect(const Config& config, Console& console);
 /// The same say over one entry.
 void apply(const Options& options, MirrorEntry& entry);
 

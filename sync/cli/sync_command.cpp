@@ -58,6 +58,7 @@ void warn_of_clock(const StateDirectory& state, Console& console) {
 
 RunReport run(const Options& options, Console& console, const Interrupts& interrupts,
               const Config& config, DocumentCache& cache, const RunRequest& request) {
+  warn_of_keys_without_effect(config, console);
   auto destinations = make_destinations(config, options, cache, interrupts.token());
   for (const auto& cloud : destinations.clouds) {
     if (cloud.session->credentials().tls == TlsVerification::Off) {

@@ -72,6 +72,50 @@ keyring_path: /some/keys.gpg
   CHECK(config.mirrors[0].user_agent == "gss");
 }
 
+TEST_CASE("all options of the charm are taken as juju config has them") {
+  const std::string defaults = R"(glance-simplestreams-sync:
+  run: true
+  frequency: weekly
+  nagios_context: juju
+  nagios_servicegroups: ""
+  source: ""
+  key:
+  snap-channel: stable
+  ssl_ca: ""
+  use-internal-endpoints: false
+  custom_keyring: ""
+  custom_properties: ""
+)";
+  const auto config = parse(defaults);
+  CHECK(config.without_effect == std::vector<std::string>{"nagios_context", "snap-channel"});
+  CHECK_FALSE(config.ssl_ca);
+  CHECK_FALSE(config.use_internal_endpoints);
+  CHECK_FALSE(config.mirrors[0].keys);
+  CHECK(config.mirrors[0].keyring == "/keys.gpg");
+}
+
+TEST_CASE("what the charm says of the way to the cloud, and of who signs, holds") {
+  const auto config = parse(
+      "ssl_ca: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==\n"
+      "use-internal-endpoints: true\ncustom_keyring: |\n  a2V5\n  cw==\n"
+      "mirror_list: [{url: 'http://h/'}, {url: 'http://i/', keyring_path: /own.gpg}]");
+  CHECK(config.ssl_ca == "-----BEGIN CERTIFICATE-----\n");
+  CHECK(config.use_internal_endpoints);
+  CHECK(config.mirrors[0].keys == "keys");
+  CHECK_FALSE(config.mirrors[1].keys);
+  CHECK(config.mirrors[1].keyring == "/own.gpg");
+  const auto shown = show_config(config);
+  CHECK(show_config(parse_config(shown, "shown.yaml", kDefaults)) == shown);
+}
+
+TEST_CASE("a CA or a keyring of the charm that is none is refused") {
+  CHECK_THAT(failure("ssl_ca: '***'"), Catch::StartsWith("gss.yaml:1: ssl_ca: is neither"));
+  CHECK_THAT(failure("ssl_ca: a2V5cw=="), Catch::StartsWith("gss.yaml:1: ssl_ca: is neither"));
+  CHECK_THAT(failure("custom_keyring: '***'"), Catch::StartsWith("gss.yaml:1: custom_keyring: is"));
+  CHECK_THAT(failure("keyring_path: /a\ncustom_keyring: a2V5cw=="),
+             Catch::StartsWith("gss.yaml:2: custom_keyring: say either"));
+}
+
 TEST_CASE("without a mirror_list the last four LTS releases are the default") {
   const auto config = parse("");
   REQUIRE(config.mirrors.size() == 1);
