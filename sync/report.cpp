@@ -46,9 +46,10 @@ void write_error(Writer& json, const Error& error) {
   json.EndObject();
 }
 
+// None of one that nobody has asked in this run.
 std::string_view status_of(const MirrorReport& mirror) {
   if (!mirror.error) {
-    return "ok";
+    return mirror.is_read ? "ok" : "";
   }
   return exit_status_of(*mirror.error) == ExitStatus::Refused ? "refused" : "failed";
 }
@@ -57,7 +58,7 @@ void write_mirror(Writer& json, const MirrorReport& mirror) {
   json.StartObject();
   member(json, "name", mirror.name);
   member(json, "url", mirror.url);
-  member(json, "status", status_of(mirror));
+  member_if(json, "status", status_of(mirror));
   member_if(json, "content_id", fmt::format("{}", fmt::join(mirror.content_ids, " ")));
   member_if(json, "updated", mirror.updated.value_or(""));
   members_if(json, "signed_by", mirror.signed_by);
@@ -90,6 +91,16 @@ std::string image_id_of(const ActionReport& report) {
   return held && held->placement != held->name ? held->placement : "";
 }
 
+// The item's own, whatever decides about its bytes.
+std::string sha256_of(const Action& action) {
+  const Item* item = nullptr;
+  if (action.held) item = &action.held->item;
+  if (action.blob) item = &action.blob->item;
+  if (item == nullptr) return {};
+  const auto digest = Digest::parse(DigestAlgorithm::Sha256, tag(item->tags, "sha256"));
+  return digest ? digest->hex() : "";
+}
+
 void write_action(Writer& json, const DestinationReport& destination, const ActionReport& report) {
   const auto& [action, result] = report;
   const bool withheld = result.status == ActionStatus::Withheld;
@@ -109,9 +120,7 @@ void write_action(Writer& json, const DestinationReport& destination, const Acti
   if (action.kind != ActionKind::Skip) {
     member(json, "size", action.size);
   }
-  if (action.blob && action.blob->content.strongest.algorithm() == DigestAlgorithm::Sha256) {
-    member(json, "sha256", action.blob->content.strongest.hex());
-  }
+  member_if(json, "sha256", sha256_of(action));
   if (result.seconds.count() > 0) {
     json.Key("seconds");
     json.Double(result.seconds.count());

@@ -18,6 +18,7 @@ struct MirrorReport {
   std::vector<std::string> content_ids{};
   std::optional<std::string> updated{};
   std::vector<std::string> signed_by{};
+  bool is_read = false;                 ///< in this run: all that was needed of it
   bool is_stale = false;                ///< past half of max_age
   std::vector<std::string> warnings{};  ///< what readers of what it gives trip over
   std::optional<Error> error{};

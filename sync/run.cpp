@@ -212,6 +212,7 @@ struct Run::Impl {
       Catalog catalog =
           reader(entry, scope, cache).read(sources[entry]->bases(), config.mirrors[entry].path);
       auto& mirror = report.mirrors[entry];
+      mirror.is_read = true;
       const auto signed_by = catalog.signed_by();
       mirror.signed_by.assign(signed_by.begin(), signed_by.end());
       note_age(entry, catalog.freshness);
