@@ -28,18 +28,26 @@ std::size_t depth_of(std::size_t jobs) {
   return std::clamp<std::size_t>(kChunks / std::max<std::size_t>(jobs, 1), 2, 16);
 }
 
+// Who is wrong about the size must not spoil it for those who are right.
+struct ContentKey {
+  std::uint64_t size = 0;
+  Digest strongest;
+  auto operator<=>(const ContentKey&) const = default;
+};
+
+ContentKey key_of(const ItemContent& content) { return {content.size, content.strongest}; }
+
 // Items with the same bytes, wherever they are to go.
 struct Content {
-  std::uint64_t size = 0;
   std::vector<ActionId> wanted{};
   std::vector<PresentItem> present{};
 };
 
-using Contents = std::map<Digest, Content>;
+using Contents = std::map<ContentKey, Content>;
 
-std::optional<Digest> digest_of_held(const Held& held) {
+std::optional<ContentKey> key_of_held(const Held& held) {
   try {
-    return content_of(held.item).strongest;
+    return ContentKey{held.size, content_of(held.item).strongest};
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -113,10 +121,7 @@ class Copying {
   Contents contents_of(const std::vector<ActionId>& ids) const {
     Contents contents;
     for (const auto& id : ids) {
-      const auto& promised = action(id).blob->content;
-      auto& content = contents[promised.strongest];
-      content.size = promised.size;
-      content.wanted.push_back(id);
+      contents[key_of(action(id).blob->content)].wanted.push_back(id);
     }
     return contents;
   }
@@ -126,21 +131,22 @@ class Copying {
     for (const auto& assignment : assignments_) {
       for (const auto& action : assignment.plan.actions) {
         if (!action.held || action.held->state != HeldState::Present) continue;
-        const auto digest = digest_of_held(*action.held);
-        const auto content = digest ? contents.find(*digest) : contents.end();
-        if (content != contents.end() && content->second.size == action.held->size) {
-          content->second.present.push_back({assignment.target, *action.held});
-        }
+        const auto key = key_of_held(*action.held);
+        const auto content = key ? contents.find(*key) : contents.end();
+        if (content == contents.end()) continue;
+        content->second.present.push_back({assignment.target, *action.held});
       }
     }
   }
 
-  static std::vector<const Content*> largest_first(const Contents& contents) {
+  std::vector<const Content*> largest_first(const Contents& contents) const {
     std::vector<const Content*> order;
-    for (const auto& [digest, content] : contents) order.push_back(&content);
-    std::sort(order.begin(), order.end(), [](const Content* one, const Content* other) {
-      return one->size != other->size ? one->size > other->size
-                                      : one->wanted.front() < other->wanted.front();
+    for (const auto& [key, content] : contents) order.push_back(&content);
+    std::sort(order.begin(), order.end(), [this](const Content* one, const Content* other) {
+      const auto& first = one->wanted.front();
+      const auto& second = other->wanted.front();
+      const auto size = action(first).size, other_size = action(second).size;
+      return size != other_size ? size > other_size : first < second;
     });
     return order;
   }

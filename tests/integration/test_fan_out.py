@@ -5,7 +5,8 @@ import unittest
 
 from tree_case import ITEM_SIZE, NEW, NEWEST, OLD, TreeCase, entry
 
-DONE, REFUSED = 0, 3
+DONE, ITEMS_FAILED, REFUSED = 0, 1, 3
+FOCAL = "com.ubuntu.cloud:server:20.04:amd64"
 
 
 def write_the_same(path, size, _seed):
@@ -118,6 +119,14 @@ class SameBytes(FanOutCase):
             self.assertEqual(1, len(self.items_asked_for(server)))
         for name in ("bionic", "focal"):
             self.assertTrue((self.target / name / self.path(name, NEW)).exists())
+
+    def test_who_promises_another_size_fails_alone(self):
+        self.stream.item(FOCAL, NEW, "disk1.img")["size"] += 100
+        self.stream.write()
+        with self.served() as server:
+            run = self.sync(entry(server.url), retries={"max_wait": "0s"})
+        self.assertEqual(ITEMS_FAILED, run.status, run.err)
+        self.assertEqual({self.path("bionic", NEW)}, self.images())
 
     def test_a_damaged_file_is_not_linked(self):
         with self.served() as server:

@@ -440,6 +440,20 @@ TEST_CASE("the same bytes under another name are not fetched again") {
   }
 }
 
+TEST_CASE("who promises another size of the same bytes fails alone") {
+  const auto [first, second] = GENERATE(table<std::string, std::string>({{"p", "q"}, {"q", "p"}}));
+  const auto delta = GENERATE(-1, 1);
+  Scene scene(Files{{"p/1/a", "aaa"}, {"q/1/a", "aaa"}});
+  Plan plan;
+  plan.actions = {action(ActionKind::Create, first, "1", "a", "aaa"),
+                  action(ActionKind::Create, second, "1", "a", "aaa")};
+  auto& wrong = plan.actions[first == "q" ? 0 : 1];
+  wrong.size += static_cast<std::uint64_t>(delta);
+  wrong.blob->content.size = wrong.size;
+  scene.copy(plan);
+  CHECK(scene.target.revealed == std::set<std::string>{"p/1/a"});
+}
+
 TEST_CASE("what can't be settled is not shown") {
   Scene scene(Files{{"p/1/a", "aaa"}});
   scene.target.settling_fails = true;
