@@ -123,6 +123,7 @@ void ContentCopy::copy_once(const std::vector<ItemPlace>& places, std::size_t& p
       [this](const Error& error, std::chrono::milliseconds wait) { tell_retry(error, wait); }};
   auto result = transfer({places, deliveries, head_start()}, place, rules_, listener);
   fetched_ += result.fetched;
+  if (!present_.empty() && result.head_start_failed) present_.pop_back();
   tell(std::move(result.delivered));
 }
 
@@ -139,13 +140,10 @@ std::vector<ItemPlace> ContentCopy::places() const {
   return places;
 }
 
-// Each is tried once.
-HeadStart ContentCopy::head_start() {
+// The newest, until it fails itself: a target that fails takes nothing from what it was given.
+HeadStart ContentCopy::head_start() const {
   if (present_.empty()) return nullptr;
-  auto present = std::move(present_.back());
-  present_.pop_back();
-  return
-      [present = std::move(present)](ByteSink& to) { present.target->copy_out(present.held, to); };
+  return [present = present_.back()](ByteSink& to) { present.target->copy_out(present.held, to); };
 }
 
 // Throws what those failed in that are to be brought again.

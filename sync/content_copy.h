@@ -52,7 +52,7 @@ class ContentCopy {
   void copy_from(const std::vector<ItemPlace>& places, std::size_t& place);
   void copy_once(const std::vector<ItemPlace>& places, std::size_t& place);
   std::vector<ItemPlace> places() const;
-  HeadStart head_start();
+  HeadStart head_start() const;
   void tell(std::vector<Delivered> delivered);
   void tell_retry(const Error& error, std::chrono::milliseconds wait);
   void staged(const WantedItem& wanted, Held held);

@@ -89,6 +89,7 @@ class SourceLeg {
   }
 
   std::uint64_t fetched() const noexcept { return progress_.offset - begun_; }
+  bool head_start_failed() const noexcept { return head_start_failed_; }
 
  private:
   // What it lacks is fetched.
@@ -96,10 +97,12 @@ class SourceLeg {
     try {
       head_start(counted);
     } catch (const Error& error) {
+      head_start_failed_ = true;
       if (has_wrong_bytes(error)) throw;
       listener_.on_retry(error, std::chrono::milliseconds(0));
     }
     begun_ = progress_.offset = counted.seen();
+    head_start_failed_ |= begun_ < content_.size;
   }
 
   void pour_rest(ByteSink& sink) {
@@ -156,6 +159,7 @@ class SourceLeg {
   const TransferListener& listener_;
   ItemProgress progress_;
   std::uint64_t begun_ = 0;
+  bool head_start_failed_ = false;
 };
 
 class TargetLeg {
@@ -312,7 +316,7 @@ TransferResult attempt(const TransferOrder& order, const Head& head, std::size_t
     target_legs.source_failed(as_error(error), pipe);
   }
   auto delivered = target_legs.results();
-  return {std::move(delivered), source.fetched()};
+  return {std::move(delivered), source.fetched(), source.head_start_failed()};
 }
 
 }  // namespace
@@ -353,6 +357,7 @@ TransferResult transfer(const TransferOrder& order, std::size_t& place, const Tr
     result.delivered[at[index]] = std::move(second.delivered[index]);
   }
   result.fetched += second.fetched;
+  result.head_start_failed = true;
   return result;
 }
 

@@ -60,6 +60,7 @@ struct TransferListener {
 struct TransferResult {
   std::vector<Delivered> delivered;  ///< in the order of the deliveries
   std::uint64_t fetched = 0;         ///< bytes that a source gave
+  bool head_start_failed = false;    ///< what it gave was wrong, or not all
 };
 
 /// Whether what a source gave is not what was promised.

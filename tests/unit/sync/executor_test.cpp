@@ -59,6 +59,10 @@ class MemoryTarget final : public ItemTarget {
     }
     if (!busy.empty()) throw Error(ErrorKind::Transient, Origin::Target, busy);
     auto content = read_all(bytes, 1 << 20);
+    if (failures_to_come > 0) {
+      --failures_to_come;
+      throw Error(ErrorKind::Transient, Origin::Target, "the link broke");
+    }
     const std::lock_guard lock(mutex_);
     staged[path] = std::move(content);
     return {blob.item, path, path, HeldState::Unrevealed, blob.content.size};
@@ -121,6 +125,7 @@ class MemoryTarget final : public ItemTarget {
   bool can_link = false;
   bool settling_fails = false;
   std::string busy;                                    // why it takes nothing now
+  unsigned failures_to_come = 0;                       // at the end of an item
   std::size_t updates_at_once = 0, begun_updates = 0;  // none ends before so many have begun
   bool waited_in_vain = false;
   std::condition_variable update_has_begun;
@@ -390,6 +395,20 @@ TEST_CASE("a target that fails in a common transfer fails alone") {
   const auto results = scene.executor().copy();
   CHECK(results[0][0].status == ActionStatus::Done);
   CHECK(results[1][0].status == ActionStatus::Failed);
+}
+
+TEST_CASE("a target that needs several tries is given what another one has") {
+  Scene scene(Files{{"p/1/a", "aaa"}});
+  scene.attempts = 5;
+  MemoryTarget other;
+  other.failures_to_come = 3;
+  Plan plan;
+  plan.actions = {action(ActionKind::Create, "p", "1", "a", "aaa")};
+  scene.assignments = {scene.assignment(scene.target, plan), scene.assignment(other, plan)};
+  const auto results = scene.executor().copy();
+  CHECK(results[0][0].status == ActionStatus::Done);
+  CHECK(results[1][0].status == ActionStatus::Done);
+  CHECK(scene.sources.front()->asked == 1);
 }
 
 TEST_CASE("the same bytes under another name are not fetched again") {
