@@ -57,6 +57,7 @@ class Continuation final : public ByteSink {
   void write(Bytes bytes) override {
     const auto known = static_cast<std::size_t>(std::min<std::uint64_t>(known_, bytes.size()));
     known_ -= known;
+    progress_.repeated += known;
     bytes = bytes.subspan(known);
     item_.write(bytes);
     progress_.offset += bytes.size();

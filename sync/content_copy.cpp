@@ -173,11 +173,11 @@ void ContentCopy::tell_retry(const Error& error, std::chrono::milliseconds wait)
 void ContentCopy::staged(const WantedItem& wanted, Held held) {
   present_.push_back({wanted.target, held});
   events_.post(
-      Staged{wanted.id, std::move(held), std::exchange(fetched_, 0), Clock::now() - began_});
+      Staged{wanted.id, std::move(held), std::exchange(fetched_, {}), Clock::now() - began_});
 }
 
 void ContentCopy::failed(const WantedItem& wanted, const Error& error) {
-  events_.post(Failed{wanted.id, error, std::exchange(fetched_, 0), Clock::now() - began_});
+  events_.post(Failed{wanted.id, error, std::exchange(fetched_, {}), Clock::now() - began_});
 }
 
 }  // namespace streamsync

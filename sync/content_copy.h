@@ -65,7 +65,7 @@ class ContentCopy {
   std::vector<WantedItem> round_;       ///< what is being brought now: one item a target
   std::map<ActionId, Error> failures_;  ///< of the round's items, the last of each
   Clock::time_point began_{};
-  std::uint64_t fetched_ = 0;  ///< and not told yet
+  FetchedBytes fetched_;  ///< and not told yet
 };
 
 }  // namespace streamsync

@@ -234,6 +234,7 @@ class Copying {
     } else if (const auto* failed = std::get_if<Failed>(&event)) {
       if (is_missing(failed->error) && missing == Missing::MayCome) {
         observer_.retrying(action(failed->id), failed->error, may_come_within());
+        results_[failed->id.assignment].put_off(*failed);
         missing_.push_back(failed->id);
       } else {
         results_[failed->id.assignment].failed(*failed);

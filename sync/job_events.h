@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "streams/target.h"
+#include "sync/fetched_bytes.h"
 
 namespace streamsync {
 
@@ -37,13 +38,13 @@ struct Retry {
 struct Staged {
   ActionId id;
   Held held;
-  std::uint64_t fetched;
+  FetchedBytes fetched;
   std::chrono::duration<double> seconds;
 };
 struct Failed {
   ActionId id;
   Error error;
-  std::uint64_t fetched;
+  FetchedBytes fetched;
   std::chrono::duration<double> seconds;
 };
 struct Updated {

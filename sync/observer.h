@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "sync/fetched_bytes.h"
 #include "sync/plan.h"
 
 namespace streamsync {
@@ -16,7 +17,7 @@ struct ActionResult {
   std::optional<Error> error;
   std::string withheld_because;  ///< of a Remove that was not done on purpose
   std::optional<Held> held;      ///< Create, Adopt, Update: what the target holds now
-  std::uint64_t fetched = 0;     ///< bytes that a source gave for it, and for others with it
+  FetchedBytes fetched;          ///< for it, and for others with it
   std::chrono::duration<double> seconds{0};
 };
 

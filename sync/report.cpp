@@ -5,7 +5,9 @@
 #include <rapidjson/stringbuffer.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "base/text.h"
 
@@ -147,14 +149,45 @@ void write_destination(Writer& json, const DestinationReport& destination) {
 struct Totals {
   std::uint64_t created = 0, adopted = 0, updated = 0, hidden = 0, removed = 0, kept = 0;
   std::uint64_t failed = 0;
-  std::uint64_t read = 0, sent = 0;  // bytes
-  std::uint64_t read_for_created = 0;
+  std::uint64_t read = 0, sent = 0, avoided = 0;  // bytes
+};
 
-  std::uint64_t avoided() const { return sent - std::min(sent, read_for_created); }
+// Of all items with the same bytes, wherever they went.
+struct Traffic {
+  std::uint64_t sent = 0;
+  std::uint64_t used = 0;  // of what sources gave
+
+  std::uint64_t avoided() const noexcept { return sent - std::min(sent, used); }
+};
+
+// Whose action it was that a content was fetched for says nothing: it is booked for all of them.
+class TrafficPerContent {
+ public:
+  void add(const Action& action, const ActionResult& result) {
+    auto& traffic = contents_[{action.blob->content.size, action.blob->content.strongest}];
+    traffic.used += result.fetched.used;
+    if (result.status == ActionStatus::Done && action.kind == ActionKind::Create) {
+      traffic.sent += action.size;
+    }
+  }
+  std::uint64_t sent() const {
+    std::uint64_t sent = 0;
+    for (const auto& [content, traffic] : contents_) sent += traffic.sent;
+    return sent;
+  }
+  std::uint64_t avoided() const {
+    std::uint64_t avoided = 0;
+    for (const auto& [content, traffic] : contents_) avoided += traffic.avoided();
+    return avoided;
+  }
+
+ private:
+  std::map<std::pair<std::uint64_t, Digest>, Traffic> contents_;
 };
 
 Totals totals_of(const RunReport& report) {
   Totals totals;
+  TrafficPerContent traffic;
   for (const auto& destination : report.destinations) {
     for (const auto& [action, result] : destination.actions) {
       const bool done = result.status == ActionStatus::Done;
@@ -162,18 +195,17 @@ Totals totals_of(const RunReport& report) {
       totals.kept +=
           result.status == ActionStatus::Withheld || (done && action.kind == ActionKind::Keep) ? 1U
                                                                                                : 0U;
+      totals.created += done && action.kind == ActionKind::Create ? 1U : 0U;
       totals.adopted += done && action.kind == ActionKind::Adopt ? 1U : 0U;
       totals.updated += done && action.kind == ActionKind::Update ? 1U : 0U;
       totals.hidden += done && action.kind == ActionKind::Hide ? 1U : 0U;
       totals.removed += done && action.kind == ActionKind::Remove ? 1U : 0U;
-      totals.read += result.fetched;
-      if (done && action.kind == ActionKind::Create) {
-        ++totals.created;
-        totals.sent += action.size;
-        totals.read_for_created += result.fetched;
-      }
+      totals.read += result.fetched.all;
+      if (brings_bytes(action)) traffic.add(action, result);
     }
   }
+  totals.sent = traffic.sent();
+  totals.avoided = traffic.avoided();
   return totals;
 }
 
@@ -189,7 +221,7 @@ void write_totals(Writer& json, const Totals& totals) {
   member(json, "failed", totals.failed);
   member(json, "bytes_read", totals.read);
   member(json, "bytes_sent", totals.sent);
-  member(json, "bytes_avoided", totals.avoided());
+  member(json, "bytes_avoided", totals.avoided);
   json.EndObject();
 }
 

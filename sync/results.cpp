@@ -28,14 +28,14 @@ void Results::settle_without_bytes(std::size_t index) {
 void Results::staged(const Staged& event) {
   auto& result = results_[event.id.action];
   result.held = event.held;
-  result.fetched = event.fetched;
+  result.fetched += event.fetched;
   result.seconds = event.seconds;
   item_ended(event.id.action);
 }
 
 void Results::failed(const Failed& event) {
   auto& result = results_[event.id.action];
-  result.fetched = event.fetched;
+  result.fetched += event.fetched;
   result.seconds = event.seconds;
   Error error = event.error;
   error.add_context(plan_.actions[event.id.action].name);
@@ -43,6 +43,8 @@ void Results::failed(const Failed& event) {
   versions_.at(version_of(plan_.actions[event.id.action].key)).failed = true;
   item_ended(event.id.action);
 }
+
+void Results::put_off(const Failed& event) { results_[event.id.action].fetched += event.fetched; }
 
 void Results::updated(const Updated& event) {
   const auto index = event.id.action;

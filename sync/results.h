@@ -18,6 +18,8 @@ class Results {
 
   void staged(const Staged& event);
   void failed(const Failed& event);
+  /// It is tried again later.
+  void put_off(const Failed& event);
   void updated(const Updated& event);
 
   /// Shows the versions that are staged as a whole by now (`cli.md` §4.2).

@@ -88,7 +88,9 @@ class SourceLeg {
     }
   }
 
+  /// As far as the item has come.
   std::uint64_t fetched() const noexcept { return progress_.offset - begun_; }
+  std::uint64_t repeated() const noexcept { return progress_.repeated; }
   bool head_start_failed() const noexcept { return head_start_failed_; }
 
  private:
@@ -299,6 +301,13 @@ Head head_of(const TransferOrder& order) {
   return head;
 }
 
+// What was fetched for nobody was not used.
+FetchedBytes fetched_by(const SourceLeg& source, const std::vector<Delivered>& delivered) {
+  const bool is_used = std::any_of(delivered.begin(), delivered.end(),
+                                   [](const Delivered& each) { return each.held.has_value(); });
+  return {source.fetched() + source.repeated(), is_used ? source.fetched() : 0};
+}
+
 TransferResult attempt(const TransferOrder& order, const Head& head, std::size_t& place,
                        const TransferRules& rules, const TransferListener& listener) {
   Pipe pipe(rules.depth, order.deliveries.size(), rules.stop);
@@ -316,7 +325,8 @@ TransferResult attempt(const TransferOrder& order, const Head& head, std::size_t
     target_legs.source_failed(as_error(error), pipe);
   }
   auto delivered = target_legs.results();
-  return {std::move(delivered), source.fetched(), source.head_start_failed()};
+  const auto fetched = fetched_by(source, delivered);
+  return {std::move(delivered), fetched, source.head_start_failed()};
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "base/relative_path.h"
 #include "streams/source.h"
 #include "streams/target.h"
+#include "sync/fetched_bytes.h"
 
 namespace streamsync {
 
@@ -59,8 +60,8 @@ struct TransferListener {
 
 struct TransferResult {
   std::vector<Delivered> delivered;  ///< in the order of the deliveries
-  std::uint64_t fetched = 0;         ///< bytes that a source gave
-  bool head_start_failed = false;    ///< what it gave was wrong, or not all
+  FetchedBytes fetched;
+  bool head_start_failed = false;  ///< what it gave was wrong, or not all
 };
 
 /// Whether what a source gave is not what was promised.

@@ -4,6 +4,7 @@ import json
 import unittest
 
 from tree_case import ITEM_SIZE, NEW, NEWEST, OLD, TreeCase, entry
+from tree_server import TreeServer
 
 DONE, ITEMS_FAILED, REFUSED = 0, 1, 3
 FOCAL = "com.ubuntu.cloud:server:20.04:amd64"
@@ -78,6 +79,38 @@ class SeveralTargets(FanOutCase):
             self.assertEqual(DONE, run.status, run.err)
             self.assertEqual(1, len(self.items_asked_for(server)))
         self.assertEqual(content, (self.second / self.path("focal", NEW)).read_bytes())
+
+
+class Numbers(FanOutCase):
+    """bytes_read, bytes_sent, bytes_avoided."""
+
+    def copied(self, targets, *rules):
+        with TreeServer(self.stream.root, rules=rules) as server:
+            run = self.sync(entry(server.url), images=targets, retries={"max_wait": "0s"})
+            return run, server.bytes_sent()
+
+    def test_what_did_not_come_was_not_avoided(self):
+        """Whichever target is the first."""
+        victim = self.work / "victim"
+        victim.mkdir()
+        self.second.mkdir()
+        (self.second / "server").symlink_to(victim)
+        run, _ = self.copied(self.both[::-1])
+        self.assertEqual(REFUSED, run.status, run.err)
+        self.assertEqual((2 * ITEM_SIZE, 2 * ITEM_SIZE, 0), self.totals())
+
+    def test_what_was_fetched_twice_hides_nothing_that_was_avoided(self):
+        run, _ = self.copied(self.both, {"path": "*focal*.img", "times": 1, "flip": 5})
+        self.assertEqual(DONE, run.status, run.err)
+        self.assertEqual((3 * ITEM_SIZE, 4 * ITEM_SIZE, 2 * ITEM_SIZE), self.totals())
+
+    def test_what_came_and_was_known_was_read(self):
+        cut = {"path": "*.img", "times": 1, "close_after": 12000}
+        run, sent = self.copied(self.both[:1], cut, {"path": "*.img", "ignore_range": 1})
+        self.assertEqual(DONE, run.status, run.err)
+        from_source = sum(count for path, count in sent.items() if path.endswith(".img"))
+        self.assertEqual((from_source, 2 * ITEM_SIZE, 0), self.totals())
+        self.assertEqual(2 * ITEM_SIZE + 12000, from_source)
 
 
 class SameBytes(FanOutCase):

@@ -380,7 +380,7 @@ TEST_CASE("what several targets want is fetched once") {
   CHECK(scene.sources.front()->asked == 2);
   CHECK(scene.target.revealed == std::set<std::string>{"p/1/a", "q/1/b"});
   CHECK(other.revealed == std::set<std::string>{"p/1/a"});
-  CHECK(results[0][0].fetched + results[1][0].fetched == 3);
+  CHECK(results[0][0].fetched.all + results[1][0].fetched.all == 3);
   CHECK(scene.observer.lines ==
         std::vector<std::string>{"create p/1/a", "create q/1/b", "create p/1/a"});
 }
@@ -428,7 +428,7 @@ TEST_CASE("the same bytes under another name are not fetched again") {
     scene.target.staged["p/1/a"] = "aaa";
     const auto results = scene.copy(plan);
     CHECK(results[0].status == ActionStatus::Done);
-    CHECK(results[0].fetched == 0);
+    CHECK(results[0].fetched.all == 0);
     CHECK(scene.target.staged["q/2/b"] == "aaa");
     CHECK(scene.sources.front()->asked == 0);
   }

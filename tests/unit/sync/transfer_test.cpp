@@ -81,7 +81,7 @@ struct Stage {
 
   std::size_t base = 0;
 
-  std::uint64_t fetched = 0;
+  FetchedBytes fetched;
   RetryPolicy policy = kAtOnce;
 
   void run(const std::vector<Source*>& sources, const BlobSpec& blob) {
@@ -244,7 +244,39 @@ TEST_CASE("several targets are given what was fetched once") {
   CHECK((stage.target.staged == content));
   CHECK((other.staged == content));
   CHECK(source.asked_from == std::vector<std::uint64_t>{0, 1'000'000});
-  CHECK(stage.fetched == content.size());
+  CHECK(stage.fetched.all == content.size());
+  CHECK(stage.fetched.used == content.size());
+}
+
+TEST_CASE("all that a source gave is counted, and apart what came to a target") {
+  const auto blob = blob_of("0123456789");
+  Stage stage;
+  SECTION("known bytes that came again") {
+    class WholeSource final : public Source {
+     public:
+      std::optional<FetchedDocument> fetch(const RelativePath&, const Validator&) override {
+        return std::nullopt;
+      }
+      void stream(const RelativePath&, ItemProgress& progress, ByteSink& sink) override {
+        progress.repeated += progress.offset;
+        const auto rest = std::string_view("0123456789").substr(progress.offset);
+        sink.write(as_bytes(rest));
+        progress.offset += rest.size();
+      }
+      std::string describe(const RelativePath& path) const override { return path.str(); }
+    } source;
+    stage.target.content = "0123";
+    stage.run({&source}, blob);
+    CHECK(stage.fetched.all == 10);
+    CHECK(stage.fetched.used == 6);
+  }
+  SECTION("bytes that were wrong") {
+    BreakingSource source("0123456789", {});
+    stage.target.content = "012x";
+    stage.run({&source}, blob);
+    CHECK(stage.fetched.all == 16);
+    CHECK(stage.fetched.used == 10);
+  }
 }
 
 TEST_CASE("a target that fails drops out, the others go on") {
@@ -284,7 +316,7 @@ TEST_CASE("the longest beginning is gone on with, and given to the others") {
   CHECK(one.given == 10);
   CHECK(other.given == 3);
   CHECK(other.staged == "0123456789");
-  CHECK(stage.fetched == 3);
+  CHECK(stage.fetched.used == 3);
 }
 
 TEST_CASE("a head start spares the download") {
