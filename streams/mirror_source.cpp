@@ -27,22 +27,6 @@ Validator validator_of(const Headers& headers) {
   return validator;
 }
 
-// As fast as all mirrors together may be.
-class LimitedSink final : public ByteSink {
- public:
-  LimitedSink(ByteSink& next, RateLimit* rate) : next_(next), rate_(rate) {}
-
-  void write(Bytes bytes) override {
-    if (rate_ != nullptr) rate_->wait_for_room(bytes.size());
-    next_.write(bytes);
-  }
-  void finish() override { next_.finish(); }
-
- private:
-  ByteSink& next_;
-  RateLimit* rate_;
-};
-
 // The bytes of an answer behind those that the item has already.
 class Continuation final : public ByteSink {
  public:

@@ -143,7 +143,10 @@ std::vector<ItemPlace> ContentCopy::places() const {
 // The newest, until it fails itself: a target that fails takes nothing from what it was given.
 HeadStart ContentCopy::head_start() const {
   if (present_.empty()) return nullptr;
-  return [present = present_.back()](ByteSink& to) { present.target->copy_out(present.held, to); };
+  return [present = present_.back(), rate = rules_.rate](ByteSink& to) {
+    LimitedSink limited(to, rate.get());
+    present.target->copy_out(present.held, limited);
+  };
 }
 
 // Throws what those failed in that are to be brought again.

@@ -29,7 +29,7 @@ class EntrySource {
   std::vector<std::unique_ptr<Source>> bases_;
 };
 
-/// What all entries together may take; none when there is no limit.
+/// What may come in a second from all entries together; none when there is no limit.
 std::shared_ptr<RateLimit> rate_limit_of(const Config& config, std::stop_token stop);
 
 /// Keyring and rules of an entry. `--no-verify` leaves the keyring out.

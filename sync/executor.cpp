@@ -260,10 +260,11 @@ class Copying {
 }  // namespace
 
 Executor::Executor(const std::vector<Assignment>& assignments, std::size_t jobs,
-                   RetryPolicy retries, std::stop_token stop, Observer& observer)
+                   RetryPolicy retries, std::shared_ptr<RateLimit> rate, std::stop_token stop,
+                   Observer& observer)
     : assignments_(assignments),
       jobs_(jobs),
-      rules_{depth_of(jobs), retries, std::move(stop)},
+      rules_{depth_of(jobs), retries, std::move(stop), std::move(rate)},
       observer_(observer) {}
 
 std::vector<std::vector<ActionResult>> Executor::copy() {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "base/http/rate_limit.h"
 #include "base/http/retry.h"
 #include "sync/content_copy.h"
 #include "sync/observer.h"
@@ -25,8 +27,9 @@ struct Assignment {
 /// and report to it (docs/adr/0002).
 class Executor {
  public:
+  /// `rate` is what the sources obey, and copies from target to target with them; maybe none.
   Executor(const std::vector<Assignment>& assignments, std::size_t jobs, RetryPolicy retries,
-           std::stop_token stop, Observer& observer);
+           std::shared_ptr<RateLimit> rate, std::stop_token stop, Observer& observer);
 
   /// Does every Update, then every Create and Adopt, largest first, `jobs` at once, and gives the
   /// results of each assignment. An item is revealed when all items of its version that the plan

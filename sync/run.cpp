@@ -100,6 +100,7 @@ struct Run::Impl {
   std::map<std::size_t, std::set<std::string>> content_ids{};
   RunReport report{};
   SupersededState superseded{};
+  std::shared_ptr<RateLimit> rate{};  ///< of all that comes in; none when there is no limit
 
   RunReport execute(const RunRequest& request) {
     report.started = now();
@@ -125,7 +126,7 @@ struct Run::Impl {
   }
 
   void prepare(const RunRequest& request) {
-    const auto rate = rate_limit_of(config, stop);
+    rate = rate_limit_of(config, stop);
     for (std::size_t entry = 0; entry < config.mirrors.size(); ++entry) {
       const auto& mirror = config.mirrors[entry];
       sources.push_back(
@@ -579,7 +580,7 @@ struct Run::Impl {
 
   void carry_out(std::vector<Assignment>& assignments, const std::vector<std::size_t>& served,
                  const RunRequest& request) {
-    Executor executor(assignments, config.jobs, config.retries, stop, observer);
+    Executor executor(assignments, config.jobs, config.retries, rate, stop, observer);
     auto results = executor.copy();
     for (std::size_t index = 0; index < assignments.size(); ++index) {
       auto& plan = assignments[index].plan;

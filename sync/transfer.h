@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <vector>
 
 #include "base/error.h"
+#include "base/http/rate_limit.h"
 #include "base/http/retry.h"
 #include "base/relative_path.h"
 #include "streams/source.h"
@@ -50,6 +52,7 @@ struct TransferRules {
   std::size_t depth;  ///< chunks of the pipe
   RetryPolicy retries;
   std::stop_token stop;
+  std::shared_ptr<RateLimit> rate{};  ///< that sources obey, too; none: as fast as it can
 };
 
 /// What is told of a transfer, in the thread that called for it.

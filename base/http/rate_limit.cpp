@@ -23,4 +23,9 @@ void RateLimit::wait_for_room(std::size_t bytes) {
   if (wait > kMoment) wait_for(std::chrono::duration_cast<std::chrono::milliseconds>(wait), stop_);
 }
 
+void LimitedSink::write(Bytes bytes) {
+  if (rate_ != nullptr) rate_->wait_for_room(bytes.size());
+  next_.write(bytes);
+}
+
 }  // namespace streamsync

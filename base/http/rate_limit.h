@@ -7,10 +7,13 @@
 #include <stop_token>
 #include <utility>
 
+#include "base/io/bytes.h"
+
 namespace streamsync {
 
 /// So many bytes a second, shared by all who take from it, in the order of their coming
-/// (`cli.md` §3, limit_rate). Thread-safe.
+/// (`cli.md` §3, limit_rate): what comes from sources, and what one target gives for another.
+/// Thread-safe.
 class RateLimit {
  public:
   using Clock = std::chrono::steady_clock;
@@ -28,6 +31,20 @@ class RateLimit {
   const std::stop_token stop_;
   std::mutex mutex_;
   Clock::time_point free_at_{};
+};
+
+/// Passes bytes on as fast as they may come.
+class LimitedSink final : public ByteSink {
+ public:
+  /// `rate` null: at once.
+  LimitedSink(ByteSink& next, RateLimit* rate) : next_(next), rate_(rate) {}
+
+  void write(Bytes bytes) override;
+  void finish() override { next_.finish(); }
+
+ private:
+  ByteSink& next_;
+  RateLimit* rate_;
 };
 
 }  // namespace streamsync

@@ -177,6 +177,7 @@ struct Scene {
   std::stop_source stop;
   std::size_t jobs = 4;
   unsigned attempts = 1;
+  std::shared_ptr<RateLimit> rate;
   std::vector<Assignment> assignments;
 
   explicit Scene(Files files) { add_base(std::move(files)); }
@@ -191,8 +192,8 @@ struct Scene {
     return {&to, std::move(plan), {bases}};
   }
   Executor executor() {
-    return {assignments, jobs, RetryPolicy{.attempts = attempts, .max_wait = {}}, stop.get_token(),
-            observer};
+    return {assignments,      jobs,    RetryPolicy{.attempts = attempts, .max_wait = {}}, rate,
+            stop.get_token(), observer};
   }
   std::vector<ActionResult> copy(const Plan& plan) {
     assignments.clear();
@@ -471,6 +472,20 @@ TEST_CASE("who promises another size of the same bytes fails alone") {
   wrong.blob->content.size = wrong.size;
   scene.copy(plan);
   CHECK(scene.target.revealed == std::set<std::string>{"p/1/a"});
+}
+
+TEST_CASE("what one target gives another takes its share of the rate") {
+  Scene scene(Files{});
+  scene.rate = std::make_shared<RateLimit>(1, scene.stop.get_token());
+  MemoryTarget other;
+  other.staged["p/1/a"] = "aaa";
+  Plan there, here;
+  there.actions = {action(ActionKind::Keep, "p", "1", "a", "aaa")};
+  here.actions = {action(ActionKind::Create, "q", "1", "b", "aaa")};
+  scene.assignments = {scene.assignment(other, there), scene.assignment(scene.target, here)};
+  CHECK(scene.executor().copy()[1][0].status == ActionStatus::Done);
+  const auto now = RateLimit::Clock::now();
+  CHECK(scene.rate->reserve(1, now) > now);
 }
 
 TEST_CASE("what can't be settled is not shown") {
