@@ -117,8 +117,8 @@ void ContentCopy::copy_once(const std::vector<ItemPlace>& places, std::size_t& p
   std::vector<Delivery> deliveries;
   for (const auto& wanted : round_) deliveries.push_back({wanted.target, &*wanted.action->blob});
   const TransferListener listener{
-      [this](std::uint64_t bytes) {
-        for (const auto& wanted : round_) events_.post(Progress{wanted.id, bytes});
+      [this](const Arrival& arrival) {
+        for (const auto& wanted : round_) events_.post(Progress{wanted.id, arrival});
       },
       [this](const Error& error, std::chrono::milliseconds wait) { tell_retry(error, wait); }};
   auto result = transfer({places, deliveries, head_start()}, place, rules_, listener);

@@ -224,12 +224,13 @@ class Copying {
     if (const auto* ended = std::get_if<JobEnded>(&event)) {
       if (ended->failure) std::rethrow_exception(ended->failure);
     } else if (const auto* progress = std::get_if<Progress>(&event)) {
-      observer_.progress(action(progress->id), progress->bytes);
+      observer_.progress(action(progress->id), progress->arrival);
     } else if (const auto* retry = std::get_if<Retry>(&event)) {
       observer_.retrying(action(retry->id), retry->error, retry->wait);
     } else if (const auto* updated = std::get_if<Updated>(&event)) {
       results_[updated->id.assignment].updated(*updated);
     } else if (const auto* staged = std::get_if<Staged>(&event)) {
+      observer_.ended(action(staged->id));
       results_[staged->id.assignment].staged(*staged);
     } else if (const auto* failed = std::get_if<Failed>(&event)) {
       if (is_missing(failed->error) && missing == Missing::MayCome) {
@@ -237,6 +238,7 @@ class Copying {
         results_[failed->id.assignment].put_off(*failed);
         missing_.push_back(failed->id);
       } else {
+        observer_.ended(action(failed->id));
         results_[failed->id.assignment].failed(*failed);
       }
     }

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "streams/target.h"
+#include "sync/arrival.h"
 #include "sync/fetched_bytes.h"
 
 namespace streamsync {
@@ -28,7 +29,7 @@ struct ActionId {
 /// What the job threads have to tell the thread that owns the run.
 struct Progress {
   ActionId id;
-  std::uint64_t bytes;
+  Arrival arrival;
 };
 struct Retry {
   ActionId id;

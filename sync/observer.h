@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "sync/arrival.h"
 #include "sync/fetched_bytes.h"
 #include "sync/plan.h"
 
@@ -28,10 +29,11 @@ class Observer {
   virtual void warn(std::string_view message) = 0;
   /// So many bytes are to come to all targets together.
   virtual void starting(std::uint64_t bytes) = 0;
-  /// `bytes` of the action's item have come to its target so far, in this try.
-  virtual void progress(const Action& action, std::uint64_t bytes) = 0;
+  virtual void progress(const Action& action, const Arrival& arrival) = 0;
   virtual void retrying(const Action& action, const Error& error,
                         std::chrono::milliseconds wait) = 0;
+  /// No more of it comes: it is there, or has failed. What became of it is told later.
+  virtual void ended(const Action& action) = 0;
   /// In the order of the plans, each as soon as it and all before it are done (`cli.md` §1).
   virtual void finished(const Action& action, const ActionResult& result) = 0;
 };

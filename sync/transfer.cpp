@@ -18,27 +18,32 @@ namespace {
 
 class CountingSink final : public ByteSink {
  public:
-  CountingSink(ByteSink& next, const std::function<void(std::uint64_t)>& on_bytes)
-      : next_(next), on_bytes_(on_bytes) {}
+  /// So many bytes are `known` to all targets.
+  CountingSink(ByteSink& next, std::uint64_t known,
+               const std::function<void(const Arrival&)>& on_bytes)
+      : next_(next), known_(known), on_bytes_(on_bytes) {}
 
   void write(Bytes bytes) override {
     next_.write(bytes);
     seen_ += bytes.size();
     if (seen_ - told_ >= kStep) {
       told_ = seen_;
-      on_bytes_(seen_);
+      tell();
     }
   }
   void finish() override {
     next_.finish();
-    on_bytes_(seen_);
+    tell();
   }
   std::uint64_t seen() const noexcept { return seen_; }
 
  private:
+  void tell() const { on_bytes_({seen_, std::min(seen_, known_)}); }
+
   static constexpr std::uint64_t kStep = 1024 * 1024;
   ByteSink& next_;
-  const std::function<void(std::uint64_t)>& on_bytes_;
+  const std::uint64_t known_;
+  const std::function<void(const Arrival&)>& on_bytes_;
   std::uint64_t seen_ = 0;
   std::uint64_t told_ = 0;
 };
@@ -74,9 +79,10 @@ class SourceLeg {
         stop_(std::move(stop)),
         listener_(listener) {}
 
-  void pour(const HeadStart& head_start, ByteSink& into) {
+  /// All targets have the first `known` bytes.
+  void pour(const HeadStart& head_start, std::uint64_t known, ByteSink& into) {
     VerifyingSink verified(content_.strongest, content_.size, into);
-    CountingSink counted(verified, listener_.on_bytes);
+    CountingSink counted(verified, known, listener_.on_bytes);
     if (head_start) begin(head_start, counted);
     try {
       pour_rest(counted);
@@ -255,6 +261,8 @@ struct Head {
   HeadStart give;
   std::vector<std::uint64_t> begun;  ///< so much of it each delivery's target has
   std::shared_ptr<const BegunItem> item;
+
+  std::uint64_t known_to_all() const { return *std::min_element(begun.begin(), begun.end()); }
 };
 
 Head no_head(const TransferOrder& order) {
@@ -316,7 +324,7 @@ TransferResult attempt(const TransferOrder& order, const Head& head, std::size_t
   TargetLegs target_legs(order, head.begun, pipe, source_leg);
   SourceLeg source(order, place, rules, source_leg.get_token(), listener);
   try {
-    source.pour(head.give, pipe.in());
+    source.pour(head.give, head.known_to_all(), pipe.in());
   } catch (const PipeClosed&) {
     // Every target has all it needs, or has failed and says why.
   } catch (const Cancelled&) {

@@ -16,6 +16,7 @@
 #include "base/relative_path.h"
 #include "streams/source.h"
 #include "streams/target.h"
+#include "sync/arrival.h"
 #include "sync/fetched_bytes.h"
 
 namespace streamsync {
@@ -57,8 +58,8 @@ struct TransferRules {
 
 /// What is told of a transfer, in the thread that called for it.
 struct TransferListener {
-  std::function<void(std::uint64_t bytes)> on_bytes;  ///< so many the targets have been given
-  RetryListener on_retry;                             ///< not empty
+  std::function<void(const Arrival&)> on_bytes;
+  RetryListener on_retry;  ///< not empty
 };
 
 struct TransferResult {

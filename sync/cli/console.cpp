@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kRedraw{100};
 constexpr std::size_t kBarWidth = 24;
+// For the total, the cursor, and a line of what came before.
+constexpr std::size_t kOtherRows = 3;
 
 std::string_view to_string(LogLevel level) {
   switch (level) {
@@ -44,9 +46,18 @@ bool wants_bars(ProgressMode mode) {
          (term == nullptr || std::string_view(term) != "dumb");
 }
 
-std::size_t terminal_width() {
-  winsize size{};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+struct TerminalSize {
+  std::size_t columns = 80;
+  std::size_t rows = 24;
+};
+
+TerminalSize terminal_size() {
+  TerminalSize size;
+  winsize told{};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &told) != 0) return size;
+  if (told.ws_col > 0) size.columns = told.ws_col;
+  if (told.ws_row > 0) size.rows = told.ws_row;
+  return size;
 }
 
 void put(std::FILE* stream, std::string_view text) {
@@ -97,29 +108,33 @@ void Console::log(LogLevel level, std::string_view message) {
 }
 
 void Console::starting(std::uint64_t bytes) {
-  started_ = Clock::now();
+  moving_since_ = Clock::now();
   total_ = bytes;
 }
 
-void Console::progress(const Action& action, std::uint64_t bytes) {
+// While nothing but known bytes is read again, nothing has begun to move.
+void Console::progress(const Action& action, const Arrival& arrival) {
   auto& shown = running_[&action];
-  shown = {action.name, bytes, action.size};
-  if (bars_ && Clock::now() - drawn_ >= kRedraw) {
-    draw();
-  }
+  const auto before = arrival.bytes < shown.bytes ? 0 : shown.bytes;  // a new try may begin anew
+  const auto fresh = arrival.bytes - std::max(before, arrival.known);
+  if (moved_ == 0 && fresh == 0) moving_since_ = Clock::now();
+  moved_ += fresh;
+  shown = {action.name, arrival.bytes, action.size};
+  redraw();
 }
 
 void Console::retrying(const Action& action, const Error& error, std::chrono::milliseconds wait) {
-  running_.erase(&action);
   log(LogLevel::Warning, fmt::format("{}: {}; trying again in {:.1f} s", action.name, error.what(),
                                      static_cast<double>(wait.count()) / 1000));
 }
 
-void Console::finished(const Action& action, const ActionResult& result) {
+void Console::ended(const Action& action) {
   running_.erase(&action);
-  if (brings_bytes(action)) {
-    finished_bytes_ += action.size;
-  }
+  ended_bytes_ += action.size;
+  redraw();
+}
+
+void Console::finished(const Action& action, const ActionResult& result) {
   erase();
   print_result(action, result);
 }
@@ -161,30 +176,47 @@ void Console::print_result(const Action& action, const ActionResult& result) {
 }
 
 std::string Console::total_line() const {
-  auto done = finished_bytes_;
+  auto done = ended_bytes_;
   for (const auto& [action, shown] : running_) {
     done += shown.bytes;
   }
-  const auto seconds = std::chrono::duration<double>(Clock::now() - started_).count();
-  const auto rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
-  const auto left = rate > 0 && total_ > done ? static_cast<double>(total_ - done) / rate : 0;
-  return fmt::format("{} {} of {}, {}/s, {:.0f} s left", bar(done, total_), human_size(done),
-                     human_size(total_), human_size(static_cast<std::uint64_t>(rate)), left);
+  const auto line =
+      fmt::format("{} {} of {}", bar(done, total_), human_size(done), human_size(total_));
+  const auto seconds = std::chrono::duration<double>(Clock::now() - moving_since_).count();
+  if (moved_ == 0 || seconds <= 0) return line;
+  const auto rate = static_cast<double>(moved_) / seconds;
+  const auto left = total_ > done ? static_cast<double>(total_ - done) / rate : 0;
+  return fmt::format("{}, {}/s, {:.0f} s left", line, human_size(static_cast<std::uint64_t>(rate)),
+                     left);
+}
+
+// What is drawn can't be erased any more once it has been scrolled out of sight.
+std::vector<std::string> Console::bar_lines(std::size_t most) const {
+  const auto shown_bars = running_.size() <= most ? running_.size() : most - 1;
+  std::vector<std::string> lines;
+  for (const auto& [action, shown] : running_) {
+    if (lines.size() == shown_bars) break;
+    lines.push_back(fmt::format("{} {:>9} {}", bar(shown.bytes, shown.size),
+                                human_size(shown.bytes), printable(shown.name)));
+  }
+  if (running_.size() > shown_bars) {
+    lines.push_back(fmt::format("and {} more", running_.size() - shown_bars));
+  }
+  return lines;
+}
+
+void Console::redraw() {
+  if (bars_ && Clock::now() - drawn_ >= kRedraw) draw();
 }
 
 void Console::draw() {
   erase();
-  const auto width = terminal_width();
-  std::string text;
-  for (const auto& [action, shown] : running_) {
-    text += left_of(fmt::format("{} {:>9} {}", bar(shown.bytes, shown.size),
-                                human_size(shown.bytes), printable(shown.name)),
-                    width) +
-            "\n";
-  }
-  text += left_of(total_line(), width) + "\n";
-  put(stderr, text);
-  drawn_lines_ = running_.size() + 1;
+  const auto size = terminal_size();
+  auto lines = bar_lines(size.rows > kOtherRows ? size.rows - kOtherRows : 1);
+  lines.push_back(total_line());
+  for (auto& line : lines) line = left_of(line, size.columns) + "\n";
+  put(stderr, fmt::format("{}", fmt::join(lines, "")));
+  drawn_lines_ = lines.size();
   drawn_ = Clock::now();
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sync/observer.h"
 
@@ -33,8 +34,9 @@ class Console final : public Observer {
 
   void warn(std::string_view message) override { log(LogLevel::Warning, message); }
   void starting(std::uint64_t bytes) override;
-  void progress(const Action& action, std::uint64_t bytes) override;
+  void progress(const Action& action, const Arrival& arrival) override;
   void retrying(const Action& action, const Error& error, std::chrono::milliseconds wait) override;
+  void ended(const Action& action) override;
   void finished(const Action& action, const ActionResult& result) override;
 
  private:
@@ -46,7 +48,9 @@ class Console final : public Observer {
   };
 
   void print_result(const Action& action, const ActionResult& result);
+  void redraw();
   void draw();
+  std::vector<std::string> bar_lines(std::size_t most) const;
   void erase();
   std::string total_line() const;
 
@@ -54,8 +58,9 @@ class Console final : public Observer {
   bool bars_ = false;
   std::map<const Action*, Bar> running_;
   std::uint64_t total_ = 0;
-  std::uint64_t finished_bytes_ = 0;
-  Clock::time_point started_{};
+  std::uint64_t ended_bytes_ = 0;
+  std::uint64_t moved_ = 0;  ///< in all tries; not what was there and only read again
+  Clock::time_point moving_since_{};
   Clock::time_point drawn_{};
   std::size_t drawn_lines_ = 0;
 };

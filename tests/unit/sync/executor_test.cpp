@@ -143,7 +143,8 @@ class Recorder final : public Observer {
  public:
   void warn(std::string_view message) override { warnings.emplace_back(message); }
   void starting(std::uint64_t) override {}
-  void progress(const Action&, std::uint64_t) override {}
+  void progress(const Action&, const Arrival&) override {}
+  void ended(const Action&) override {}
   void retrying(const Action&, const Error&, std::chrono::milliseconds) override {}
   void finished(const Action& action, const ActionResult&) override {
     lines.push_back(std::string(to_string(action.kind)) + " " + action.name);

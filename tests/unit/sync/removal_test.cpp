@@ -36,7 +36,8 @@ class NoObserver final : public Observer {
  public:
   void warn(std::string_view) override {}
   void starting(std::uint64_t) override {}
-  void progress(const Action&, std::uint64_t) override {}
+  void progress(const Action&, const Arrival&) override {}
+  void ended(const Action&) override {}
   void retrying(const Action&, const Error&, std::chrono::milliseconds) override {}
   void finished(const Action&, const ActionResult&) override {}
 };

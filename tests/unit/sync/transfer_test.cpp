@@ -77,7 +77,7 @@ BlobSpec blob_of(const std::string& content) {
 struct Stage {
   GrowingTarget target;
   unsigned retries = 0;
-  std::vector<std::uint64_t> told;
+  std::vector<Arrival> told;
 
   std::size_t base = 0;
 
@@ -95,7 +95,7 @@ struct Stage {
     for (auto* source : sources) places.push_back({source, RelativePath::parse("item")});
     base = 0;
     auto result = transfer({places, deliveries, head}, base, {4, policy, {}},
-                           {[&](std::uint64_t bytes) { told.push_back(bytes); },
+                           {[&](const Arrival& arrival) { told.push_back(arrival); },
                             [&](const Error&, std::chrono::milliseconds) { ++retries; }});
     fetched = result.fetched;
     return std::move(result.delivered);
@@ -160,7 +160,9 @@ TEST_CASE("what the target has is verified and not fetched again") {
   CHECK(source.asked_from == std::vector<std::uint64_t>{4});
   CHECK(stage.target.given == 6);
   CHECK(stage.target.staged == "0123456789");
-  CHECK(stage.told == std::vector<std::uint64_t>{10});
+  CHECK(stage.told.size() == 1);
+  CHECK(stage.told.back().bytes == 10);
+  CHECK(stage.told.back().known == 4);
 }
 
 TEST_CASE("what the target has whole costs no request") {

@@ -1,0 +1,81 @@
+"""Progress bars, as somebody at a terminal sees them."""
+
+import re
+import unittest
+
+from stream_tree import StreamTree, item_path, write_random
+from terminal_run import TerminalRun
+from tree_case import NEW, TreeCase, entry
+from tree_server import TreeServer
+
+DONE = 0
+MB = 1_000_000
+MEBIBYTE = 1 << 20
+JOBS = 4
+UNITS = {"B": 1, "kB": 1000, "MB": MB}
+TOTAL = re.compile(r"\] ([\d.]+) (\w+) of ")
+RATE = re.compile(r", ([\d.]+) (\w+)/s, \d+ s left")
+
+
+def found(pattern, run):
+    """What each total said, in bytes."""
+    return [float(number) * UNITS[unit] for line in run.lines() for number, unit in pattern.findall(line)]
+
+
+class Progress(TreeCase):
+    def make_stream(self, name):
+        return StreamTree(self.work / name, self.key)
+
+    def add_items(self, release, items):
+        self.stream.add_version(release, "amd64", NEW, items, writer=write_random)
+
+    def watched(self, *rules, rows=24, **keys):
+        self.stream.write()
+        with TreeServer(self.stream.root, rules=rules) as server:
+            config = self.configure(entry(server.url, item_filters=[]), **keys)
+            run = TerminalRun(self.program, "sync", "-c", config, rows=rows)
+        self.assertEqual(DONE, run.status, run.text)
+        return run
+
+    def test_what_has_ended_has_no_bar(self):
+        """Also while what comes before it in the plan has not."""
+        self.add_items("bionic", {"big.img": 3 * MB // 2})
+        self.add_items("focal", {f"{number:02}.img": 2000 for number in range(30)})
+        run = self.watched({"path": "*big.img", "rate": MB}, jobs=JOBS)
+        self.assertTrue(run.heights())
+        self.assertLessEqual(max(run.heights()), JOBS + 1, run.text)
+
+    def test_there_are_as_many_bars_as_fit(self):
+        self.add_items("focal", {f"{number:02}.img": 3 * MB // 2 for number in range(12)})
+        run = self.watched({"path": "*.img", "rate": MB}, jobs=12, rows=8)
+        self.assertTrue(run.heights())
+        self.assertLess(max(run.heights()), 8, run.text)
+        self.assertIn("more", [line.split()[-1] for line in run.lines() if line.startswith("and ")])
+
+    def test_what_is_only_read_again_is_no_speed(self):
+        size, begun = 8 * MEBIBYTE, 6 * MEBIBYTE
+        self.add_items("focal", {"disk1.img": size})
+        path = self.path("focal", NEW)
+        part = self.target / f"{path}.part"
+        part.parent.mkdir(parents=True)
+        part.write_bytes((self.stream.root / path).read_bytes()[:begun])
+        run = self.watched({"path": "*.img", "rate": MB})
+        self.assertTrue(found(RATE, run), run.text)
+        self.assertLess(max(found(RATE, run)), 3 * MB, run.text)
+
+    def test_a_total_does_not_fall_while_an_item_waits(self):
+        self.add_items("bionic", {"disk1.img": 4 * MEBIBYTE})
+        self.add_items("focal", {"disk1.img": 4 * MEBIBYTE + 1})
+        waiting = item_path("bionic", "amd64", NEW, "disk1.img", "released")
+        run = self.watched(
+            {"path": f"/{waiting}", "times": 1, "close_after": 3 * MEBIBYTE},
+            {"path": f"/{waiting}", "times": 1, "status": 503, "retry_after": "1"},
+            {"path": "*focal*", "rate": 2 * MB},
+        )
+        totals = found(TOTAL, run)
+        self.assertGreater(len(totals), 3, run.text)
+        self.assertEqual(sorted(totals), totals, run.text)
+
+
+if __name__ == "__main__":
+    unittest.main()
