@@ -20,6 +20,8 @@ using std::chrono::seconds;
 // Not strftime or get_time: they obey the locale.
 constexpr std::array<std::string_view, 7> kWeekdays = {"Sun", "Mon", "Tue", "Wed",
                                                        "Thu", "Fri", "Sat"};
+constexpr std::array<std::string_view, 7> kLongWeekdays = {
+    "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
 constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
@@ -189,6 +191,46 @@ std::optional<Time> parse_iso8601(std::string_view text) {
   return time;
 }
 
+unsigned full_year(unsigned two_digits, Time now) {
+  const auto this_year = static_cast<unsigned>(static_cast<int>(civil(now).date.year()));
+  const unsigned year = this_year / 100 * 100 + two_digits;
+  return year > this_year + 50 ? year - 100 : year;
+}
+
+std::optional<Time> parse_rfc850(std::string_view text, Time now) {
+  DateReader reader(text);
+  reader.one_of(kLongWeekdays);
+  reader.expect(reader.accept(','));
+  reader.blanks();
+  const unsigned day = reader.digits(2, 2);
+  reader.expect(reader.accept('-'));
+  const unsigned month = reader.one_of(kMonths);
+  reader.expect(reader.accept('-'));
+  const unsigned year = full_year(reader.digits(2, 2), now);
+  reader.blanks();
+  const Time midnight = day_of(reader, year, month, day);
+  const seconds since_midnight = time_of_day(reader, 2);
+  reader.blanks();
+  reader.expect(reader.letters() == "GMT");
+  if (!reader.complete()) return std::nullopt;
+  return midnight + since_midnight;
+}
+
+std::optional<Time> parse_asctime(std::string_view text) {
+  DateReader reader(text);
+  reader.one_of(kWeekdays);
+  reader.blanks();
+  const unsigned month = reader.one_of(kMonths);
+  reader.blanks();
+  const unsigned day = reader.digits(1, 2);
+  reader.blanks();
+  const seconds since_midnight = time_of_day(reader, 2);
+  reader.blanks();
+  const Time midnight = day_of(reader, reader.digits(4, 4), month, day);
+  if (!reader.complete()) return std::nullopt;
+  return midnight + since_midnight;
+}
+
 }  // namespace
 
 Time now() { return std::chrono::floor<seconds>(std::chrono::system_clock::now()); }
@@ -206,6 +248,13 @@ std::optional<Time> parse_date(std::string_view text) {
   text = trimmed(text);
   if (const auto time = parse_iso8601(text)) return time;
   return parse_rfc2822(text);
+}
+
+std::optional<Time> parse_http_date(std::string_view text, Time now) {
+  if (const auto time = parse_date(text)) return time;
+  text = trimmed(text);
+  if (const auto time = parse_rfc850(text, now)) return time;
+  return parse_asctime(text);
 }
 
 std::string to_rfc3339(Time time) {

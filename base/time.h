@@ -20,6 +20,11 @@ std::string to_rfc2822(Time time);
 /// Reads RFC 2822 (numeric zone or GMT/UTC, weekday optional) and ISO 8601; none for anything else.
 std::optional<Time> parse_date(std::string_view text);
 
+/// Reads what HTTP takes for a date: the above, and the obsolete forms of RFC 9110 §5.6.7, as in
+/// "Sunday, 06-Nov-94 08:49:37 GMT" and "Sun Nov  6 08:49:37 1994". Two digits of a year are one
+/// that is at most 50 years after `now`.
+std::optional<Time> parse_http_date(std::string_view text, Time now);
+
 /// "2026-11-20T01:02:03Z" (RFC 3339), as the report and Glance write it.
 std::string to_rfc3339(Time time);
 

@@ -17,9 +17,10 @@ std::optional<std::chrono::seconds> retry_after(const Headers& headers) {
   if (!value) return std::nullopt;
   const std::string_view text = trimmed(*value);
   if (const auto seconds = parse_decimal(text)) return std::chrono::seconds(*seconds);
-  const auto date = parse_date(text);
+  const auto now = streamsync::now();
+  const auto date = parse_http_date(text, now);
   if (!date) return std::nullopt;
-  return std::max(std::chrono::seconds(0), *date - now());
+  return std::max(std::chrono::seconds(0), *date - now);
 }
 
 /// A source that says 409 or 507 to a GET is broken; only a target's conflicts and lack of room are

@@ -54,6 +54,30 @@ TEST_CASE("RFC 2822 and ISO 8601 dates are read") {
   CHECK(parse_date(text) == at(wanted));
 }
 
+TEST_CASE("HTTP has obsolete forms of dates") {
+  const auto [text, wanted] = GENERATE(table<std::string, std::int64_t>({
+      {"Sun, 06 Nov 1994 08:49:37 GMT", 784111777},
+      {"Sunday, 06-Nov-94 08:49:37 GMT", 784111777},
+      {" Sunday, 06-Nov-94 08:49:37 GMT ", 784111777},
+      {"Sun Nov  6 08:49:37 1994", 784111777},
+      {"Fri Nov 04 03:34:01 2016", 1478230441},
+      {"Friday, 01-Jan-66 00:00:00 GMT", 3029529600},
+      {"Saturday, 01-Jan-67 00:00:00 GMT", -94694400},
+  }));
+  CAPTURE(text);
+  CHECK(parse_http_date(text, at(1478230441)) == at(wanted));  // of 2016
+}
+
+TEST_CASE("what only looks like an obsolete date is none") {
+  const auto text = GENERATE(
+      as<std::string>{}, "", "Sun, 06-Nov-94 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37",
+      "Sunday, 6-Nov-94 08:49:37 GMT", "Sunday, 31-Nov-94 08:49:37 GMT",
+      "Sunday, 06-Nov-94 08:49:37 EST", "Sun Nov  6 08:49:37", "Sun Nov  6 08:49:37 1994 GMT",
+      "Sun Nov 31 08:49:37 1994", "Sun Now  6 08:49:37 1994", "Sunday Nov  6 08:49:37 1994");
+  CAPTURE(text);
+  CHECK_FALSE(parse_http_date(text, at(1478230441)));
+}
+
 TEST_CASE("anything else is no date") {
   const auto text =
       GENERATE(as<std::string>(), "", " ", "yesterday", "0", "1478230441", "20161104",

@@ -71,6 +71,8 @@ TEST_CASE("Retry-After as a date") {
   const Error past = error_for({503, {{"Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT"}}, {}});
   CHECK(past.kind() == ErrorKind::RateLimited);
   CHECK(past.retry_after() == 0s);
+  const Error obsolete = error_for({503, {{"Retry-After", "Sun Nov  6 08:49:37 1994"}}, {}});
+  CHECK(obsolete.retry_after() == 0s);
 
   const Error future = error_for({503, {{"Retry-After", to_rfc2822(now() + 90s)}}, {}});
   REQUIRE(future.retry_after());
