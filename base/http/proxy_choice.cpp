@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <initializer_list>
 #include <string_view>
-#include <vector>
 
 #include "base/http/address.h"
 #include "base/text.h"
@@ -41,25 +40,54 @@ bool is_in_domain(std::string_view host, std::string_view domain) {
   return host.size() == domain.size() || host[host.size() - domain.size() - 1] == '.';
 }
 
-bool matches(const std::string& host, std::string_view pattern) {
-  if (const auto address = Address::parse(host)) return address->is_in(pattern);
-  return is_in_domain(without_dots_around(host), without_dots_around(to_lower_ascii(pattern)));
+// Of "host:port" and "[address]:port".
+struct Excepted {
+  std::string_view host;
+  std::string_view port;  ///< empty: any
+};
+
+Excepted parse_excepted(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return {text, {}};
+  const auto host = text.substr(0, colon);
+  const bool is_part_of_address = host.find(':') != std::string_view::npos && !host.ends_with(']');
+  if (is_part_of_address) return {text, {}};
+  return {host, text.substr(colon + 1)};
 }
 
-bool is_excepted(const std::string& host) {
-  std::string exceptions = value_of({"no_proxy", "NO_PROXY"});
-  if (exceptions == "*") return true;
-  std::replace(exceptions.begin(), exceptions.end(), ' ', ',');
-  const auto patterns = split(exceptions, ',');
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [&](std::string_view pattern) { return matches(host, pattern); });
+std::string port_of(const Url& url) {
+  const auto without_port =
+      url.scheme().size() + std::string_view("://").size() + url.host().size();
+  if (url.origin().size() > without_port) return url.origin().substr(without_port + 1);
+  return url.scheme() == "https" ? "443" : "80";
+}
+
+bool matches(const Url& url, std::string_view text) {
+  if (text == "*") return true;
+  auto [host, port] = parse_excepted(text);
+  if (!port.empty() && port != port_of(url)) return false;
+  if (const auto address = Address::parse(url.host())) return address->is_in(host);
+  if (host.starts_with("*.")) host.remove_prefix(1);
+  return is_in_domain(without_dots_around(url.host()), without_dots_around(to_lower_ascii(host)));
+}
+
+bool is_excepted(const Url& url) {
+  const std::string all = value_of({"no_proxy", "NO_PROXY"});
+  constexpr std::string_view kSeparators = ", \t";
+  std::string_view rest = all;
+  while (!rest.empty()) {
+    const auto end = rest.find_first_of(kSeparators);
+    if (matches(url, rest.substr(0, end))) return true;
+    rest = end == std::string_view::npos ? "" : rest.substr(end + 1);
+  }
+  return false;
 }
 
 }  // namespace
 
 std::string proxy_for(const Url& url, const std::optional<std::string>& configured) {
   const std::string proxy = configured ? *configured : proxy_of_environment(url.scheme());
-  return proxy.empty() || is_excepted(url.host()) ? std::string() : proxy;
+  return proxy.empty() || is_excepted(url) ? std::string() : proxy;
 }
 
 std::optional<std::string> exposure_to_proxy(const Url& url,

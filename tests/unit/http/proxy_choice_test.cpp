@@ -89,7 +89,12 @@ TEST_CASE("who is asked without a proxy") {
       {"g.example", "h.example", false},
       {"a,  b h.example", "h.example", true},
       {",, ,", "h.example", false},
-      {"*,x", "h.example", false},
+      {"x, *", "h.example", true},
+      {"*.example", "h.example", true},
+      {"*.example", "example", true},
+      {"*.example", "g.ample", false},
+      {"*example", "h.example", false},
+      {"x\th.example", "h.example", true},
       {"10.0.0.0/8", "10.1.2.3", true},
       {"10.0.0.0/8", "11.1.2.3", false},
       {"10.1.2.3", "10.1.2.3", true},
@@ -103,6 +108,29 @@ TEST_CASE("who is asked without a proxy") {
   const ProxyEnvironment environment(Variables{{"all_proxy", "http://p:1"}, {variable, no_proxy}});
   CHECK(proxy_of("http://" + host + "/").empty() == is_direct);
   CHECK(proxy_of("https://" + host + ":8443/", "http://q:2").empty() == is_direct);
+}
+
+TEST_CASE("an exception may be for one port") {
+  const auto [no_proxy, url, is_direct] = GENERATE(table<std::string, std::string, bool>({
+      {"h:8080", "http://h:8080/", true},
+      {"h:8080", "http://h:80/", false},
+      {"h:8080", "http://g:8080/", false},
+      {"h:80", "http://h/", true},
+      {"h:443", "https://h/", true},
+      {"h:443", "http://h/", false},
+      {"h:", "http://h:8080/", true},
+      {"*.example:8080", "http://h.example:8080/", true},
+      {"10.0.0.1:8080", "http://10.0.0.1:8080/", true},
+      {"10.0.0.1:80", "http://10.0.0.1:8080/", false},
+      {"[::1]:8080", "http://[::1]:8080/", true},
+      {"[::1]:80", "http://[::1]:8080/", false},
+      {"[::1]", "http://[::1]:8080/", true},
+      {"::1", "http://[::1]:8080/", true},
+  }));
+  CAPTURE(no_proxy, url);
+  const ProxyEnvironment environment(
+      Variables{{"all_proxy", "http://p:1"}, {"no_proxy", no_proxy}});
+  CHECK(proxy_of(url).empty() == is_direct);
 }
 
 }  // namespace
