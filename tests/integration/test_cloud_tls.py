@@ -126,6 +126,13 @@ class Clouds(TlsCase):
         file.write_text(json.dumps(identity), encoding="utf-8")
         self.assert_synced(self.scene.sync("--identity", file))
 
+    def test_the_ca_and_the_keyring_inside_the_charms_options_do(self):
+        ca, keyring = (
+            base64.encodebytes(file.read_bytes()).decode() for file in (self.cloud_ca, self.source.keyring)
+        )
+        self.scene.write_config(ssl_ca=ca, custom_keyring=keyring, keyring_path=None)
+        self.assert_synced(self.run_in(OS_CACERT=None))
+
     def test_without_it_the_cloud_is_refused_and_the_way_out_is_named(self):
         way_out = ("OS_CACERT", "cacert in clouds.yaml")
         host = urllib.parse.urlsplit(os.environ["OS_AUTH_URL"]).netloc
@@ -159,6 +166,12 @@ class Clouds(TlsCase):
         self.assert_refused(self.run_in(**internal), NO_CLOUD)
         self.scene.write_config(publish_endpoint=self.scene.cloud.auth_url)
         self.assert_synced(self.run_in(OS_INTERFACE="internal", **internal))
+
+    def test_the_charms_option_takes_the_internal_interface_too(self):
+        keystone = self.scene.cloud.endpoint("identity", "internal")
+        own = {"publish_endpoint": self.scene.cloud.auth_url, "use-internal-endpoints": True}
+        self.scene.write_config(**own)
+        self.assert_synced(self.run_in(OS_AUTH_URL=keystone, OS_CACERT=None))
 
 
 class SeveralClouds(TlsCase):
