@@ -7,7 +7,7 @@ from tree_case import ITEM_SIZE, NEW, NEWEST, OLD, TreeCase, entry
 from tree_server import TreeServer
 
 DONE, ITEMS_FAILED, REFUSED = 0, 1, 3
-FOCAL = "com.ubuntu.cloud:server:20.04:amd64"
+BIONIC = "com.ubuntu.cloud:server:18.04:amd64"
 
 
 def write_the_same(path, size, _seed):
@@ -154,12 +154,13 @@ class SameBytes(FanOutCase):
             self.assertTrue((self.target / name / self.path(name, NEW)).exists())
 
     def test_who_promises_another_size_fails_alone(self):
-        self.stream.item(FOCAL, NEW, "disk1.img")["size"] += 100
+        self.stream.item(BIONIC, NEW, "disk1.img")["size"] += 100
         self.stream.write()
         with self.served() as server:
-            run = self.sync(entry(server.url), retries={"max_wait": "0s"})
+            own = [entry(server.url, name=name, item_filters=[f"release={name}"]) for name in ("bionic", "focal")]
+            run = self.sync(*own, retries={"max_wait": "0s"})
         self.assertEqual(ITEMS_FAILED, run.status, run.err)
-        self.assertEqual({self.path("bionic", NEW)}, self.images())
+        self.assertEqual({f"focal/{self.path('focal', NEW)}"}, self.images())
 
     def test_a_damaged_file_is_not_linked(self):
         with self.served() as server:

@@ -68,7 +68,7 @@ class Progress(TreeCase):
         self.add_items("focal", {"disk1.img": 4 * MEBIBYTE + 1})
         waiting = item_path("bionic", "amd64", NEW, "disk1.img", "released")
         run = self.watched(
-            {"path": f"/{waiting}", "times": 1, "close_after": 3 * MEBIBYTE},
+            {"path": f"/{waiting}", "times": 1, "close_after": 3 * MEBIBYTE, "rate": 4 * MB},
             {"path": f"/{waiting}", "times": 1, "status": 503, "retry_after": "1"},
             {"path": "*focal*", "rate": 2 * MB},
         )
