@@ -126,6 +126,7 @@ struct GlanceTarget::Impl {
 
   /// The item that an image of ours was made from.
   std::optional<Item> item_if_ours(const Image& image) const;
+  Item wanted_of(const Image& image, const Item& item) const;
   bool is_made_from(const Image& image, const BlobSpec& blob) const;
   ImageClient::Created create(const std::string& id, const BlobSpec& blob,
                               const std::string& visibility);
@@ -176,6 +177,11 @@ std::optional<Item> GlanceTarget::Impl::item_if_ours(const Image& image) const {
   }
   auto item = item_of(image);
   return item && !is_derived(image, *item) ? std::move(item) : std::nullopt;
+}
+
+/// An item that has no path is the image's own, with what is published beside its metadata.
+Item GlanceTarget::Impl::wanted_of(const Image& image, const Item& item) const {
+  return item.path ? item : item_of(image).value_or(item);
 }
 
 bool GlanceTarget::Impl::is_made_from(const Image& image, const BlobSpec& blob) const {
@@ -461,7 +467,8 @@ std::optional<Drift> GlanceTarget::drift(const Held& held, const Item& item) con
   const auto image = impl_->listed.find(held.placement);
   if (image == impl_->listed.end()) return std::nullopt;
   std::vector<std::string> names;
-  for (const auto& [name, value] : image_changes(image->second, item, impl_->policy)) {
+  const Item wanted = impl_->wanted_of(image->second, item);
+  for (const auto& [name, value] : image_changes(image->second, wanted, impl_->policy)) {
     names.push_back(name);
   }
   for (const auto& mark : marks_of(image->second)) names.push_back(mark);
@@ -472,11 +479,12 @@ std::optional<Drift> GlanceTarget::drift(const Held& held, const Item& item) con
 
 Held GlanceTarget::update(const Held& held, const Item& item) {
   const auto& listed = impl_->listed.at(held.placement);
-  if (listed.os_hidden) impl_->require_content(listed, item);
-  impl_->images.change(listed.id, image_changes(listed, item, impl_->policy), marks_of(listed));
+  const Item wanted = impl_->wanted_of(listed, item);
+  if (listed.os_hidden) impl_->require_content(listed, wanted);
+  impl_->images.change(listed.id, image_changes(listed, wanted, impl_->policy), marks_of(listed));
   const auto image = impl_->images.find(listed.id);
   auto now_from = image ? item_of(*image) : std::nullopt;
-  if (!now_from || !image_changes(*image, item, impl_->policy).empty()) {
+  if (!now_from || !image_changes(*image, wanted, impl_->policy).empty()) {
     throw Error(ErrorKind::Protocol, Origin::Target,
                 fmt::format("image {} does not have the properties that it was given; look at "
                             "Glance's property protection",

@@ -311,6 +311,14 @@ class Planner {
     }
   }
 
+  static std::optional<ItemContent> content_if_any(const Item& item) {
+    try {
+      return content_of(item);
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+  }
+
   // None: nothing is wrong with it.
   std::optional<Error> reason_to_skip(const Wanted& wanted) const {
     if (!wanted.content) return content_or_error(*wanted.item).second;
@@ -413,6 +421,18 @@ class Planner {
     settle(held, about(ActionKind::Keep, held, std::move(reason)));
   }
 
+  // No source tells anything new of it, but the configuration may.
+  void keep_as_configured(const Held& held, std::string reason) {
+    const auto content = content_if_any(held.item);
+    const bool may_drift = held.state == HeldState::Present && content;
+    const auto drift = may_drift ? drift_of_(held, held.item) : std::nullopt;
+    if (!drift || !drift->stays_because.empty()) return keep(held, std::move(reason));
+    Action action =
+        about(ActionKind::Update, held, fmt::format("{}; differs: {}", reason, drift->what));
+    action.blob = BlobSpec{held.item, *content};
+    settle(held, std::move(action));
+  }
+
   // Not removed in this run; what metadata names stays as it is, and of copies it names one.
   void stay(const Held& held, std::string reason) {
     Action action = about(ActionKind::Keep, held, std::move(reason));
@@ -469,7 +489,7 @@ class Planner {
         } else if (is_in_place(*held) && is_on_its_way_out(*held)) {
           stay(*held, "superseded; " + reason_to_stay(*held));
         } else if (is_in_place(*held) && can_go(key) && held == copies->front()) {
-          keep(*held, reason_to_stay(*held));
+          keep_as_configured(*held, reason_to_stay(*held));
         } else if (is_in_place(*held)) {
           stay(*held, reason_to_stay(*held));
         }

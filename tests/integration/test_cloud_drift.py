@@ -158,6 +158,16 @@ class Drift(unittest.TestCase):
         version = product["versions"][NEW]
         return {**product, **version, **version["items"][ITEM]}
 
+    def test_the_configuration_comes_to_images_that_left_the_source(self):
+        self.sync()
+        other = next(address[0] for address in self.scene.images() if address[0] != self.product)
+        self.tree.remove_product(self.product)
+        self.source.write()
+        self.sync()
+        self.scene.write_config(visibility="community")
+        self.sync_updates(self.product, other)
+        self.assertEqual("community", self.scene.images()[self.address]["visibility"])
+
     def test_properties_and_visibility_of_the_configuration_come_to_images(self):
         self.sync()
         self.patch(hw_disk_bus="scsi", theirs="1")

@@ -311,6 +311,29 @@ TEST_CASE("an item to which two entries give different digests is refused, and s
   }
 }
 
+TEST_CASE("the configuration comes to images that no source has any more, too") {
+  PlanInput input;
+  input.entries = {entry({item("p", "2")}, 2)};
+  input.inventory = {held_image(item("p", "1")), held_image(item("p", "2"))};
+  const auto drifts = [](const Held&, const Item&) { return Drift{"visibility", ""}; };
+  const auto made = plan(input, drifts);
+  REQUIRE(told(made) == Lines{"update p/2/disk1.img", "update p/1/disk1.img"});
+  CHECK(made.actions[1].reason == "left the source; kept while there is room; differs: visibility");
+  CHECK(changes_nothing(plan(input)));
+
+  SECTION("not to protected ones") {
+    const auto is_protected = [](const Held&, const Item&) {
+      return Drift{"visibility", "protected"};
+    };
+    CHECK(changes_nothing(plan(input, is_protected)));
+  }
+  SECTION("not where the source could not be read") {
+    input.entries = {};
+    input.unread_sources = {kSource};
+    CHECK(changes_nothing(plan(input, drifts)));
+  }
+}
+
 TEST_CASE("what an image holds is judged by what its target tells of it") {
   PlanInput input;
   const Item wanted = [] {
