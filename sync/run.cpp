@@ -107,10 +107,10 @@ struct Run::Impl {
     report.command = request.command;
     report.run_id = new_run_id(report.started);
     prepare(request);
-    auto inventories = ask_for_inventories();
     for (const auto& destination : destinations) {
       read_catalogs(destination);
     }
+    auto inventories = ask_for_inventories();
     std::vector<std::vector<EntrySelection>> wanted;
     for (const auto& destination : destinations) {
       wanted.push_back(select_for(destination));
@@ -426,22 +426,17 @@ struct Run::Impl {
 
   using Inventory = std::future<std::vector<Held>>;
 
-  // All targets at once, while sources are read. Nobody asks those that no entry of this run is
-  // for.
+  // All targets at once, while selections are made. Of those for which no entry was read nobody
+  // asks.
   std::vector<Inventory> ask_for_inventories() const {
     std::vector<Inventory> inventories;
     for (const auto& destination : destinations) {
       auto& inventory = inventories.emplace_back();
-      if (destination.unavailable || is_left_out(destination)) continue;
+      if (destination.unavailable || catalogs_of(destination).empty()) continue;
       inventory = std::async(std::launch::async,
                              [&items = *destination.items] { return items.inventory(); });
     }
     return inventories;
-  }
-
-  bool is_left_out(const Destination& destination) const {
-    return std::all_of(destination.entries.begin(), destination.entries.end(),
-                       [this](std::size_t entry) { return unread.contains(entry); });
   }
 
   // None: there is nothing to do here, or `told` says why nothing can be done.
