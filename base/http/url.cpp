@@ -52,11 +52,16 @@ std::size_t after_scheme(std::string_view url) {
 
 /// Text that may be no URL at all, without what could be a password or a token in it.
 std::string without_secrets(std::string_view text) {
-  std::string shown(text.substr(0, text.find('?')));
-  const auto begin = after_scheme(shown);
-  const auto at = shown.rfind('@');
-  if (at != std::string::npos && at >= begin) shown.erase(begin, at + 1 - begin);
-  return printable(shown);
+  const auto at = text.rfind('@');
+  const auto query = text.find('?');
+  const auto scheme_end = text.substr(0, at).find(':') == std::string_view::npos
+                              ? 0  // the colon is that of a port
+                              : after_scheme(text);
+  std::string shown(text.substr(0, query));
+  if (at == std::string_view::npos || at < scheme_end) return printable(shown);
+  // Of both a password may be a part.
+  if (query < at) return printable(text.substr(0, scheme_end)) + "…";
+  return printable(shown.erase(scheme_end, at + 1 - scheme_end));
 }
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
