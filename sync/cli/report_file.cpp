@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -49,14 +52,39 @@ void try_directory(const fs::path& file, const fs::path& whole) {
   }
 }
 
+// A reader that goes away is told by EPIPE, not by the signal that would end the run.
+class BrokenPipeSignal {
+ public:
+  BrokenPipeSignal() {
+    ::sigemptyset(&signal_);
+    ::sigaddset(&signal_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &signal_, &before_);
+  }
+  ~BrokenPipeSignal() {
+    const timespec at_once{};
+    ::sigtimedwait(&signal_, nullptr, &at_once);
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  BrokenPipeSignal(const BrokenPipeSignal&) = delete;
+  BrokenPipeSignal& operator=(const BrokenPipeSignal&) = delete;
+
+ private:
+  sigset_t signal_{}, before_{};
+};
+
 void write_stream(int stream, std::string_view text) {
+  constexpr int kPatience = 30'000;  // milliseconds; the state directory is locked meanwhile
+  const BrokenPipeSignal held_back;
   while (!text.empty()) {
     const auto written = ::write(stream, text.data(), text.size());
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno == EAGAIN) {
       pollfd ready{stream, POLLOUT, 0};
-      ::poll(&ready, 1, -1);
+      if (::poll(&ready, 1, kPatience) == 0) {
+        throw Error(ErrorKind::Transient, Origin::Local,
+                    "writing the report: whoever reads it has stopped to; run with a file instead");
+      }
     } else if (errno != EINTR) {
       throw local_error(errno, "writing the report");
     }
