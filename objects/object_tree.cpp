@@ -210,10 +210,14 @@ std::vector<Held> ObjectTree::inventory() {
       inventory.push_back({std::move(item), path, path, state, size.value_or(0)});
     }
   }
-  // What was announced, but nothing of its version ever came, is not held.
-  std::erase_if(inventory, [&begun](const Held& held) {
-    return held.size == 0 && held.state == HeldState::Incomplete &&
-           !begun.contains(version_of(held.item.key));
+  // What was announced, but nothing of its version ever came, is not held; nor is a version of
+  // which a killed run has removed the last.
+  stale_records_.clear();
+  std::erase_if(inventory, [&](const Held& held) {
+    const bool is_stale = held.size == 0 && held.state == HeldState::Incomplete &&
+                          !begun.contains(version_of(held.item.key));
+    if (is_stale) stale_records_.insert(held.item.key.content_id.str());
+    return is_stale;
   });
   return inventory;
 }
@@ -223,7 +227,7 @@ std::string ObjectTree::name_of(const Item& item) const {
 }
 
 void ObjectTree::announce(const std::vector<BlobSpec>& coming) {
-  if (coming.empty()) return;
+  if (coming.empty() && stale_records_.empty()) return;
   std::set<std::string> names;
   for (const auto& blob : coming) names.insert(record_file_name(blob.item.key.content_id));
   const auto is_taken = [this](const std::string& path) {
@@ -232,6 +236,7 @@ void ObjectTree::announce(const std::vector<BlobSpec>& coming) {
   auto records = records_of(inventory(), coming, is_taken);
   for (const auto& held : records.useless) sweep(held.item);
   name_records(names);
+  for (const auto& content_id : stale_records_) records.items[content_id];
   for (const auto& [content_id, items] : records.items) record(content_id, items);
   for (const auto& [path, items] : records.renewals) put_here_.erase(path);
   renewals_.expect(std::move(records.renewals));

@@ -81,6 +81,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   std::mutex records_mutex_;
   Renewals renewals_;  // guarded by it
   Departures departures_;
+  std::set<std::string> stale_records_;  // content_ids: what they name is not there
 };
 
 }  // namespace streamsync

@@ -542,12 +542,13 @@ struct Run::Impl {
   void warn_of_room(const Plan& plan, const Destination& destination) const {
     const auto room = destination.items->room();
     if (!room) return;
-    std::map<Digest, std::uint64_t> lacking;
+    std::map<std::pair<std::uint64_t, Digest>, std::uint64_t> lacking;
     for (const auto& blob : coming(plan)) {
-      lacking[blob.content.strongest] = blob.content.size - size_begun(blob, *destination.items);
+      const auto& [size, strongest, md5] = blob.content;
+      lacking[{size, strongest}] = size - size_begun(blob, *destination.items);
     }
     std::uint64_t wanted = 0;
-    for (const auto& [digest, size] : lacking) wanted += size;
+    for (const auto& [content, size] : lacking) wanted += size;
     if (wanted <= *room) return;
     observer.warn(
         fmt::format("{}: {} are to come, and there is room for {}; what does not fit will "
@@ -590,8 +591,7 @@ struct Run::Impl {
       publish(destinations[served[index]], input, removals, told);
       removals.grant(grace_at(destinations[served[index]]));
       removals.judge();
-      removals.carry_out(stop);
-      record_removals(*assignments[index].target, told);
+      remove(*assignments[index].target, removals, told);
       remember(destinations[served[index]], removals.leaving(), request);
       told.actions.reserve(plan.actions.size());
       for (std::size_t action = 0; action < plan.actions.size(); ++action) {
@@ -637,12 +637,21 @@ struct Run::Impl {
   }
 
   // What a record names and is not there any more the next run forgets.
-  void record_removals(ItemTarget& target, DestinationReport& told) const {
+  void remove(ItemTarget& target, Removals& removals, DestinationReport& told) const {
+    const auto record = [&] {
+      try {
+        target.all_removed();
+      } catch (const Error& error) {
+        tell(error, told);
+      }
+    };
     try {
-      target.all_removed();
-    } catch (const Error& error) {
-      tell(error, told);
+      removals.carry_out(stop);
+    } catch (const Cancelled&) {
+      record();
+      throw;
     }
+    record();
   }
 
   // Copying may take hours. Where nothing was copied the inventory is as good as new.
