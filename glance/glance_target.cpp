@@ -145,8 +145,7 @@ struct GlanceTarget::Impl {
   std::exception_ptr upload(const std::string& id, ByteSource& bytes, std::uint64_t size);
   Held accept(const std::optional<Image>& image, const BlobSpec& blob,
               const std::optional<Digest>& sent);
-  Image read_back_noted(const Image& image, const ItemContent& promised);
-  Held corrected(const Image& image, const Item& item);
+  Held corrected(const Image& image, const BlobSpec& blob);
   Held held(const Image& image, Item item, HeldState state) const;
   bool holds(const Image& image, const ItemContent& promised, const std::optional<Digest>& sent);
   /// Before it is shown.
@@ -334,23 +333,21 @@ Held GlanceTarget::Impl::accept(const std::optional<Image>& image, const BlobSpe
                             "before anybody could see it",
                             image->id, blob.content.size, blob.content.strongest.str()));
   }
-  return corrected(read_back_noted(*image, blob.content), blob.item);
-}
-
-/// Else the next run would take it for one with other bytes.
-Image GlanceTarget::Impl::read_back_noted(const Image& image, const ItemContent& promised) {
-  if (!promised.md5 || image.checksum.empty() || image.checksum == promised.md5->hex()) {
-    return image;
-  }
-  return images.change(image.id, {{kReadBackProperty, promised.strongest.str()}});
+  return corrected(*image, blob);
 }
 
 /// A run with another configuration may have left it, or what was read of it was damaged: what is
 /// published is what it says.
-Held GlanceTarget::Impl::corrected(const Image& image, const Item& item) {
-  auto changes = image_changes(image, item, policy);
+Held GlanceTarget::Impl::corrected(const Image& image, const BlobSpec& blob) {
+  auto changes = image_changes(image, blob.item, policy);
   for (const char* revealing : {"visibility", "os_hidden"}) changes.erase(revealing);
-  if (const auto name = image_name(item, policy); image.name != name) changes.emplace("name", name);
+  const auto name = image_name(blob.item, policy);
+  if (image.name != name) changes.emplace("name", name);
+  // Its bytes were read back then. Else the next run would take it for one with others.
+  const auto& md5 = blob.content.md5;
+  if (md5 && !image.checksum.empty() && image.checksum != md5->hex()) {
+    changes.emplace(kReadBackProperty, blob.content.strongest.str());
+  }
   const Image now_right = changes.empty() ? image : images.change(image.id, changes);
   return held(now_right, *item_of(now_right), HeldState::Unrevealed);
 }
@@ -516,6 +513,8 @@ Held GlanceTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
     // None: the id of a deleted image.
     auto image = impl_->images.find(id);
     if (!image || !impl_->is_made_from(*image, blob)) continue;
+    // That one has not its bytes, or it would not be made anew; it goes as what is superseded.
+    if (impl_->listed.contains(id)) continue;
 
     const bool is_left_over = impl_->is_left_over(*image);
     image = impl_->settled(std::move(image), is_left_over ? kLeftOverLimit : kPollLimit);
@@ -546,7 +545,7 @@ std::optional<Held> GlanceTarget::verify_unrevealed(const Held& held, const Blob
   const auto image = impl_->images.find(held.placement);
   if (!image) return std::nullopt;
   if (is_complete(*image) && impl_->holds(*image, blob.content, std::nullopt)) {
-    return impl_->corrected(*image, blob.item);
+    return impl_->corrected(*image, blob);
   }
   impl_->images.remove(image->id);
   return std::nullopt;

@@ -86,7 +86,7 @@ bool has_size_of(const Held& held, const Item& wanted) {
 
 // By the strongest digest that the target tells and the source signed. None: there is none.
 std::optional<bool> stores_bytes_of(const Held& held, const Item& wanted) {
-  if (held.stored.empty()) return std::nullopt;
+  if (held.stored.empty() || !parse_decimal(tag(wanted.tags, "size"))) return std::nullopt;
   if (!has_size_of(held, wanted)) return false;
   std::optional<Digest> strongest;
   bool is_same = false;
@@ -113,11 +113,12 @@ Likeness likeness(const Held& held, const Item& wanted) {
 }
 
 // It was made of what is wanted, and that is not what is there: a transfer was cut or altered where
-// nobody compared it (threats-and-faults.md T25).
+// nobody compared it (threats-and-faults.md T25). What is as its own metadata say is whole; then it
+// is the source that says something else now.
 bool is_damaged(const Held& held, const Item& wanted) {
   const bool may_be_mended = held.state == HeldState::Present || held.state == HeldState::Hidden;
   return may_be_mended && have_same_bytes(held.item, wanted) != false &&
-         stores_bytes_of(held, wanted) == false;
+         stores_bytes_of(held, wanted) == false && stores_bytes_of(held, held.item) != true;
 }
 
 // Of several that hold one address the one to keep comes first (docs/adr/0021), in a tree the one
@@ -338,7 +339,8 @@ class Planner {
     const auto copies = by_address_.find(wanted.item->key);
     if (copies != by_address_.end()) sort_best_first(copies->second, wanted.item);
     const Held* best = copies == by_address_.end() ? nullptr : copies->second.front();
-    const bool damaged = best != nullptr && is_damaged(*best, *wanted.item);
+    const bool damaged =
+        best != nullptr && !reason_to_skip(wanted) && is_damaged(*best, *wanted.item);
     if (damaged) damaged_.insert(best->item.key);
     if (best != nullptr && is_in_place(*best) && !damaged &&
         is_same(*best, *wanted.item, wanted.content)) {
@@ -379,7 +381,7 @@ class Planner {
       return;
     }
     const auto same_bytes = have_same_bytes(held.item, *wanted.item);
-    if (same_bytes && !*same_bytes) {
+    if (same_bytes == false) {
       refuse_other_digest(held, wanted);
       return;
     }
@@ -391,7 +393,12 @@ class Planner {
       keep(held, kWithdrawn);
       return;
     }
-    const bool is_known = same_bytes || stores_bytes_of(held, *wanted.item);
+    const auto stored = stores_bytes_of(held, *wanted.item);
+    if (stored == false && wanted.content) {
+      refuse_other_digest(held, wanted);
+      return;
+    }
+    const bool is_known = same_bytes == true || stored == true;
     const auto drift = is_known && wanted.content ? drift_of_(held, *wanted.item) : std::nullopt;
     if (!drift) {
       keep(held, copies.size() == 1
@@ -410,11 +417,12 @@ class Planner {
   // What was once signed for a version stays what it was (`cli.md` §2, status 3).
   void refuse_other_digest(const Held& held, const Wanted& wanted) {
     keep(held, "its source gives it another digest now");
-    skip(wanted, Error(ErrorKind::Untrusted, Origin::Source,
-                       fmt::format("{}: the source gives it another digest than when {} was made "
-                                   "from it; nothing was changed. Look at the source; if it is "
-                                   "right, delete {}, and the next run brings the new one",
-                                   wanted.item->key.str(), held.placement, held.placement)));
+    skip(wanted,
+         Error(ErrorKind::Untrusted, Origin::Source,
+               fmt::format("{}: the source gives it another digest or size than when {} was "
+                           "made from it; nothing was changed. Look at the source; if it is "
+                           "right, delete {}, and the next run brings the new one",
+                           wanted.item->key.str(), held.placement, held.placement)));
   }
 
   void keep(const Held& held, std::string reason) {
@@ -612,7 +620,7 @@ class Planner {
     }
     const auto all = versions_held([](const Held&) { return true; });
     for (const auto& [content_id, versions] : lost) {
-      if (exceeds_cap(content_id, versions, all)) return true;
+      if (exceeds_cap(content_id, versions, all, "held")) return true;
     }
     return std::any_of(input_.entries.begin(), input_.entries.end(), [&](const auto& entry) {
       return std::any_of(
@@ -636,7 +644,8 @@ class Planner {
       std::set_intersection(lost.begin(), lost.end(), of_source->second.begin(),
                             of_source->second.end(), std::inserter(lost_here, lost_here.end()));
     }
-    return exceeds_cap(content_id, lost_here, held);
+    return exceeds_cap(content_id, lost_here, held,
+                       fmt::format("that entry {} of mirror_list holds", entry.entry));
   }
 
   template <typename IsCounted>
@@ -651,7 +660,7 @@ class Planner {
   }
 
   bool exceeds_cap(const std::string& content_id, const VersionsOfProducts& lost,
-                   const VersionCount& held) {
+                   const VersionCount& held, std::string_view whose) {
     if (lost.empty()) return false;
     const auto of_source = held.find(content_id);
     const auto total = of_source == held.end() ? 0 : of_source->second.size();
@@ -662,10 +671,10 @@ class Planner {
     if (fires) {
       plan_.guard = Error(
           ErrorKind::Guard, Origin::Source,
-          fmt::format("{} of the {} versions held of {} would go without a replacement, more "
+          fmt::format("{} of the {} versions {} of {} would go without a replacement, more "
                       "than max_delete allows; nothing was removed. If this is right, run once "
                       "with --max-delete 100%",
-                      lost.size(), total, content_id));
+                      lost.size(), total, whose, content_id));
     }
     return fires;
   }

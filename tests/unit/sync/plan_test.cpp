@@ -390,6 +390,22 @@ TEST_CASE("what an image holds is judged by what its target tells of it") {
     image.state = GENERATE(HeldState::Deactivated, HeldState::Withdrawn);
     CHECK(changes_nothing(plan(input, drifts)));
   }
+  SECTION("what is as its own metadata say stays, whatever the source says now") {
+    image.stored = {right};
+    auto& now = input.entries[0].selections[0].products[0].versions[0].items[0];
+    bool is_refused = true;
+    SECTION("of the size") { now.tags.set("size", "11"); }
+    SECTION("of the weaker digest") { now.tags.set("md5", wrong.hex()); }
+    SECTION("nothing of the size") {
+      now.tags.erase("size");
+      is_refused = false;
+    }
+    const auto made = plan(input, drifts);
+    REQUIRE(made.actions[0].kind == ActionKind::Keep);
+    CHECK(made.actions[0].is_named);
+    CHECK(made.actions.size() == (is_refused ? 2U : 1U));
+    if (is_refused) CHECK(made.actions[1].error->kind() == ErrorKind::Untrusted);
+  }
   SECTION("of two the right one stays") {
     image.stored = {wrong};
     image.created = Time() + std::chrono::hours(1);
