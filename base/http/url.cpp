@@ -21,8 +21,6 @@ namespace {
 constexpr std::string_view kUnreservedMarks = "-._~";
 constexpr std::string_view kPathMarks = "-._~!$&'()*+,;=:@/";
 constexpr std::string_view kQueryMarks = "-._~!$&'()*+,;=:@/?";
-// Without ':', for libcurl takes "file:///c:/" for a drive of Windows and refuses it.
-constexpr std::string_view kFilePathMarks = "-._~!$&'()*+,;=@/";
 
 struct CurlUrlDeleter {
   void operator()(CURLU* url) const noexcept { curl_url_cleanup(url); }
@@ -92,8 +90,12 @@ CurlUrl parse_with_curl(std::string_view text, const std::string& url_text) {
   return url;
 }
 
-std::string_view path_marks(std::string_view scheme) {
-  return scheme == "file" ? kFilePathMarks : kPathMarks;
+std::string completed_path(std::string_view path, std::string_view scheme) {
+  std::string completed = percent_completed(path, kPathMarks);
+  // libcurl takes "file:///c:/" for a drive of Windows and refuses it.
+  const bool is_drive = scheme == "file" && completed.size() > 2 && completed[2] == ':';
+  if (is_drive) completed.replace(2, 1, "%3A");
+  return completed;
 }
 
 /// curl itself writes "file://(nil)" for the root directory, and takes "file:name", which leads
@@ -103,7 +105,7 @@ std::string normalised_file_url(CURLU* url) {
   if (!path.starts_with('/')) {
     throw Error(ErrorKind::Config, Origin::Config, "a file URL needs an absolute path");
   }
-  return "file://" + percent_completed(path, kFilePathMarks);
+  return "file://" + completed_path(path, "file");
 }
 
 /// The whole URL, so that equal URLs are equal texts and no byte is requested that a URL can't
@@ -176,7 +178,7 @@ Url Url::parse(std::string_view text) {
   }
   url.text_ = url.scheme_ == "file" ? normalised_file_url(parsed.get()) : normalised(parsed.get());
   url.host_ = part(parsed.get(), CURLUPART_HOST);
-  url.path_ = percent_completed(part(parsed.get(), CURLUPART_PATH), path_marks(url.scheme_));
+  url.path_ = completed_path(part(parsed.get(), CURLUPART_PATH), url.scheme_);
   url.origin_ = origin_of(parsed.get(), url.scheme_, url.host_);
   return url;
 }

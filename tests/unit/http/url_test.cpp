@@ -26,7 +26,7 @@ TEST_CASE("Url::parse gives one spelling to equal URLs") {
       {"file:///srv/a", "file:///srv/a"},
       {"file:/srv/a", "file:///srv/a"},
       {"file://localhost/srv/a", "file:///srv/a"},
-      {"file:///srv/a:b", "file:///srv/a%3Ab"},
+      {"file:///srv/a:b", "file:///srv/a:b"},
       {"file:///../c:/a", "file:///c%3A/a"},
       {"/srv/my mirror/100%/?#", "file:///srv/my%20mirror/100%25/%3F%23"},
   }));
@@ -187,7 +187,7 @@ TEST_CASE("join() keeps scheme, host, port and prefix") {
       {"http://h/", "a/b@c;d=e,f+g!$&'()*~", "http://h/a/b@c;d=e,f+g!$&'()*~"},
       {"http://h/a//", "b", "http://h/a//b"},
       {"file:///srv/my%20mirror", "a b", "file:///srv/my%20mirror/a%20b"},
-      {"file:///", "a/b:c", "file:///a/b%3Ac"},
+      {"file:///", "a/b:c", "file:///a/b:c"},
   }));
   CAPTURE(base, path);
   CHECK(Url::parse(base).join(RelativePath::parse(path)).str() == expected);
