@@ -63,6 +63,10 @@ class UntilStopped final : public ByteSource {
     if (stop_.stop_requested()) throw Cancelled();
     return bytes_.read(buffer);
   }
+  Bytes next(MutableBytes buffer) override {
+    if (stop_.stop_requested()) throw Cancelled();
+    return bytes_.next(buffer);
+  }
 
  private:
   ByteSource& bytes_;

@@ -21,11 +21,11 @@ using Clock = std::chrono::steady_clock;
 // An index can be ahead of its files while a mirror is being filled.
 constexpr std::chrono::milliseconds kMayComeWithin{4000};
 
-// All pipes together hold 24 MiB, whatever the number of jobs (docs/adr/0013); at 16 chunks either
-// leg can go on while the other waits for the scheduler.
+// All pipes together hold 24 MiB, and two chunks each where there are more jobs (docs/adr/0013); at
+// 4 chunks either leg can go on while the other waits for the scheduler.
 std::size_t depth_of(std::size_t jobs) {
-  constexpr std::size_t kChunks = 96;
-  return std::clamp<std::size_t>(kChunks / std::max<std::size_t>(jobs, 1), 2, 16);
+  constexpr std::size_t kChunks = 24;
+  return std::clamp<std::size_t>(kChunks / std::max<std::size_t>(jobs, 1), 2, 4);
 }
 
 // Who is wrong about the size must not spoil it for those who are right.

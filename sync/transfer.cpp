@@ -54,16 +54,25 @@ class RestOf final : public ByteSource {
   RestOf(ByteSource& all, std::uint64_t begun) : all_(all), begun_(begun) {}
 
   std::size_t read(MutableBytes buffer) override {
-    while (begun_ > 0) {
-      const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(begun_, buffer.size()));
-      const auto count = all_.read(buffer.first(most));
-      if (count == 0) return 0;
-      begun_ -= count;
-    }
+    pass_over_begun(buffer);
     return all_.read(buffer);
+  }
+  Bytes next(MutableBytes buffer) override {
+    pass_over_begun(buffer);
+    return all_.next(buffer);
   }
 
  private:
+  // Where it ends before that, reading tells so again.
+  void pass_over_begun(MutableBytes buffer) {
+    while (begun_ > 0) {
+      const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(begun_, buffer.size()));
+      const auto count = all_.next(buffer.first(most)).size();
+      if (count == 0) return;
+      begun_ -= count;
+    }
+  }
+
   ByteSource& all_;
   std::uint64_t begun_;
 };

@@ -16,8 +16,10 @@ class ExactSource final : public ByteSource {
   ExactSource(ByteSource& source, std::uint64_t size);
 
   std::size_t read(MutableBytes buffer) override;
+  Bytes next(MutableBytes buffer) override;
 
  private:
+  void take(std::size_t count);
   void expect_end();
 
   ByteSource& source_;

@@ -3,9 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <memory>
-#include <new>
 #include <utility>
 
 #include "base/io/local_error.h"
@@ -13,32 +12,28 @@
 namespace streamsync {
 namespace {
 
-/// O_DIRECT wants memory, offset and size in multiples of the device's blocks, which are no larger.
-constexpr std::align_val_t kAlignment{4096};
-
-struct FreeBlock {
-  void operator()(std::byte* block) const noexcept { ::operator delete[](block, kAlignment); }
-};
-
-using Block = std::unique_ptr<std::byte[], FreeBlock>;
-
-Block make_block() {
-  return Block(static_cast<std::byte*>(::operator new[](BlockWriter::kBlockSize, kAlignment)));
-}
-
-/// A block that is being filled, how far it has come, and whether the source has ended.
+/// What is to be written next, and whether the source has ended.
 struct Filling {
   MutableBytes room;
   std::size_t filled = 0;
+  Bytes whole{};  ///< a block that the source had in its own memory
   bool has_ended = false;
 
   void fill(ByteSource& source) {
     while (filled != room.size() && !has_ended) {
-      const std::size_t count = source.read(room.subspan(filled));
-      filled += count;
-      has_ended = count == 0;
+      const MutableBytes rest = room.subspan(filled);
+      const Bytes bytes = source.next(rest);
+      has_ended = bytes.empty();
+      if (bytes.size() == BlockWriter::kBlockSize) {
+        whole = bytes;
+      } else if (bytes.data() != rest.data()) {
+        std::copy(bytes.begin(), bytes.end(), rest.begin());
+      }
+      filled += bytes.size();
     }
   }
+
+  Bytes bytes() const noexcept { return whole.empty() ? Bytes(room.first(filled)) : whole; }
 };
 
 }  // namespace
@@ -47,20 +42,20 @@ BlockWriter::BlockWriter(int file, std::uint64_t begin, std::string doing)
     : file_(file), size_(begin), doing_(std::move(doing)) {}
 
 void BlockWriter::write_all(ByteSource& bytes) {
-  const Block block = make_block();
+  const Block block;
   for (bool has_ended = false; !has_ended;) {
-    Filling filling{{block.get(), kBlockSize - size_ % kBlockSize}};
+    Filling filling{block.bytes().first(kBlockSize - size_ % kBlockSize)};
     try {
       filling.fill(bytes);
     } catch (...) {
       try {
-        write(filling.room.first(filling.filled));
+        write(filling.bytes());
       } catch (const Error&) {
         // What the source says is the cause.
       }
       throw;
     }
-    write(filling.room.first(filling.filled));
+    write(filling.bytes());
     has_ended = filling.has_ended;
   }
 }

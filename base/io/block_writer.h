@@ -4,16 +4,17 @@
 #include <cstdint>
 #include <string>
 
+#include "base/io/block.h"
 #include "base/io/bytes.h"
 
 namespace streamsync {
 
-/// Writes the bytes of a file, whole blocks from its own memory to the disk and not through the
-/// page cache where the file system can do that (open(2), O_DIRECT; docs/adr/0022). One thread at a
+/// Writes the bytes of a file, whole blocks from memory to the disk and not through the page
+/// cache where the file system can do that (open(2), O_DIRECT; docs/adr/0022). One thread at a
 /// time. Failures to write throw `Error` with origin Local.
 class BlockWriter {
  public:
-  static constexpr std::size_t kBlockSize = 1024 * 1024;
+  static constexpr std::size_t kBlockSize = Block::kSize;
 
   /// Goes on behind `begin` bytes of `file`, which stays the caller's; `doing` is for messages.
   BlockWriter(int file, std::uint64_t begin, std::string doing);

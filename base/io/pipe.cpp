@@ -8,7 +8,13 @@
 namespace streamsync {
 namespace {
 
-using Chunk = std::vector<std::byte>;
+/// As much of a block as is filled.
+struct Chunk {
+  Block block{};
+  std::size_t size = 0;
+
+  Bytes bytes() const noexcept { return block.bytes().first(size); }
+};
 
 }  // namespace
 
@@ -41,7 +47,7 @@ struct Pipe::State {
              return reader.closed || reader.at > passed;
            })) {
       unused.push_back(std::move(queued.front()));
-      unused.back().clear();
+      unused.back().size = 0;
       queued.pop_front();
       ++passed;
     }
@@ -75,25 +81,33 @@ class Pipe::In final : public ByteSink {
     throw_if_closed();
     while (!bytes.empty()) {
       // A full chunk is passed on only now that it is known not to be the last one.
-      if (filling_.size() == kChunkSize) pass_on();
-      if (filling_.capacity() == 0) filling_ = take_unused();
-      const std::size_t count = std::min(bytes.size(), kChunkSize - filling_.size());
-      filling_.insert(filling_.end(), bytes.begin(), bytes.begin() + as_offset(count));
+      if (filling_ && filling_->size == kChunkSize) pass_on();
+      if (!filling_) filling_ = take_unused();
+      const std::size_t count = std::min(bytes.size(), kChunkSize - filling_->size);
+      std::memcpy(filling_->block.bytes().data() + filling_->size, bytes.data(), count);
+      filling_->size += count;
       bytes = bytes.subspan(count);
     }
   }
 
+  void fail(const Error& cause) {
+    const std::lock_guard lock(state_.mutex);
+    if (filling_ && filling_->size > kWithheld) {
+      filling_->size -= kWithheld;
+      queue();
+    }
+    if (!state_.failure) state_.failure = cause;
+    state_.changed.notify_all();
+  }
+
   void finish() override {
     const std::lock_guard lock(state_.mutex);
-    if (!filling_.empty()) state_.queued.push_back(std::move(filling_));
-    filling_ = {};
+    queue();
     state_.finished = true;
     state_.changed.notify_all();
   }
 
  private:
-  static std::ptrdiff_t as_offset(std::size_t count) { return static_cast<std::ptrdiff_t>(count); }
-
   void throw_if_closed() {
     const std::lock_guard lock(state_.mutex);
     if (state_.nobody_reads()) throw PipeClosed();
@@ -102,8 +116,13 @@ class Pipe::In final : public ByteSink {
 
   void pass_on() {
     const std::lock_guard lock(state_.mutex);
-    state_.queued.push_back(std::exchange(filling_, {}));
+    queue();
     state_.changed.notify_all();
+  }
+
+  void queue() {
+    if (filling_) state_.queued.push_back(std::move(*filling_));
+    filling_.reset();
   }
 
   Chunk take_unused() {
@@ -112,21 +131,17 @@ class Pipe::In final : public ByteSink {
       return state_.nobody_reads() || !state_.unused.empty() || state_.made < state_.depth;
     });
     if (state_.nobody_reads()) throw PipeClosed();
-    if (state_.unused.empty()) return make_chunk();
+    if (state_.unused.empty()) {
+      ++state_.made;
+      return {};
+    }
     Chunk chunk = std::move(state_.unused.back());
     state_.unused.pop_back();
     return chunk;
   }
 
-  Chunk make_chunk() {
-    Chunk chunk;
-    chunk.reserve(kChunkSize);
-    ++state_.made;
-    return chunk;
-  }
-
   State& state_;
-  Chunk filling_;
+  std::optional<Chunk> filling_;
 };
 
 class Pipe::Out final : public ByteSource {
@@ -134,18 +149,24 @@ class Pipe::Out final : public ByteSource {
   Out(State& state, std::size_t reader) : state_(state), reader_(reader) {}
 
   std::size_t read(MutableBytes buffer) override {
-    if (!prepare()) return 0;
-    const std::size_t count = std::min(buffer.size(), current_->size() - position_);
-    std::memcpy(buffer.data(), current_->data() + position_, count);
-    position_ += count;
-    return count;
+    const Bytes bytes = next(buffer);
+    std::copy(bytes.begin(), bytes.end(), buffer.begin());
+    return bytes.size();
+  }
+
+  Bytes next(MutableBytes buffer) override {
+    if (!prepare()) return {};
+    const Bytes rest = current_->bytes().subspan(position_);
+    const Bytes bytes = rest.first(std::min(buffer.size(), rest.size()));
+    position_ += bytes.size();
+    return bytes;
   }
 
  private:
   /// Makes `current_` have unread bytes; false at the end.
   bool prepare() {
     std::unique_lock lock(state_.mutex);
-    if (current_ != nullptr && position_ < current_->size()) {
+    if (current_ != nullptr && position_ < current_->size) {
       state_.throw_if_stopped();
       return true;
     }
@@ -192,11 +213,7 @@ ByteSink& Pipe::in() noexcept { return *in_; }
 
 ByteSource& Pipe::out(std::size_t reader) noexcept { return outs_[reader]; }
 
-void Pipe::fail(const Error& cause) {
-  const std::lock_guard lock(state_->mutex);
-  if (!state_->failure) state_->failure = cause;
-  state_->changed.notify_all();
-}
+void Pipe::fail(const Error& cause) { in_->fail(cause); }
 
 void Pipe::close(std::size_t reader) noexcept {
   const std::lock_guard lock(state_->mutex);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/io/block.h"
 #include "base/io/bytes.h"
 
 namespace streamsync {
@@ -26,7 +27,9 @@ namespace streamsync {
 /// Every wait ends when `stop` is requested, by throwing `Cancelled`.
 class Pipe {
  public:
-  static constexpr std::size_t kChunkSize = 256 * 1024;
+  static constexpr std::size_t kChunkSize = Block::kSize;
+  /// When the writer fails nobody is given so many bytes of the chunk that came last.
+  static constexpr std::size_t kWithheld = 256 * 1024;
 
   Pipe(std::size_t depth, std::size_t readers, std::stop_token stop);
   ~Pipe();
@@ -36,8 +39,8 @@ class Pipe {
   ByteSink& in() noexcept;
   ByteSource& out(std::size_t reader) noexcept;
 
-  /// The writer failed: `read` throws this after the chunks that were full. A target that can go on
-  /// later has use for them; the chunk that is withheld is dropped.
+  /// The writer failed: `read` throws this after all but the end of what came. A target that can go
+  /// on later has use for that. Called by the writer's thread.
   void fail(const Error& cause);
 
   /// The reader wants no more, and nobody waits for it any longer. When it was the last one,

@@ -67,6 +67,32 @@ class EndsTooEarly final : public ByteSource {
   TextSource text_;
 };
 
+/// Has whole blocks at hand, and copies what is less.
+class OwnMemory final : public ByteSource {
+ public:
+  explicit OwnMemory(std::string_view text) : rest_(text), text_(text) {}
+
+  std::size_t read(MutableBytes buffer) override {
+    const std::size_t count = text_.read(buffer);
+    rest_.remove_prefix(count);
+    copied_ += count;
+    return count;
+  }
+  Bytes next(MutableBytes buffer) override {
+    if (buffer.size() < kBlock || rest_.size() < kBlock) return buffer.first(read(buffer));
+    const Bytes block = as_bytes(rest_.substr(0, kBlock));
+    rest_.remove_prefix(kBlock);
+    text_ = TextSource(rest_);
+    return block;
+  }
+  std::size_t copied() const { return copied_; }
+
+ private:
+  std::string_view rest_;
+  TextSource text_;
+  std::size_t copied_ = 0;
+};
+
 }  // namespace
 
 TEST_CASE("a block writer writes every byte where it belongs") {
@@ -100,6 +126,26 @@ TEST_CASE("whole blocks pass by the page cache where the file system can do that
   writer.write_all(bytes);
   CHECK(cached_pages(file.get(), 0, 4 * kBlock) == 0);
   CHECK(content(path) == whole);
+}
+
+TEST_CASE("a block that its source has in memory is written from there") {
+  const TemporaryDirectory place;
+  const auto file = made(place / "file");
+  const std::string whole = counted(2 * kBlock + 5);
+  OwnMemory bytes(whole);
+  BlockWriter(file.get(), 0, "writing").write_all(bytes);
+  CHECK(content(place / "file") == whole);
+  CHECK(bytes.copied() == 5);
+}
+
+TEST_CASE("blocks that are not where blocks begin in the file are put together anew") {
+  const TemporaryDirectory place;
+  const auto file = made(place / "file");
+  const std::string whole = counted(3 * kBlock + 5);
+  write_fully(file.get(), as_bytes(whole).first(4711), 0, "beginning");
+  OwnMemory bytes(std::string_view(whole).substr(4711));
+  BlockWriter(file.get(), 4711, "writing").write_all(bytes);
+  CHECK(content(place / "file") == whole);
 }
 
 TEST_CASE("what came before a source failed is written") {

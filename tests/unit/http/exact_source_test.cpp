@@ -24,6 +24,25 @@ class BadAtItsEnd final : public ByteSource {
   TextSource text_;
 };
 
+/// Gives from its own memory, and uses that again.
+class UsesItsMemoryAgain final : public ByteSource {
+ public:
+  explicit UsesItsMemoryAgain(std::string_view text) : text_(text) {}
+
+  std::size_t read(MutableBytes buffer) override {
+    memory_.assign(memory_.size(), std::byte{0});
+    return text_.read(buffer);
+  }
+  Bytes next(MutableBytes buffer) override {
+    memory_.resize(buffer.size());
+    return Bytes(memory_).first(text_.read(memory_));
+  }
+
+ private:
+  TextSource text_;
+  std::vector<std::byte> memory_;
+};
+
 std::string read_with_buffer_of(ByteSource& source, std::size_t size) {
   std::vector<std::byte> buffer(size);
   std::string all;
@@ -37,6 +56,18 @@ TEST_CASE("ExactSource gives what was promised") {
   TextSource inner(text);
   ExactSource source(inner, text.size());
   CHECK(read_with_buffer_of(source, buffer) == text);
+}
+
+TEST_CASE("ExactSource gives its last bytes although it has asked for the end") {
+  const std::size_t size = GENERATE(1U, 3U, 8U, 100U);
+  UsesItsMemoryAgain inner("abcdefgh");
+  ExactSource source(inner, 8);
+  std::vector<std::byte> buffer(size);
+  std::string came;
+  for (Bytes bytes = source.next(buffer); !bytes.empty(); bytes = source.next(buffer)) {
+    came += as_text(bytes);
+  }
+  CHECK(came == "abcdefgh");
 }
 
 TEST_CASE("ExactSource refuses less and more than was promised") {
