@@ -278,14 +278,24 @@ Head no_head(const TransferOrder& order) {
   return {nullptr, std::vector<std::uint64_t>(order.deliveries.size(), 0), nullptr};
 }
 
-void copy_first(std::uint64_t size, ByteSource& from, ByteSink& to) {
+Bytes read_beginning(ByteSource& from, MutableBytes buffer) {
+  std::string why = "it ends too early";
+  try {
+    if (const auto count = from.read(buffer)) return buffer.first(count);
+  } catch (const Error& error) {
+    why = error.what();
+  }
+  throw Error(ErrorKind::Corrupt, Origin::Source, fmt::format("can't be read again: {}", why));
+}
+
+// Its target goes on behind all of it, so what is not hashed here would be hashed nowhere.
+void give_whole(const BegunItem& begun, ByteSink& to) {
   std::vector<std::byte> buffer(Pipe::kChunkSize);
-  while (size > 0) {
-    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(size, buffer.size()));
-    const auto count = from.read(MutableBytes(buffer).first(most));
-    if (count == 0) return;
-    to.write(Bytes(buffer).first(count));
-    size -= count;
+  for (auto left = begun.size; left > 0;) {
+    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer.size()));
+    const auto bytes = read_beginning(*begun.bytes, MutableBytes(buffer).first(most));
+    to.write(bytes);
+    left -= bytes.size();
   }
 }
 
@@ -313,7 +323,7 @@ Head head_of(const TransferOrder& order) {
     head.item = std::make_shared<const BegunItem>(std::move(*begun));
   }
   if (head.item) {
-    head.give = [item = head.item](ByteSink& sink) { copy_first(item->size, *item->bytes, sink); };
+    head.give = [item = head.item](ByteSink& sink) { give_whole(*item, sink); };
   }
   return head;
 }

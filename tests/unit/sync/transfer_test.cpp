@@ -42,6 +42,25 @@ class BreakingSource final : public Source {
   std::deque<std::uint64_t> pieces_;
 };
 
+constexpr std::size_t kWhole = 1000;
+
+/// A file of which not all can be read.
+class BadDisk final : public ByteSource {
+ public:
+  BadDisk(std::string_view text, std::size_t readable)
+      : is_bad_(readable < text.size()), text_(text.substr(0, readable)) {}
+
+  std::size_t read(MutableBytes buffer) override {
+    const auto count = text_.read(buffer);
+    if (count == 0 && is_bad_) throw Error(ErrorKind::Protocol, Origin::Local, "I/O error");
+    return count;
+  }
+
+ private:
+  bool is_bad_;
+  TextSource text_;
+};
+
 class GrowingTarget final : public ItemTarget {
  public:
   std::vector<Held> inventory() override { return {}; }
@@ -49,7 +68,7 @@ class GrowingTarget final : public ItemTarget {
   void announce(const std::vector<BlobSpec>&) override {}
   std::optional<BegunItem> begun(const BlobSpec&) override {
     if (content.empty()) return std::nullopt;
-    return BegunItem{content.size(), std::make_unique<TextSource>(content), {}};
+    return BegunItem{content.size(), std::make_unique<BadDisk>(content, readable), {}};
   }
   Held stage(const BlobSpec& blob, ByteSource& bytes) override {
     if (is_full) throw Error(ErrorKind::NoRoom, Origin::Target, "no room");
@@ -65,6 +84,7 @@ class GrowingTarget final : public ItemTarget {
 
   bool is_full = false;
   std::string content;  // of an earlier attempt
+  std::size_t readable = kWhole;
   std::string staged;
   std::size_t given = 0;
 };
@@ -182,6 +202,16 @@ TEST_CASE("a beginning of other bytes is begun anew") {
   CHECK(source.asked_from == std::vector<std::uint64_t>{4, 0});
   CHECK(stage.target.staged == "0123456789");
   CHECK(stage.retries == 1);
+}
+
+TEST_CASE("a beginning that can't be read to its end is begun anew") {
+  BreakingSource source("0123456789", {});
+  Stage stage;
+  stage.target.content = "01x3";
+  stage.target.readable = 2;
+  stage.run({&source}, blob_of("0123456789"));
+  CHECK(source.asked_from == std::vector<std::uint64_t>{0});
+  CHECK(stage.target.staged == "0123456789");
 }
 
 TEST_CASE("it is told which base gave the wrong bytes") {
