@@ -12,15 +12,30 @@ namespace {
 constexpr std::size_t kLongestQuote = 300;
 
 /// RFC 9110 §10.2.3: seconds or a date. None for what is neither.
+/// By the clock of the server where it tells (RFC 9110 §6.6.1): ours may be wrong.
+Time time_of_answer(const Headers& headers) {
+  const auto ours = now();
+  const auto value = headers.find("Date");
+  return value ? parse_http_date(trimmed(*value), ours).value_or(ours) : ours;
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// A number that is too large to be read is a long time.
 std::optional<std::chrono::seconds> retry_after(const Headers& headers) {
   const auto value = headers.find("Retry-After");
   if (!value) return std::nullopt;
   const std::string_view text = trimmed(*value);
-  if (const auto seconds = parse_decimal(text)) return std::chrono::seconds(*seconds);
-  const auto now = streamsync::now();
-  const auto date = parse_http_date(text, now);
+  if (is_number(text)) {
+    const auto seconds = parse_decimal(text);
+    return seconds ? std::chrono::seconds(*seconds) : std::chrono::seconds::max();
+  }
+  const auto sent = time_of_answer(headers);
+  const auto date = parse_http_date(text, sent);
   if (!date) return std::nullopt;
-  return std::max(std::chrono::seconds(0), *date - now);
+  return std::max(std::chrono::seconds(0), *date - sent);
 }
 
 /// A source that says 409 or 507 to a GET is broken; only a target's conflicts and lack of room are

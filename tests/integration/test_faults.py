@@ -634,7 +634,7 @@ class Busy(FaultCase):
                 self.assert_done(run)
 
     def test_no_wait_is_longer_than_max_wait(self):
-        for wait in ("9223372036854775807", "Fri, 31 Dec 9999 23:59:59 GMT"):
+        for wait in ("9223372036854775807", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"):
             with self.subTest(wait):
                 self.setUp()
                 run, seconds = self.seconds(once(status=503, retry_after=wait), retries={"max_wait": "1s"})
@@ -644,7 +644,7 @@ class Busy(FaultCase):
 
     def test_waits_that_are_none(self):
         past = email.utils.formatdate(time.time() - 3600, usegmt=True)
-        for wait in ("-5", "soon", "99999999999999999999999", past):
+        for wait in ("-5", "soon", past):
             with self.subTest(wait):
                 self.setUp()
                 run, seconds = self.seconds(once(status=503, retry_after=wait), retries={"attempts": 2})

@@ -56,7 +56,7 @@ TEST_CASE("Retry-After as a number of seconds") {
       {503, " 0 ", ErrorKind::RateLimited, 0s},
       {429, "120", ErrorKind::RateLimited, 120s},
       {429, "9223372036854775807", ErrorKind::RateLimited, std::chrono::seconds::max()},
-      {429, "99999999999999999999", ErrorKind::RateLimited, std::nullopt},
+      {429, "99999999999999999999", ErrorKind::RateLimited, std::chrono::seconds::max()},
       {503, "-1", ErrorKind::Transient, std::nullopt},
       {503, "soon", ErrorKind::Transient, std::nullopt},
       {500, "2", ErrorKind::Transient, std::nullopt},
@@ -78,6 +78,12 @@ TEST_CASE("Retry-After as a date") {
   REQUIRE(future.retry_after());
   CHECK(*future.retry_after() > 60s);
   CHECK(*future.retry_after() <= 90s);
+
+  const Error elsewhere = error_for({503,
+                                     {{"Date", "Wed, 21 Oct 2015 07:28:00 GMT"},
+                                      {"Retry-After", "Wed, 21 Oct 2015 07:28:20 GMT"}},
+                                     {}});
+  CHECK(elsewhere.retry_after() == 20s);
 }
 
 TEST_CASE("the message says what was asked, and what came, without secrets") {
