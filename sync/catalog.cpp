@@ -114,7 +114,7 @@ class CatalogWalk {
   CatalogDocument fetch(const Reference& reference, const std::string& where) {
     const auto& path = reference.path;
     if (auto known = reader_.cache.find(where)) {
-      if (auto changed = fetch(path, known->validator)) {
+      if (auto changed = fetch_changed(path, where, known->validator)) {
         return news(reference, std::move(*changed), where, reader_.cache);
       }
       try {
@@ -142,6 +142,15 @@ class CatalogWalk {
                        const std::string& where, DocumentCache& cache) {
     is_news_ = true;
     return vouched(reference, std::move(fetched), where, cache, {});
+  }
+
+  // None: it is as known.
+  std::optional<FetchedDocument> fetch_changed(const RelativePath& path, const std::string& where,
+                                               const Validator& known) {
+    if (reader_.unchanged.contains(where)) return std::nullopt;
+    auto changed = fetch(path, known);
+    if (!changed) reader_.unchanged.insert(where);
+    return changed;
   }
 
   std::optional<FetchedDocument> fetch(const RelativePath& path, const Validator& known) {
@@ -212,7 +221,7 @@ class CatalogWalk {
     const auto signature = source_.describe(path);
     try {
       if (auto known = cache.find(signature)) {
-        auto changed = fetch(path, known->validator);
+        auto changed = fetch_changed(path, signature, known->validator);
         return {path, std::move(changed ? *changed : *known)};
       }
       return {path, std::move(*fetch(path, Validator{}))};
@@ -373,7 +382,9 @@ Catalog read_base(const CatalogReader& reader, Source& source, const RelativePat
       contradiction.reset();
       catalog = walk.walk(entry);
       contradiction = walk.contradiction();
-      if (contradiction) throw Error(ErrorKind::Transient, Origin::Source, *contradiction);
+      if (!contradiction) return;
+      reader.unchanged.clear();
+      throw Error(ErrorKind::Transient, Origin::Source, *contradiction);
     });
   } catch (const Error&) {
     if (!contradiction) throw;

@@ -88,6 +88,9 @@ struct CatalogReader {
   RetryPolicy retries;
   std::stop_token stop;
   DocumentCache& cache;
+  /// URLs whose cached documents this run has found unchanged: entries and scopes with the same
+  /// source ask once for all.
+  std::set<std::string>& unchanged;
 
   /// Fetches `entry` and what it leads to from the first of `bases` that has all of it, else from
   /// the first that has some; any failure of a base is followed by the next. Nothing is requested

@@ -95,7 +95,8 @@ struct Run::Impl {
   std::vector<std::unique_ptr<EntrySource>> sources{};
   std::vector<TrustPolicy> trust{};
   std::map<std::pair<std::size_t, CatalogScope>, Catalog> catalogs{};
-  std::set<std::size_t> unread{};  ///< entries: not asked for, not reachable, or refused
+  std::set<std::string> unchanged{};  ///< URLs of documents that are as the cache has them
+  std::set<std::size_t> unread{};     ///< entries: not asked for, not reachable, or refused
   std::set<std::pair<std::size_t, CatalogScope>> incomplete{};
   std::map<std::size_t, std::set<std::string>> content_ids{};
   RunReport report{};
@@ -174,13 +175,14 @@ struct Run::Impl {
                             fmt::join(names, ", ")));
   }
 
-  CatalogReader reader(std::size_t entry, CatalogScope scope, DocumentCache& documents) const {
+  CatalogReader reader(std::size_t entry, CatalogScope scope) {
     return CatalogReader{.trust = trust[entry],
                          .scope = scope,
                          .index_filter = nullptr,
                          .retries = config.retries,
                          .stop = stop,
-                         .cache = documents};
+                         .cache = cache,
+                         .unchanged = unchanged};
   }
 
   void fail_entry(std::size_t entry, const Error& error) {
@@ -211,7 +213,7 @@ struct Run::Impl {
     }
     try {
       Catalog catalog =
-          reader(entry, scope, cache).read(sources[entry]->bases(), config.mirrors[entry].path);
+          reader(entry, scope).read(sources[entry]->bases(), config.mirrors[entry].path);
       auto& mirror = report.mirrors[entry];
       mirror.is_read = true;
       const auto signed_by = catalog.signed_by();
@@ -276,7 +278,7 @@ struct Run::Impl {
     for (const auto& [read, catalog] : catalogs) {
       const auto& [entry, scope] = read;
       if (!unread.contains(entry)) {
-        reader(entry, scope, cache).keep(catalog, *sources[entry]->bases()[catalog.base]);
+        reader(entry, scope).keep(catalog, *sources[entry]->bases()[catalog.base]);
       }
     }
     remember_sources(request);

@@ -3,6 +3,7 @@
 #include <rapidjson/stringbuffer.h>
 
 #include <cstdio>
+#include <set>
 
 #include "base/text.h"
 #include "filters/selection.h"
@@ -129,12 +130,14 @@ ExitStatus query_command(const Options& options, Console& console, const Interru
                            interrupts.token());
 
   NoCache cache;
+  std::set<std::string> unchanged;
   CatalogReader reader{.trust = trust_in(entry, options),
                        .scope = CatalogScope::Everything,
                        .index_filter = nullptr,
                        .retries = config.retries,
                        .stop = interrupts.token(),
-                       .cache = cache};
+                       .cache = cache,
+                       .unchanged = unchanged};
   if (options.index_filter) {
     reader.index_filter = [filter = Filter::parse(*options.index_filter)](const Tags& tags) {
       return filter.matches([&](std::string_view key) { return tag(tags, key); });

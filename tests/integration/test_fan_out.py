@@ -44,6 +44,19 @@ class SeveralTargets(FanOutCase):
         created = [line.split(": ")[1] for line in run.out.splitlines()]
         self.assertEqual(created[:2], created[2:], "both targets tell, in the order of the plan")
 
+    def test_entries_of_one_source_ask_for_its_documents_once(self):
+        with self.served() as server:
+            entries = [entry(server.url, name=f"entry-{number}", max=number) for number in (1, 2)]
+            for _ in range(2):
+                server.take_requests()
+                run = self.sync(*entries, images=self.both)
+                self.assertEqual(DONE, run.status, run.err)
+            documents = [(request.path, request.status) for request in server.take_requests()]
+        self.assertCountEqual(
+            [("/streams/v1/index.sjson", 304), ("/streams/v1/com.ubuntu.cloud:released:download.sjson", 304)],
+            documents,
+        )
+
     def test_a_target_that_fails_does_not_stop_the_other(self):
         victim = self.work / "victim"
         victim.mkdir()
