@@ -1,6 +1,7 @@
 #include "sync/cli/console.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -97,14 +98,24 @@ void Console::log(LogLevel level, std::string_view message) {
     return;
   }
   erase();
+  put(stderr, line_of(level, message));
+}
+
+// Not by stdio, which another thread may have locked while it waits.
+void Console::error_at_once(std::string_view message) const {
+  const auto line = line_of(LogLevel::Error, message);
+  pollfd ready{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&ready, 1, 0) != 1 || ready.revents != POLLOUT) return;
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+std::string Console::line_of(LogLevel level, std::string_view message) const {
   if (options_.format == LogFormat::Json) {
-    put(stderr, fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"message\":{}}}\n",
-                            to_rfc3339(now()), to_string(level), json_string(message)));
-  } else if (level == LogLevel::Info) {
-    put(stderr, printable(message) + "\n");
-  } else {
-    put(stderr, fmt::format("{}: {}\n", to_string(level), printable(message)));
+    return fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"message\":{}}}\n", to_rfc3339(now()),
+                       to_string(level), json_string(message));
   }
+  if (level == LogLevel::Info) return printable(message) + "\n";
+  return fmt::format("{}: {}\n", to_string(level), printable(message));
 }
 
 void Console::starting(std::uint64_t bytes) {

@@ -31,6 +31,9 @@ class Console final : public Observer {
 
   void log(LogLevel level, std::string_view message);
   void error(std::string_view message) { log(LogLevel::Error, message); }
+  /// From any thread, whatever the one that owns this does: below the bars, and not at all when it
+  /// would have to wait for whoever reads.
+  void error_at_once(std::string_view message) const;
 
   void warn(std::string_view message) override { log(LogLevel::Warning, message); }
   void starting(std::uint64_t bytes) override;
@@ -47,6 +50,7 @@ class Console final : public Observer {
     std::uint64_t size = 0;
   };
 
+  std::string line_of(LogLevel level, std::string_view message) const;
   void print_result(const Action& action, const ActionResult& result);
   void redraw();
   void draw();

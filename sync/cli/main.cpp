@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <string_view>
 
 #include "base/crypto/secret.h"
 #include "base/http/http_client.h"
@@ -17,6 +18,8 @@ namespace streamsync {
 namespace {
 
 using Command = std::function<ExitStatus(Console&, const Interrupts&)>;
+
+constexpr std::string_view kInterrupted = "interrupted; the next run goes on from here";
 
 // One of some words; help and errors show the words.
 template <typename T>
@@ -231,12 +234,14 @@ int run(int argc, char** argv) {
     return *status;
   }
   const HttpRuntime http;
-  const Interrupts interrupts;
   Console console(line.options().console);
+  Interrupts interrupts([&console] { console.error_at_once(kInterrupted); });
   try {
-    return static_cast<int>(line.command()(console, interrupts));
+    const auto status = line.command()(console, interrupts);
+    std::fflush(stdout);  // it may block, and from here on no signal would end that
+    return static_cast<int>(status);
   } catch (const Cancelled&) {
-    console.error("interrupted; the next run goes on from here");
+    if (interrupts.take_last_word()) console.error(kInterrupted);
     return interrupts.exit_status();
   } catch (const Error& error) {
     console.error(error.what());

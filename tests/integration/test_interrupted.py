@@ -1,6 +1,8 @@
 """SIGINT and SIGTERM at any moment: the end within two seconds, and the next run goes on (cli.md §2)."""
 
 import contextlib
+import errno
+import json
 import os
 import signal
 import socket
@@ -52,31 +54,35 @@ class AtAnyCall(DiskFaultCase):
         self.assert_ends_wherever_it_is_told()
 
 
-class WhileItWaits(DiskFaultCase):
+class ToldCase(DiskFaultCase):
     def setUp(self):
         super().setUp()
         self.begin()
 
-    def assert_ends(self, *rules, asked=".img"):
-        """Told when something with `asked` in its path was asked for, of a server of such rules."""
-        for told in STATUSES:
-            with self.subTest(told), TreeServer(self.stream.root, rules=rules) as server:
-                self.assert_ends_when(lambda: server.wait_for(asked), told, server.url)
-
-    def assert_ends_when(self, it_waits, told, url):
-        """Told when `it_waits` has come back."""
+    def assert_ends_when(self, it_is_time, told, config, *arguments, **options):
+        """Told when `it_is_time` has come back. Gives what it said."""
         self.restore()
-        process = self.program.start("sync", "-c", self.configure(entry(url)))
+        process = self.program.start("sync", "-c", config, *arguments, **options)
         try:
-            it_waits()
+            it_is_time()
             begin = time.monotonic()
             process.send_signal(signal.Signals[f"SIG{told}"])
             _, err = process.communicate(timeout=PATIENCE)
             self.assertLess(time.monotonic() - begin, SECONDS)
         finally:
             process.kill()
-        self.assertEqual(STATUSES[told], process.returncode, err.decode())
+        self.assertEqual(STATUSES[told], process.returncode, err)
         self.assert_converges()
+        return (err or b"").decode()
+
+
+class WhileItWaits(ToldCase):
+    def assert_ends(self, *rules, asked=".img"):
+        """Told when something with `asked` in its path was asked for, of a server of such rules."""
+        for told in STATUSES:
+            with self.subTest(told), TreeServer(self.stream.root, rules=rules) as server:
+                config = self.configure(entry(server.url))
+                self.assert_ends_when(lambda: server.wait_for(asked), told, config)
 
     def test_for_a_document(self):
         for asked in ("index.sjson", "download.sjson"):
@@ -111,13 +117,83 @@ class WhileItWaits(DiskFaultCase):
 
         for told in STATUSES:
             with self.subTest(told):
-                self.assert_ends_when(one_more_connects, told, f"http://127.0.0.1:{port}/")
+                config = self.configure(entry(f"http://127.0.0.1:{port}/"))
+                self.assert_ends_when(one_more_connects, told, config)
 
     def test_for_who_does_not_shake_hands(self):
         for told in STATUSES:
             with self.subTest(told), socket.create_server(("127.0.0.1", 0)) as silent:
-                url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
-                self.assert_ends_when(lambda: self.enterContext(silent.accept()[0]).recv(1), told, url)
+                config = self.configure(entry(f"https://127.0.0.1:{silent.getsockname()[1]}/"))
+                self.assert_ends_when(lambda: self.enterContext(silent.accept()[0]).recv(1), told, config)
+
+
+class WhereItDoesNotHear(ToldCase):
+    """Something that no signal ends, as a system call or long work is: docs/adr/0024."""
+
+    INTERRUPTED = "interrupted; the next run goes on from here"
+
+    def setUp(self):
+        super().setUp()
+        self.silent = self.work / "silent"
+        os.mkfifo(self.silent)
+
+    @property
+    def config_of_silence(self):
+        """Its keyring is a pipe: whoever reads it waits for who writes."""
+        return self.configure(entry(self.server.url), keyring_path=str(self.silent))
+
+    def it_reads(self):
+        """The other end of the pipe."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.enterContext(os.fdopen(os.open(self.silent, os.O_WRONLY | os.O_NONBLOCK), "wb"))
+            except OSError as error:
+                if error.errno != errno.ENXIO or time.monotonic() > deadline:
+                    raise
+
+    def full_pipe(self):
+        """Who writes there waits for who reads."""
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        self.addCleanup(os.close, writing)
+        os.set_blocking(writing, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writing, bytes(4096))
+        os.set_blocking(writing, True)
+        return writing
+
+    def it_has_shown_something(self):
+        deadline = time.monotonic() + PATIENCE
+        while not any(self.target.rglob("*.img")):
+            self.assertLess(time.monotonic(), deadline)
+
+    def test_it_ends_all_the_same_and_says_so(self):
+        err = self.assert_ends_when(self.it_reads, "TERM", self.config_of_silence)
+        self.assertEqual(f"error: {self.INTERRUPTED}\n", err)
+        err = self.assert_ends_when(self.it_reads, "INT", self.config_of_silence, "--log-format", "json")
+        line = json.loads(err)
+        self.assertEqual({"time", "level", "message"}, line.keys())
+        self.assertEqual(("error", self.INTERRUPTED), (line["level"], line["message"]))
+
+    def test_where_nobody_reads_what_it_tells(self):
+        err = self.assert_ends_when(
+            self.it_has_shown_something, "TERM", self.config, stdout=self.full_pipe()
+        )
+        self.assertEqual(f"error: {self.INTERRUPTED}", err.splitlines()[-1])
+        self.assert_ends_when(self.it_has_shown_something, "INT", self.config, stderr=self.full_pipe())
+
+    def test_a_second_signal_ends_it_at_once(self):
+        process = self.program.start("sync", "-c", self.config_of_silence)
+        self.it_reads()
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=PATIENCE)
+        self.assertLess(time.monotonic() - begin, SECONDS / 2)
+        self.assertEqual((STATUSES["TERM"], b""), (process.returncode, err))
+        self.assert_converges()
 
 
 class WhileItReads(DiskFaultCase):
