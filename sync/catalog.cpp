@@ -36,6 +36,15 @@ AcceptedDocument acceptance_of(const CatalogDocument& document) {
   return accepted;
 }
 
+// Signing it again is no change. Damage is one, and is told by the next reading.
+bool is_another(Spool now, const CatalogDocument& document) {
+  try {
+    return accept_unverified(std::move(now), "").digest() != document.text.digest();
+  } catch (const Error&) {
+    return true;
+  }
+}
+
 std::string stream_of(const CatalogDocument& document) {
   return document.holds_products() ? document.head.content_id : stream_of_index(document.path);
 }
@@ -322,18 +331,9 @@ class CatalogWalk {
   // What was read after the index may be newer than it.
   void look_again_at(const CatalogDocument& entry) {
     auto now = fetch(entry.path, entry.validator);
-    if (now && text_digest(std::move(now->bytes)) != entry.text.digest()) {
+    if (now && is_another(std::move(now->bytes), entry)) {
       contradiction_ =
           fmt::format("{}: changed while its documents were read", source_.describe(entry.path));
-    }
-  }
-
-  // Signing it again is no change. Damage is one, and is told by the next reading.
-  static std::optional<Digest> text_digest(Spool document) {
-    try {
-      return accept_unverified(std::move(document), "").digest();
-    } catch (const Error&) {
-      return std::nullopt;
     }
   }
 
@@ -452,6 +452,18 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
     return std::move(*incomplete);
   }
   throw Error(*failure);
+}
+
+bool has_changed(const Catalog& catalog, Source& base) {
+  const auto is_replaced = [&](const CatalogDocument& document) {
+    auto now = base.fetch(document.path, document.validator);
+    return now && is_another(std::move(now->bytes), document);
+  };
+  try {
+    return std::any_of(catalog.documents.begin(), catalog.documents.end(), is_replaced);
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace streamsync

@@ -104,4 +104,8 @@ struct CatalogReader {
   void keep(const Catalog& catalog, const Source& base) const;
 };
 
+/// Whether `base`, which `catalog` came from, has another of its documents by now. They are asked
+/// for one after the other, once; where there is no answer it can't be told, which is false.
+bool has_changed(const Catalog& catalog, Source& base);
+
 }  // namespace streamsync

@@ -1,10 +1,13 @@
 #include "sync/executor.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -80,6 +83,7 @@ class Copying {
     carry_out(coming, asks_again ? Missing::MayCome : Missing::HasFailed);
     if (!missing_.empty()) {
       wait_for(may_come_within(), rules_.stop);
+      ask_what_has_changed();
       carry_out(std::exchange(missing_, {}), Missing::HasFailed);
     }
     std::vector<std::vector<ActionResult>> taken;
@@ -239,9 +243,31 @@ class Copying {
         missing_.push_back(failed->id);
       } else {
         observer_.ended(action(failed->id));
-        results_[failed->id.assignment].failed(*failed);
+        results_[failed->id.assignment].failed(as_of_now(*failed));
       }
     }
+  }
+
+  // Once of each entry, whatever number of its items is missing.
+  void ask_what_has_changed() {
+    std::set<std::size_t> asked;
+    for (const auto& id : missing_) {
+      const auto entry = action(id).entry;
+      const auto& has_changed = assignments_[id.assignment].has_changed;
+      if (!has_changed || !asked.insert(entry).second) continue;
+      if (has_changed(entry)) changed_.insert(entry);
+    }
+  }
+
+  // The new documents may not name it any more.
+  Failed as_of_now(const Failed& failed) const {
+    if (!is_missing(failed.error) || !changed_.contains(action(failed.id).entry)) return failed;
+    Failed told = failed;
+    told.error =
+        Error(failed.error.kind(), failed.error.origin(),
+              fmt::format("{}; the source has changed since this run read it, so run again",
+                          failed.error.what()));
+    return told;
   }
 
   // In the order of the plans, each as soon as it and all before it are done (`cli.md` §1).
@@ -257,6 +283,7 @@ class Copying {
   Observer& observer_;
   std::vector<Results> results_;
   std::vector<ActionId> missing_;
+  std::set<std::size_t> changed_;  // entries
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -20,6 +21,8 @@ struct Assignment {
   ItemTarget* target;
   Plan plan;
   std::vector<ItemSources> sources;  ///< of each entry of the mirror_list
+  /// Whether the source of an entry is not any more as the plan knows it. Empty: nobody can tell.
+  std::function<bool(std::size_t entry)> has_changed{};
 };
 
 /// Carries out several plans together: bytes that more than one of them wants are fetched once. The
@@ -35,9 +38,9 @@ class Executor {
   /// results of each assignment. An item is revealed when all items of its version that the plan
   /// brings are staged
   /// (`cli.md` §4.2). One failed item stops no other; Removes of its product are marked as
-  /// withheld. What its source does not have is asked for once more at the end
-  /// (threats-and-faults.md F7). Throws `Cancelled` when asked to end; what is staged by then is
-  /// found by the next run.
+  /// withheld. What its source does not have is asked for once more at the end, and what is missing
+  /// then says whether the source has changed meanwhile (threats-and-faults.md F7). Throws
+  /// `Cancelled` when asked to end; what is staged by then is found by the next run.
   std::vector<std::vector<ActionResult>> copy();
 
  private:

@@ -509,8 +509,11 @@ struct Run::Impl {
       if (plan && request.mode == RunMode::Plan) {
         tell_plan(std::move(*plan), destinations[index], told);
       } else if (plan && announce(*plan, destinations[index], told)) {
-        assignments.push_back(
-            {destinations[index].items.get(), std::move(*plan), item_sources(destinations[index])});
+        assignments.push_back({destinations[index].items.get(), std::move(*plan),
+                               item_sources(destinations[index]),
+                               [this, scope = destinations[index].scope](std::size_t entry) {
+                                 return has_changed(entry, scope);
+                               }});
         served.push_back(index);
       }
     }
@@ -621,6 +624,11 @@ struct Run::Impl {
           sources[entry]->preferring(catalog == catalogs.end() ? 0 : catalog->second.base));
     }
     return result;
+  }
+
+  bool has_changed(std::size_t entry, CatalogScope scope) const {
+    const auto& read = catalogs.at({entry, scope});
+    return streamsync::has_changed(read, *sources[entry]->bases()[read.base]);
   }
 
   // The gravest one decides the status; people are told of the others all the same.

@@ -5,6 +5,7 @@ and the run after that has nothing to do.
 """
 
 import email.utils
+import shutil
 import socket
 import time
 import unittest
@@ -34,6 +35,8 @@ ONLY_ONCE = {"attempts": 1}
 # A block between pipe and disk, and two chunks of the pipe between network and block.
 IN_FLIGHT = MEBIBYTE + 512 * 1024
 CLOSED = "http://127.0.0.1:1/"
+# How often a document is asked for: of what came after the index nobody knows whether it fits.
+FIRST_READING = ((INDEX, 2), (PRODUCTS, 1))
 # Below the root of the server, in place of the image: other bytes, its own behind other ones, its first half.
 REPLACED, STALE, SHORT = "replaced", "stale", "short"
 
@@ -749,6 +752,7 @@ class Missing(FaultCase):
     """F7: the index is ahead of the files."""
 
     STATUSES = (404, 403, 410)
+    CHANGED = "the source has changed since this run read it, so run again"
 
     def test_an_item_that_is_not_there_fails_alone(self):
         for status in self.STATUSES:
@@ -782,6 +786,50 @@ class Missing(FaultCase):
                 server = self.serve(once(status=status))
                 self.assert_done(self.sync_from(server))
                 self.assertEqual([None, None], starts(server))
+
+    def test_the_documents_are_asked_for_again(self):
+        server = self.serve({"path": "*.img", "status": 404})
+        run = self.sync_from(server)
+        self.assertEqual(ITEMS_FAILED, run.status, run.err)
+        self.assertEqual([200, 304], self.answers_to(server, PRODUCTS), "once, whatever number of items is missing")
+        self.assertEqual([200, 304, 304], self.answers_to(server, INDEX))
+        asked = server.paths()
+        again = len(asked) - asked[::-1].index(f"/{INDEX}")
+        self.assertEqual({f"/{PRODUCTS}", f"/{IMAGE}", f"/{OTHER}"}, set(asked[again:]), "before the items")
+        self.assertNotIn(self.CHANGED, run.err)
+
+    def test_documents_that_have_changed_are_told(self):
+        stream = StreamTree(self.work / "own", self.key)
+        self.add(stream, "focal", NEW)
+        stream.write()
+        for document in (INDEX, PRODUCTS):
+            shutil.copy(stream.root / document, stream.root / Path(document).name)
+        self.add(stream, "focal", NEWEST)
+        stream.write()
+        before = [{"path": f"/{path}", "times": times, "file": Path(path).name} for path, times in FIRST_READING]
+        server = self.serve(*before, image(status=404), root=stream.root)
+        run = self.sync_from(server)
+        self.assertEqual(ITEMS_FAILED, run.status, run.err)
+        self.assertIn(IMAGE, run.last_words())
+        self.assertIn(self.CHANGED, run.last_words())
+        self.assertEqual([200, 304, 200], self.answers_to(server, INDEX))
+        self.assertEqual([200], self.answers_to(server, PRODUCTS), "one that has changed is enough")
+        self.assertEqual([None, None], starts(server))
+        run = self.sync_from(server)
+        self.assertEqual(DONE, run.status, run.err)
+        self.assertEqual({self.path("focal", NEWEST)}, self.images())
+
+    def test_what_says_nothing_about_the_documents_changes_nothing(self):
+        for answer in ({"status": 503}, {"etag": "", "last_modified": ""}):
+            with self.subTest(answer):
+                self.setUp()
+                later = [{"path": f"/{path}", "skip": times, **answer} for path, times in FIRST_READING]
+                run = self.sync_from(self.serve(image(status=404), *later))
+                self.assertNotIn(self.CHANGED, run.err)
+                self.assert_image_failed(run)
+
+    def answers_to(self, server, document):
+        return [request.status for request in server.requests() if request.path == f"/{document}"]
 
     def test_the_version_before_stays_until_it_comes(self):
         for status in self.STATUSES:

@@ -517,6 +517,31 @@ TEST_CASE("what a source does not have yet is asked for once more at the end") {
   CHECK(scene.observer.lines.front() == "create q/1/late");
 }
 
+TEST_CASE("what is missing says whether its source has changed, which is asked for once") {
+  Scene scene({});
+  scene.attempts = 2;
+  Plan plan;
+  plan.actions = {action(ActionKind::Create, "p", "1", "one", "one"),
+                  action(ActionKind::Create, "p", "1", "two", "two"),
+                  action(ActionKind::Create, "q", "1", "other", "other")};
+  plan.actions[2].entry = 1;
+  std::vector<std::size_t> asked;
+  auto assignment = scene.assignment(scene.target, plan);
+  assignment.sources.push_back(assignment.sources.front());
+  assignment.has_changed = [&](std::size_t entry) {
+    asked.push_back(entry);
+    return entry == 0;
+  };
+  scene.assignments = {assignment};
+  const auto results = scene.executor().copy().front();
+  std::sort(asked.begin(), asked.end());
+  CHECK(asked == std::vector<std::size_t>{0, 1});
+  const auto says_so = Catch::Contains("the source has changed");
+  CHECK_THAT(results[0].error->what(), says_so);
+  CHECK_THAT(results[1].error->what(), says_so);
+  CHECK_THAT(results[2].error->what(), !says_so);
+}
+
 TEST_CASE("what differs is updated, and one that can't be holds nothing up") {
   Scene scene({});
   Plan plan;
