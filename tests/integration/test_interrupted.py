@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import time
@@ -14,10 +15,17 @@ import syscall_faults
 from disk_fault_case import DONE, LARGE, DiskFaultCase, spread
 from invariants import changes
 from stream_tree import StreamTree, write_sparse
+from streamsync_program import Program
 from syscall_faults import NAMINGS, Fault
 from tree_case import NEW, entry
 from tree_server import TreeServer
 
+GPG_THAT_HANGS = """#!/bin/sh
+case " $* " in
+*" --verify "*) test -p {silent} && read -r _ <{silent} ;;
+esac
+exec {gpg} "$@"
+"""
 STATUSES = {"INT": 130, "TERM": 143}
 SECONDS = 2
 PATIENCE = 10
@@ -184,6 +192,27 @@ class WhereItDoesNotHear(ToldCase):
         self.assertEqual(f"error: {self.INTERRUPTED}", err.splitlines()[-1])
         self.assert_ends_when(self.it_has_shown_something, "INT", self.config, stderr=self.full_pipe())
 
+    def test_a_gpg_that_hangs_ends_when_it_is_let_go(self):
+        gpg = self.work / "bin/gpg"
+        gpg.parent.mkdir()
+        gpg.write_text(GPG_THAT_HANGS.format(silent=self.silent, gpg=shutil.which("gpg")), encoding="utf-8")
+        gpg.chmod(0o755)
+        places = os.pathsep.join([str(gpg.parent), os.environ["PATH"]])
+        self.program = Program(self.work, TMPDIR=self.scratch_files, PATH=places)
+        let_go = contextlib.ExitStack()
+        self.addCleanup(let_go.close)
+
+        def it_verifies():
+            let_go.enter_context(self.it_reads())
+            self.silent.unlink()
+            self.assertEqual(1, len(processes_naming(self.scratch_files)))
+
+        self.assert_ends_when(it_verifies, "TERM", self.config)
+        let_go.close()
+        deadline = time.monotonic() + PATIENCE
+        while left := processes_naming(self.scratch_files):
+            self.assertLess(time.monotonic(), deadline, left)
+
     def test_a_second_signal_ends_it_at_once(self):
         process = self.program.start("sync", "-c", self.config_of_silence)
         self.it_reads()
@@ -221,6 +250,16 @@ class WhileItReads(DiskFaultCase):
         self.assertLess(time.monotonic() - begin, SECONDS)
         self.assertEqual(STATUSES["TERM"], process.returncode, err.decode())
         self.assertTrue(part.exists(), "it got its name after the signal")
+
+
+def processes_naming(path):
+    """Those with `path` in their command line."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if os.fsencode(path) in (line := process.read_bytes()):
+                found.append(line)
+    return found
 
 
 def has_open(process, file):
