@@ -80,12 +80,12 @@ struct Keyring::Home {
 };
 
 Keyring::Keyring(KeyringFile keys)
-    : keys_(std::move(keys)), digest_(digest_of(DigestAlgorithm::Sha256, keys_.content)) {}
-
-Keyring::Keyring(const std::filesystem::path& file) : Keyring(read_keyring(file)) {
+    : keys_(std::move(keys)), digest_(digest_of(DigestAlgorithm::Sha256, keys_.content)) {
   // Not when a home is made: for documents that are known none is.
   GnupgHome::remove_abandoned();
 }
+
+Keyring::Keyring(const std::filesystem::path& file) : Keyring(read_keyring(file)) {}
 
 Keyring Keyring::of_keys(std::string_view exported, std::string_view name) {
   return Keyring(KeyringFile{name, std::string(exported)});
