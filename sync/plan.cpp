@@ -357,9 +357,10 @@ class Planner {
     action.size = wanted.content->size;
     action.entry = wanted.entry;
     action.blob = BlobSpec{*wanted.item, *wanted.content};
-    if (best != nullptr && best->state == HeldState::Unrevealed) {
+    const Held* adoptable = damaged ? first_unrevealed(copies->second) : best;
+    if (adoptable != nullptr && adoptable->state == HeldState::Unrevealed) {
       action.kind = ActionKind::Adopt;
-      action.held = *best;
+      action.held = *adoptable;
       action.reason = "complete, was not shown yet";
     } else {
       action.kind = ActionKind::Create;
@@ -371,6 +372,14 @@ class Planner {
     coming_.insert(action.key);
     coming_names_.insert(action.name);
     plan_.actions.push_back(std::move(action));
+  }
+
+  // What was made anew and not shown: its run was killed, or another item of its version failed.
+  static const Held* first_unrevealed(const Copies& copies) {
+    const auto found = std::find_if(copies.begin(), copies.end(), [](const Held* held) {
+      return held->state == HeldState::Unrevealed;
+    });
+    return found == copies.end() ? nullptr : *found;
   }
 
   void plan_in_place(const Copies& copies, const Wanted& wanted) {

@@ -385,6 +385,17 @@ TEST_CASE("what an image holds is judged by what its target tells of it") {
     CHECK(made.actions[1].reason == made.actions[0].reason);
     CHECK_FALSE(made.actions[1].is_named);
   }
+  SECTION("what an earlier run made anew is shown, and is not made once more") {
+    image.stored = {wrong};
+    input.inventory.push_back(held_image(wanted));
+    input.inventory[1].placement = "anew";
+    input.inventory[1].state = HeldState::Unrevealed;
+    input.inventory[1].stored = {right};
+    const auto made = plan(input);
+    REQUIRE(told(made) == Lines{"adopt p/1/disk1.img", "remove p/1/disk1.img"});
+    CHECK(made.actions[0].held->placement == "anew");
+    CHECK(made.actions[1].held->placement == "id-p/1/disk1.img");
+  }
   SECTION("what the operator took out of use stays so") {
     image.stored = {wrong};
     image.state = GENERATE(HeldState::Deactivated, HeldState::Withdrawn);
