@@ -51,6 +51,8 @@ bool is_in_place(const Held& held) {
          held.state == HeldState::Withdrawn || held.state == HeldState::Hidden;
 }
 
+bool is_shown(const Held& held) { return is_in_place(held) && held.state != HeldState::Hidden; }
+
 // A target that keeps items at their paths must have this one there, with this content. An image
 // has no path; another digest is refused there.
 bool is_same(const Held& held, const Item& wanted, const std::optional<ItemContent>& promised) {
@@ -234,25 +236,29 @@ class Planner {
     }
     std::vector<const Held*> claimed;
     VersionNames target;
+    VersionNames partly;
     for (const auto* held : by_product_[key]) {
       if (entry.filters.matches(lookup(held->item.tags, selection.head.tags))) {
         claimed.push_back(held);
         verdict.claimed_held.insert(held->placement);
         if (counts_as_held(*held, source)) {
           target.insert(held->item.key.version);
+        } else if (is_shown(*held)) {
+          partly.insert(held->item.key.version);
         }
       }
     }
-    const auto retention = retain(source, target, entry.retention);
+    auto wanted = retain(source, target, entry.retention).wanted;
+    if (entry.retention.keep) fill_up(wanted, partly, entry.retention.max.value_or(0));
     verdict.at_source.insert(source.begin(), source.end());
-    verdict.wanted.insert(retention.wanted.begin(), retention.wanted.end());
+    verdict.wanted.insert(wanted.begin(), wanted.end());
     for (const auto* held : claimed) {
-      if (retention.wanted.contains(held->item.key.version)) {
+      if (wanted.contains(held->item.key.version)) {
         verdict.wanted_held.insert(held->placement);
       }
     }
     for (const auto& version : product.versions) {
-      if (retention.wanted.contains(version.version)) {
+      if (wanted.contains(version.version)) {
         want(entry.entry, version);
       }
     }
@@ -261,7 +267,14 @@ class Planner {
   // What is hidden waits for its removal, unless its source has it again.
   bool counts_as_held(const Held& held, const VersionNames& source) const {
     if (source.contains(held.item.key.version)) return is_complete(held);
-    return is_complete(held) && held.state != HeldState::Hidden && is_whole(held);
+    return is_shown(held) && is_whole(held);
+  }
+
+  // With the newest.
+  static void fill_up(VersionNames& versions, const VersionNames& from, std::size_t max) {
+    for (auto at = from.rbegin(); at != from.rend() && versions.size() < max; ++at) {
+      versions.insert(*at);
+    }
   }
 
   // A version that a run could not complete is no version to keep in place of a whole one.
@@ -611,7 +624,8 @@ class Planner {
     const bool comes_anew = coming_.contains(key);
     // The run that hid it was allowed to remove it.
     if (held.state == HeldState::Hidden && giving_.contains(key.content_id)) return;
-    if (!comes_anew && is_whole(held) && !replaced(held) && by_address_.at(key).front() == &held) {
+    if (!comes_anew && is_in_place(held) && !replaced(held) &&
+        by_address_.at(key).front() == &held) {
       lost[key.content_id].emplace(key.product, key.version);
     }
   }

@@ -472,6 +472,36 @@ TEST_CASE("a version that a run could not complete does not evict a whole one") 
   CHECK(std::count(lines.begin(), lines.end(), "remove p/2/disk1.img") == 1);
 }
 
+TEST_CASE("a version of which something is shown counts, though one of its items never came") {
+  PlanInput input;
+  input.inventory = {held(item("p", "1")),
+                     held(item("p", "1", "uefi1.img"), HeldState::Incomplete)};
+  SECTION("as lost with all of its source") {
+    input.entries = {entry({})};
+    input.entries[0].remove_vanished = true;
+    const auto made = plan(input);
+    CHECK(made.guard);
+    CHECK(changes_nothing(made));
+  }
+  SECTION("as lost alone") {
+    input.entries = {entry({item("p", "0")}, std::nullopt)};
+    const auto made = plan(input);
+    CHECK(made.guard);
+    CHECK(told(made) == Lines{"create p/0/disk1.img", "keep p/1/disk1.img"});
+  }
+  SECTION("as held while there is room") {
+    input.entries = {entry({item("p", "2")}, 2)};
+    CHECK(told(plan(input)) ==
+          Lines{"create p/2/disk1.img", "keep p/1/disk1.img", "remove p/1/uefi1.img"});
+  }
+  SECTION("where whole ones leave room") {
+    input.entries = {entry({item("p", "2")}, 2)};
+    input.inventory.push_back(held(item("p", "0")));
+    CHECK(told(plan(input)) == Lines{"create p/2/disk1.img", "keep p/0/disk1.img",
+                                     "remove p/1/disk1.img", "remove p/1/uefi1.img"});
+  }
+}
+
 TEST_CASE("what one entry lets go another one may keep") {
   const auto focal = item("focal", "1");
   const auto bionic = item("bionic", "1");
