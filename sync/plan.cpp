@@ -352,8 +352,7 @@ class Planner {
     const auto copies = by_address_.find(wanted.item->key);
     if (copies != by_address_.end()) sort_best_first(copies->second, wanted.item);
     const Held* best = copies == by_address_.end() ? nullptr : copies->second.front();
-    const bool damaged =
-        best != nullptr && !reason_to_skip(wanted) && is_damaged(*best, *wanted.item);
+    const bool damaged = best != nullptr && is_damaged(*best, *wanted.item);
     if (damaged) damaged_.insert(best->item.key);
     if (best != nullptr && is_in_place(*best) && !damaged &&
         is_same(*best, *wanted.item, wanted.content)) {
@@ -597,6 +596,7 @@ class Planner {
     if (!sources_.contains(key.content_id)) {
       return "no entry mirrors its source any more";
     }
+    if (damaged_.contains(key)) return kDamaged;
     if (stuck_products_.contains(product_of(key))) {
       return "its successor can't be had";
     }

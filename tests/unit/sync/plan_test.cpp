@@ -430,6 +430,34 @@ TEST_CASE("what an image holds is judged by what its target tells of it") {
   }
 }
 
+TEST_CASE("an image with wrong bytes is not named where none can be made in its place") {
+  Item wanted = item("p", "1");
+  wanted.tags.set("md5", digest_of(DigestAlgorithm::Md5, "right").hex());
+  PlanInput input;
+  input.inventory = {held_image(wanted)};
+  input.inventory[0].stored = {digest_of(DigestAlgorithm::Md5, "wrong")};
+  SECTION("its path has two digests") {
+    Item other = item("q", "1");
+    other.path = wanted.path;
+    input.entries = {entry({wanted, other})};
+  }
+  SECTION("two entries give it different digests") {
+    Item other = wanted;
+    other.tags.set("sha256", sha256_of("other"));
+    input.entries = {entry({wanted}), entry({other})};
+    input.entries[1].entry = 1;
+  }
+  SECTION("one of its digests is none") {
+    wanted.tags.set("sha512", "none");
+    input.entries = {entry({wanted})};
+  }
+  const auto made = plan(input);
+  CHECK(made.actions.front().kind == ActionKind::Skip);
+  REQUIRE(told(made).back() == "keep p/1/disk1.img");
+  CHECK_FALSE(made.actions.back().is_named);
+  CHECK_THAT(made.actions.back().reason, Catch::Contains("has not the bytes"));
+}
+
 TEST_CASE("of two images with one address that can't go metadata names one") {
   PlanInput input;
   input.entries = {entry({item("p", "2")})};
