@@ -396,9 +396,9 @@ class Planner {
 
   void plan_in_place(const Copies& copies, const Wanted& wanted) {
     const Held& held = *copies.front();
-    if (disputed_.contains(wanted.item->key)) {
-      keep(held, "its sources give it different digests");
-      skip(wanted, *reason_to_skip(wanted));
+    if (const auto refusal = reason_to_skip(wanted)) {
+      keep(held, "in place; what its source says of it now is refused");
+      skip(wanted, *refusal);
       return;
     }
     const auto same_bytes = have_same_bytes(held.item, *wanted.item);
@@ -415,12 +415,12 @@ class Planner {
       return;
     }
     const auto stored = stores_bytes_of(held, *wanted.item);
-    if (stored == false && wanted.content) {
+    if (stored == false) {
       refuse_other_digest(held, wanted);
       return;
     }
     const bool is_known = same_bytes == true || stored == true;
-    const auto drift = is_known && wanted.content ? drift_of_(held, *wanted.item) : std::nullopt;
+    const auto drift = is_known ? drift_of_(held, *wanted.item) : std::nullopt;
     if (!drift) {
       keep(held, copies.size() == 1
                      ? "in place"

@@ -204,12 +204,33 @@ TEST_CASE("an unusable item fails alone, and its product's old version stays") {
   CHECK(made.actions[0].error->kind() == ErrorKind::Malformed);
 }
 
+TEST_CASE("an unusable item fails although its image is in place, which stays") {
+  auto broken = item("p", "2");
+  SECTION("no size") { broken.tags.erase("size"); }
+  SECTION("no digest") { broken.tags.erase("sha256"); }
+  SECTION("a digest that is none") { broken.tags.set("sha512", "none"); }
+  PlanInput input;
+  input.entries = {entry({broken})};
+  input.inventory = {held_image(item("p", "1")), held_image(item("p", "2"))};
+  const auto made = plan(input);
+  REQUIRE(told(made) == Lines{"keep p/2/disk1.img", "skip p/2/disk1.img", "keep p/1/disk1.img"});
+  CHECK(made.actions[0].is_named);
+  CHECK(made.actions[1].error->kind() == ErrorKind::Malformed);
+}
+
 TEST_CASE("two digests for one path refuse both items") {
   auto one = item("p", "1");
   auto other = item("q", "1");
   other.path = one.path;
   PlanInput input;
   input.entries = {entry({one, other})};
+  SECTION("also the one whose image is in place") {
+    input.inventory = {held_image(one)};
+    const auto made = plan(input);
+    REQUIRE(told(made) == Lines{"keep p/1/disk1.img", "skip p/1/disk1.img", "skip q/1/disk1.img"});
+    CHECK(made.actions[1].error->kind() == ErrorKind::Untrusted);
+    return;
+  }
   const auto made = plan(input);
   REQUIRE(told(made) == Lines{"skip p/1/disk1.img", "skip q/1/disk1.img"});
   CHECK(made.actions[0].error->kind() == ErrorKind::Untrusted);
@@ -404,18 +425,17 @@ TEST_CASE("what an image holds is judged by what its target tells of it") {
   SECTION("what is as its own metadata say stays, whatever the source says now") {
     image.stored = {right};
     auto& now = input.entries[0].selections[0].products[0].versions[0].items[0];
-    bool is_refused = true;
+    auto refusal = ErrorKind::Untrusted;
     SECTION("of the size") { now.tags.set("size", "11"); }
     SECTION("of the weaker digest") { now.tags.set("md5", wrong.hex()); }
     SECTION("nothing of the size") {
       now.tags.erase("size");
-      is_refused = false;
+      refusal = ErrorKind::Malformed;
     }
     const auto made = plan(input, drifts);
-    REQUIRE(made.actions[0].kind == ActionKind::Keep);
+    REQUIRE(told(made) == Lines{"keep p/1/disk1.img", "skip p/1/disk1.img"});
     CHECK(made.actions[0].is_named);
-    CHECK(made.actions.size() == (is_refused ? 2U : 1U));
-    if (is_refused) CHECK(made.actions[1].error->kind() == ErrorKind::Untrusted);
+    CHECK(made.actions[1].error->kind() == refusal);
   }
   SECTION("of two the right one stays") {
     image.stored = {wrong};
