@@ -416,7 +416,7 @@ class Planner {
     }
     const auto stored = stores_bytes_of(held, *wanted.item);
     if (stored == false) {
-      refuse_other_digest(held, wanted);
+      same_bytes == true ? refuse_contradiction(held, wanted) : refuse_other_digest(held, wanted);
       return;
     }
     const bool is_known = same_bytes == true || stored == true;
@@ -443,6 +443,17 @@ class Planner {
                fmt::format("{}: the source gives it another digest or size than when {} was "
                            "made from it; nothing was changed. Look at the source; if it is "
                            "right, delete {}, and the next run brings the new one",
+                           wanted.item->key.str(), held.placement, held.placement)));
+  }
+
+  // The strongest digest is as before, so nothing that came could be right (docs/adr/0021).
+  void refuse_contradiction(const Held& held, const Wanted& wanted) {
+    keep(held, "its source gives it another size or weaker digest now");
+    skip(wanted,
+         Error(ErrorKind::Untrusted, Origin::Source,
+               fmt::format("{}: beside the same strongest digest the source gives it another size "
+                           "or weaker digest than {} has; nothing was changed. Tell who runs the "
+                           "source; nothing is known to be wrong with {}",
                            wanted.item->key.str(), held.placement, held.placement)));
   }
 

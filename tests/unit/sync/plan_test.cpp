@@ -436,6 +436,9 @@ TEST_CASE("what an image holds is judged by what its target tells of it") {
     REQUIRE(told(made) == Lines{"keep p/1/disk1.img", "skip p/1/disk1.img"});
     CHECK(made.actions[0].is_named);
     CHECK(made.actions[1].error->kind() == refusal);
+    // The image is right, and nothing that comes could be.
+    CHECK_THAT(made.actions[0].reason, !Catch::Contains("another digest"));
+    CHECK_THAT(made.actions[1].reason, !Catch::Contains("delete"));
   }
   SECTION("of two the right one stays") {
     image.stored = {wrong};
@@ -855,6 +858,8 @@ TEST_CASE("another digest for an image that is in place is an alarm, and the ima
                               "keep p/1/disk1.img", "remove q/1/disk1.img"});
   CHECK(made.actions[1].error->kind() == ErrorKind::Untrusted);
   CHECK(made.actions[1].error->origin() == Origin::Source);
+  CHECK_THAT(made.actions[0].reason, Catch::Contains("another digest"));
+  CHECK_THAT(made.actions[1].reason, Catch::Contains("delete"));
 }
 
 TEST_CASE("the strongest digest that both have decides whether an image is another one") {
