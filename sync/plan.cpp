@@ -421,6 +421,12 @@ class Planner {
     }
     const bool is_known = same_bytes == true || stored == true;
     const auto drift = is_known ? drift_of_(held, *wanted.item) : std::nullopt;
+    if (held.state == HeldState::Hidden &&
+        (!is_known || (drift && !drift->stays_because.empty()))) {
+      refuse_to_show(held, wanted,
+                     drift ? drift->stays_because : "nothing tells whether it has the right bytes");
+      return;
+    }
     if (!drift) {
       keep(held, copies.size() == 1
                      ? "in place"
@@ -455,6 +461,15 @@ class Planner {
                            "or weaker digest than {} has; nothing was changed. Tell who runs the "
                            "source; nothing is known to be wrong with {}",
                            wanted.item->key.str(), held.placement, held.placement)));
+  }
+
+  void refuse_to_show(const Held& held, const Wanted& wanted, const std::string& reason) {
+    keep(held, "hidden; " + reason);
+    skip(wanted,
+         Error(ErrorKind::Conflict, Origin::Target,
+               fmt::format("{}: {} was hidden, is wanted again and can't be shown: {}. Change "
+                           "that or delete it, and the next run goes on",
+                           wanted.item->key.str(), held.placement, reason)));
   }
 
   void keep(const Held& held, std::string reason) {

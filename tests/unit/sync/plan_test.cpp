@@ -781,6 +781,25 @@ TEST_CASE("a hidden image that is wanted again is shown again") {
   CHECK(shows_anew(made.actions[0]));
 }
 
+TEST_CASE("a hidden image that is wanted again and can't be shown keeps its predecessor") {
+  const auto wanted = item("p", "2");
+  PlanInput input;
+  input.entries = {entry({wanted})};
+  input.inventory = {held_image(wanted), held_image(item("p", "1"))};
+  auto& hidden = input.inventory[0];
+  hidden.state = HeldState::Hidden;
+  std::string obstacle;
+  SECTION("it is protected") { obstacle = "protected"; }
+  SECTION("nothing tells of its bytes") { hidden.item.tags.erase("sha256"); }
+  const auto made = plan(input, [&](const Held&, const Item&) {
+    return std::optional(Drift{"os_hidden", obstacle});
+  });
+  REQUIRE(told(made) == Lines{"keep p/2/disk1.img", "skip p/2/disk1.img", "keep p/1/disk1.img"});
+  CHECK(made.actions[1].error->kind() == ErrorKind::Conflict);
+  CHECK(made.actions[1].error->origin() == Origin::Target);
+  CHECK_THAT(made.actions[1].reason, Catch::Contains(obstacle));
+}
+
 TEST_CASE("an image that the operator hid stays as it is, wanted or not") {
   PlanInput input;
   const auto hidden = item("p", "1");
