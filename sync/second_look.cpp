@@ -20,20 +20,29 @@ bool has_wanted_bytes(const Held& held, const BlobSpec& blob) {
   }
 }
 
+// A damaged image has the address, and by its metadata the bytes, of the one that was to come.
+std::set<std::string> known_as_others(const Plan& plan) {
+  std::set<std::string> known;
+  for (const auto& action : plan.actions) {
+    if (action.held && !brings_bytes(action)) known.insert(action.held->placement);
+  }
+  return known;
+}
+
 class Present {
  public:
-  explicit Present(const std::vector<Held>& now) {
+  Present(const std::vector<Held>& now, const std::set<std::string>& known) {
     for (const auto& held : now) {
       if (held.state != HeldState::Present) continue;
       placements_.insert(held.placement);
-      by_address_.emplace(held.item.key, &held);
+      if (!known.contains(held.placement)) came_.emplace(held.item.key, &held);
     }
   }
 
   bool has(const std::optional<Held>& held) const { return placements_.contains(held->placement); }
 
   const Held* find(const BlobSpec& blob) const {
-    const auto [first, last] = by_address_.equal_range(blob.item.key);
+    const auto [first, last] = came_.equal_range(blob.item.key);
     for (auto at = first; at != last; ++at) {
       if (has_wanted_bytes(*at->second, blob)) return at->second;
     }
@@ -42,7 +51,7 @@ class Present {
 
  private:
   std::set<std::string> placements_;
-  std::multimap<ItemKey, const Held*> by_address_;
+  std::multimap<ItemKey, const Held*> came_;
 };
 
 bool may_be_named(const Action& action) {
@@ -89,7 +98,7 @@ std::set<std::string> keep_what_came(Plan& plan, std::vector<ActionResult>& resu
 
 std::set<std::string> look_again(Plan& plan, std::vector<ActionResult>& results,
                                  const std::vector<Held>& now) {
-  const Present present(now);
+  const Present present(now, known_as_others(plan));
   for (std::size_t index = 0; index < plan.actions.size(); ++index) {
     auto& action = plan.actions[index];
     if (brings_bytes(action)) {

@@ -77,6 +77,30 @@ TEST_CASE("what another unit has brought meanwhile has not failed") {
   }
 }
 
+TEST_CASE("what was to be replaced is not taken for what another unit has brought") {
+  Run run;
+  const auto damaged = held(item("1"), "i1");
+  run.did(ActionKind::Create, item("1"), std::nullopt, std::nullopt, ActionStatus::Failed);
+  run.did(ActionKind::Remove, item("1"), damaged, std::nullopt, ActionStatus::Withheld);
+  run.plan.actions[1].is_named = false;
+  SECTION("nothing came") {
+    CHECK(run.shown({damaged}).empty());
+    CHECK(run.results[0].status == ActionStatus::Failed);
+    CHECK(run.results[1].status == ActionStatus::Withheld);
+  }
+  SECTION("what another unit made is there, too") {
+    CHECK(run.shown({damaged, held(item("1"), "i2")}) == Ids{"i2"});
+    CHECK(run.results[1].status == ActionStatus::Planned);
+  }
+}
+
+TEST_CASE("what was to be shown was shown by another unit") {
+  Run run;
+  run.did(ActionKind::Adopt, item("1"), held(item("1"), "i1", HeldState::Unrevealed), std::nullopt,
+          ActionStatus::Failed);
+  CHECK(run.shown({held(item("1"), "i1")}) == Ids{"i1"});
+}
+
 TEST_CASE("what is superseded by what another unit has brought goes, and by nothing else") {
   Run run;
   const auto old = held(item("1"), "i1");
