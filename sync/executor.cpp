@@ -77,7 +77,7 @@ class Copying {
     const auto coming = chosen(brings_bytes);
     observer_.starting(size_of(coming));
     for (auto& results : results_) results.remove_begun();
-    update();
+    update(chosen(updates_shown));
     tell();
     const bool asks_again = rules_.retries.attempts > 1;
     carry_out(coming, asks_again ? Missing::MayCome : Missing::HasFailed);
@@ -86,6 +86,7 @@ class Copying {
       ask_what_has_changed();
       carry_out(std::exchange(missing_, {}), Missing::HasFailed);
     }
+    show_again();
     std::vector<std::vector<ActionResult>> taken;
     for (auto& results : results_) taken.push_back(std::move(results).take());
     return taken;
@@ -103,7 +104,12 @@ class Copying {
     return assignments_[id.assignment].plan.actions[id.action];
   }
 
-  static bool updates(const Action& action) noexcept { return action.kind == ActionKind::Update; }
+  static bool updates_shown(const Action& action) noexcept {
+    return action.kind == ActionKind::Update && !shows_anew(action);
+  }
+  static bool shows_again(const Action& action) noexcept {
+    return action.kind == ActionKind::Update && shows_anew(action);
+  }
 
   std::vector<ActionId> chosen(bool (*is_wanted)(const Action&) noexcept) const {
     std::vector<ActionId> ids;
@@ -155,8 +161,18 @@ class Copying {
     return order;
   }
 
-  void update() {
-    const auto ids = chosen(updates);
+  // When it is known which versions are whole (`cli.md` §4.2).
+  void show_again() {
+    std::vector<ActionId> ids;
+    for (const auto& id : chosen(shows_again)) {
+      auto& results = results_[id.assignment];
+      results.version_failed(id.action) ? results.hold_back(id.action) : ids.push_back(id);
+    }
+    update(ids);
+    tell();
+  }
+
+  void update(const std::vector<ActionId>& ids) {
     JobEvents events;
     in_jobs(ids.size(), events, Missing::HasFailed,
             [&](std::size_t at) { events.post(updated(ids[at])); });

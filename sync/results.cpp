@@ -56,6 +56,10 @@ void Results::updated(const Updated& event) {
   fail(index, error);
 }
 
+bool Results::version_failed(std::size_t index) const {
+  return versions_.at(version_of(plan_.actions[index].key)).failed;
+}
+
 void Results::fail(std::size_t index, const Error& error) {
   results_[index].status = ActionStatus::Failed;
   results_[index].error = error;
@@ -73,11 +77,14 @@ void Results::item_ended(std::size_t index) {
 
 void Results::hold_back(const VersionProgress& version) {
   for (const auto member : version.members) {
-    if (results_[member].status == ActionStatus::Failed) continue;
-    fail(member, Error(ErrorKind::Conflict, Origin::Target,
-                       fmt::format("{}: held back, because another item of its version failed",
-                                   plan_.actions[member].name)));
+    if (results_[member].status != ActionStatus::Failed) hold_back(member);
   }
+}
+
+void Results::hold_back(std::size_t index) {
+  fail(index, Error(ErrorKind::Conflict, Origin::Target,
+                    fmt::format("{}: held back, because another item of its version failed",
+                                plan_.actions[index].name)));
 }
 
 void Results::reveal_versions() {

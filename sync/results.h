@@ -21,6 +21,10 @@ class Results {
   /// It is tried again later.
   void put_off(const Failed& event);
   void updated(const Updated& event);
+  /// Whether an item of its version failed.
+  bool version_failed(std::size_t index) const;
+  /// It is complete, but may not be shown without the others of its version.
+  void hold_back(std::size_t index);
 
   /// Shows the versions that are staged as a whole by now (`cli.md` §4.2).
   void reveal_versions();

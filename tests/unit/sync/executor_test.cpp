@@ -348,6 +348,24 @@ TEST_CASE("nobody is asked about a removal that is withheld, and a doubt is told
   }
 }
 
+TEST_CASE("what is hidden is shown again with its version as a whole or not at all") {
+  Scene scene(Files{{"p/1/b", "bbb"}, {"q/1/b", "bbb"}});
+  Plan plan;
+  plan.actions = {action(ActionKind::Update, "p", "1", "a", "aaa"),
+                  action(ActionKind::Create, "p", "1", "b", "bbb"),
+                  action(ActionKind::Create, "p", "1", "missing", "ccc"),
+                  action(ActionKind::Update, "q", "1", "a", "aaa"),
+                  action(ActionKind::Create, "q", "1", "b", "bbb")};
+  plan.actions[0].held->state = plan.actions[3].held->state = HeldState::Hidden;
+  const auto results = scene.copy(plan);
+  CHECK(scene.target.updated == std::set<std::string>{"q/1/a"});
+  CHECK(scene.target.revealed == std::set<std::string>{"q/1/b"});
+  CHECK(results[0].status == ActionStatus::Failed);
+  CHECK(results[0].error->kind() == ErrorKind::Conflict);
+  CHECK(results[3].status == ActionStatus::Done);
+  CHECK(scene.observer.lines.size() == 5);
+}
+
 TEST_CASE("what could not be shown again keeps its successor from going") {
   Scene scene(Files{});
   scene.target.refused = {"p/1/a"};
