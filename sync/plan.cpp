@@ -397,8 +397,7 @@ class Planner {
   void plan_in_place(const Copies& copies, const Wanted& wanted) {
     const Held& held = *copies.front();
     if (const auto refusal = reason_to_skip(wanted)) {
-      keep(held, "in place; what its source says of it now is refused");
-      skip(wanted, *refusal);
+      refuse(held, wanted, "in place; what its source says of it now is refused", *refusal);
       return;
     }
     const auto same_bytes = have_same_bytes(held.item, *wanted.item);
@@ -443,13 +442,12 @@ class Planner {
 
   // What was once signed for a version stays what it was (`cli.md` §2, status 3).
   void refuse_other_digest(const Held& held, const Wanted& wanted) {
-    keep(held, "its source gives it another digest now");
-    skip(wanted,
-         Error(ErrorKind::Untrusted, Origin::Source,
-               fmt::format("{}: the source gives it another digest or size than when {} was "
-                           "made from it; nothing was changed. Look at the source; if it is "
-                           "right, delete {}, and the next run brings the new one",
-                           wanted.item->key.str(), held.placement, held.placement)));
+    refuse(held, wanted, "its source gives it another digest now",
+           Error(ErrorKind::Untrusted, Origin::Source,
+                 fmt::format("{}: the source gives it another digest or size than when {} was "
+                             "made from it; nothing was changed. Look at the source; if it is "
+                             "right, delete {}, and the next run brings the new one",
+                             wanted.item->key.str(), held.placement, held.placement)));
   }
 
   // The strongest digest is as before, so nothing that came could be right (docs/adr/0021).
@@ -461,6 +459,14 @@ class Planner {
                            "or weaker digest than {} has; nothing was changed. Tell who runs the "
                            "source; nothing is known to be wrong with {}",
                            wanted.item->key.str(), held.placement, held.placement)));
+  }
+
+  // What is neither what its source says nor what it was made from is not named meanwhile.
+  void refuse(const Held& held, const Wanted& wanted, std::string reason, const Error& error) {
+    keep(held, std::move(reason));
+    plan_.actions.back().is_named =
+        stores_bytes_of(held, *wanted.item) == true || stores_bytes_of(held, held.item) != false;
+    skip(wanted, error);
   }
 
   void refuse_to_show(const Held& held, const Wanted& wanted, const std::string& reason) {

@@ -481,6 +481,32 @@ TEST_CASE("an image with wrong bytes is not named where none can be made in its 
   CHECK_THAT(made.actions.back().reason, Catch::Contains("has not the bytes"));
 }
 
+TEST_CASE(
+    "an image of a refused item is named unless its own metadata say that its bytes are wrong") {
+  Item before = item("p", "1");
+  before.tags.set("md5", digest_of(DigestAlgorithm::Md5, "right").hex());
+  Item now = before;
+  now.tags.set("sha256", sha256_of("other"));
+  now.tags.set("md5", digest_of(DigestAlgorithm::Md5, "other").hex());
+  PlanInput input;
+  input.inventory = {held_image(before)};
+  const bool is_right = GENERATE(true, false);
+  input.inventory[0].stored = {digest_of(DigestAlgorithm::Md5, is_right ? "right" : "wrong")};
+  SECTION("the source gives it another digest") { input.entries = {entry({now})}; }
+  SECTION("two entries give it different digests") {
+    input.entries = {entry({now}), entry({before})};
+    input.entries[1].entry = 1;
+  }
+  SECTION("the source gives it no size") {
+    now = before;
+    now.tags.erase("size");
+    input.entries = {entry({now})};
+  }
+  const auto made = plan(input);
+  REQUIRE(told(made) == Lines{"keep p/1/disk1.img", "skip p/1/disk1.img"});
+  CHECK(made.actions[0].is_named == is_right);
+}
+
 TEST_CASE("of two images with one address that can't go metadata names one") {
   PlanInput input;
   input.entries = {entry({item("p", "2")})};
