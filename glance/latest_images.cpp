@@ -45,11 +45,15 @@ bool is_marked(const Image& image) { return tag(image.properties, kLatestPropert
 LatestChanges latest_changes(std::span<const Held> shown,
                              const std::map<std::string, Image>& listed) {
   LatestChanges changes;
-  const auto newest = newest_of(shown);
+  auto newest = newest_of(shown);
+  // Where the newest one can't be marked, the mark stays where it is.
+  std::erase_if(newest, [&](const auto& of_group) {
+    const auto image = listed.find(of_group.second->placement);
+    return image != listed.end() && !is_marked(image->second) && image->second.is_protected;
+  });
   for (const auto& [group, held] : newest) {
     const auto image = listed.find(held->placement);
-    const bool is_new = image == listed.end();
-    if (is_new || (!is_marked(image->second) && !image->second.is_protected)) {
+    if (image == listed.end() || !is_marked(image->second)) {
       changes.set.push_back(held->placement);
     }
   }

@@ -74,6 +74,15 @@ TEST_CASE("protected images keep what they have") {
   CHECK(changes.clear.empty());
 }
 
+TEST_CASE("the mark stays on an older image where the newest one is protected") {
+  const std::vector<Held> shown{held("a", "1"), held("b", "2")};
+  auto listed = by_id({image(shown[0], "true"), image(shown[1])});
+  listed.at("b").is_protected = true;
+  const auto changes = latest_changes(shown, listed);
+  CHECK(changes.set.empty());
+  CHECK(changes.clear.empty());
+}
+
 TEST_CASE("of several newest images each run marks the same") {
   std::vector<Held> shown{held("a", "1", "squashfs"), held("b", "1", "uefi1.img"),
                           held("c", "1", "disk1.img", "amd64", "daily"), held("d", "1")};
