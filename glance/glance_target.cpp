@@ -124,6 +124,8 @@ struct GlanceTarget::Impl {
   std::set<std::string> being_filled{};   ///< their URLs
   std::set<ItemKey> unrevealed{};         ///< addresses that have an image of that state
 
+  /// Of our project and stream.
+  std::vector<Image> ask_for_all();
   /// The item that an image of ours was made from.
   std::optional<Item> item_if_ours(const Image& image) const;
   Item wanted_of(const Image& image, const Item& item) const;
@@ -168,6 +170,23 @@ struct GlanceTarget::Impl {
   /// What to do with an image that can't be removed.
   Removal withdrawn(const std::string& id, std::string reason) const;
 };
+
+std::vector<Image> GlanceTarget::Impl::ask_for_all() {
+  std::vector<Image> all;
+  std::map<std::string, std::size_t> places;
+  // In this order what another unit reveals in between is in both lists, and not in none.
+  for (const char* os_hidden : {"true", "false"}) {
+    auto some = images.list({{"owner", session.project_id()},
+                             {"content_id", policy.content_id},
+                             {"os_hidden", os_hidden}});
+    for (Image& image : some) {
+      const auto [place, is_new] = places.try_emplace(image.id, all.size());
+      if (is_new) all.emplace_back();
+      all[place->second] = std::move(image);
+    }
+  }
+  return all;
+}
 
 std::optional<Item> GlanceTarget::Impl::item_if_ours(const Image& image) const {
   if (image.owner != session.project_id() ||
@@ -437,19 +456,14 @@ std::vector<Held> GlanceTarget::inventory() {
   impl_->being_filled.clear();
   impl_->unrevealed.clear();
   std::vector<Held> held;
-  for (const char* hidden : {"false", "true"}) {
-    const auto images = impl_->images.list({{"owner", impl_->session.project_id()},
-                                            {"content_id", impl_->policy.content_id},
-                                            {"os_hidden", hidden}});
-    for (const Image& image : images) {
-      auto item = impl_->item_if_ours(image);
-      const auto state = held_state(image);
-      if (!item || !state) continue;
-      if (*state == HeldState::Unrevealed) impl_->unrevealed.insert(item->key);
-      held.push_back(impl_->held(image, std::move(*item), *state));
-      if (is_being_filled(image)) impl_->being_filled.insert(impl_->url_of(image.id));
-      impl_->note(image, *state);
-    }
+  for (const Image& image : impl_->ask_for_all()) {
+    auto item = impl_->item_if_ours(image);
+    const auto state = held_state(image);
+    if (!item || !state) continue;
+    if (*state == HeldState::Unrevealed) impl_->unrevealed.insert(item->key);
+    held.push_back(impl_->held(image, std::move(*item), *state));
+    if (is_being_filled(image)) impl_->being_filled.insert(impl_->url_of(image.id));
+    impl_->note(image, *state);
   }
   return held;
 }

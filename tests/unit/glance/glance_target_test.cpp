@@ -38,6 +38,7 @@ struct SharingGlance {
   bool is_hidden = false;
   bool is_marked = false;
   bool is_unrevealed = false;
+  bool is_shown_when_listed = false;
 
   Reply answer(const Received& request) {
     if (request.method == "DELETE") return {409, "<h1>Conflict</h1>The image is in use"};
@@ -54,7 +55,9 @@ struct SharingGlance {
     }
     if (request.target.ends_with("/images/i1")) return {200, image()};
     const bool asks_for_hidden = request.target.find("os_hidden=true") != std::string::npos;
-    return {200, asks_for_hidden == is_hidden ? list() : R"({"images":[]})"};
+    const std::string answer = asks_for_hidden == is_hidden ? list() : R"({"images":[]})";
+    if (is_shown_when_listed) is_hidden = false;
+    return {200, answer};
   }
 
   static ImagePolicy policy() {
@@ -214,6 +217,17 @@ struct DamagedGlance {
 };
 
 }  // namespace
+
+TEST_CASE("what another unit shows between two listings is held once, as it is then") {
+  SharingGlance glance;
+  glance.is_hidden = glance.is_shown_when_listed = true;
+  KeystoneSession session(password_credentials(glance.server.url()), HttpOptions{}, RetryPolicy{},
+                          {});
+  auto target = glance.target(session);
+  const auto inventory = target.inventory();
+  REQUIRE(inventory.size() == 1);
+  CHECK(inventory.front().state == HeldState::Present);
+}
 
 TEST_CASE("what the store says is in use is hidden once, and found again") {
   using Lines = std::vector<std::string>;
