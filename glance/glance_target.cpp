@@ -96,6 +96,9 @@ bool concerns_one_item(const Error& error) {
   return error.kind() == ErrorKind::Protocol || error.kind() == ErrorKind::NoRoom;
 }
 
+/// `listed` is one of ours, so it tells its item.
+Item wanted_of(const Image& listed, const Item* told) { return told ? *told : *item_of(listed); }
+
 Error visibility_refused(std::string_view visibility, const Error& refusal) {
   return {ErrorKind::Denied, Origin::Target,
           fmt::format("images can't be made {} here, so nothing was uploaded: give the user the "
@@ -128,7 +131,6 @@ struct GlanceTarget::Impl {
   std::vector<Image> ask_for_all();
   /// The item that an image of ours was made from.
   std::optional<Item> item_if_ours(const Image& image) const;
-  Item wanted_of(const Image& image, const Item& item) const;
   bool is_made_from(const Image& image, const BlobSpec& blob) const;
   ImageClient::Created create(const std::string& id, const BlobSpec& blob,
                               const std::string& visibility);
@@ -195,11 +197,6 @@ std::optional<Item> GlanceTarget::Impl::item_if_ours(const Image& image) const {
   }
   auto item = item_of(image);
   return item && !is_derived(image, *item) ? std::move(item) : std::nullopt;
-}
-
-/// An item that has no path is the image's own, with what is published beside its metadata.
-Item GlanceTarget::Impl::wanted_of(const Image& image, const Item& item) const {
-  return item.path ? item : item_of(image).value_or(item);
 }
 
 bool GlanceTarget::Impl::is_made_from(const Image& image, const BlobSpec& blob) const {
@@ -472,13 +469,13 @@ std::string GlanceTarget::name_of(const Item& item) const {
   return image_name(item, impl_->policy);
 }
 
-std::optional<Drift> GlanceTarget::drift(const Held& held, const Item& item) const {
+std::optional<Drift> GlanceTarget::drift(const Held& held, const Item* told) const {
   // What the operator took out of use stays as it is.
   if (held.state != HeldState::Present && held.state != HeldState::Hidden) return std::nullopt;
   const auto image = impl_->listed.find(held.placement);
   if (image == impl_->listed.end()) return std::nullopt;
   std::vector<std::string> names;
-  const Item wanted = impl_->wanted_of(image->second, item);
+  const Item wanted = wanted_of(image->second, told);
   for (const auto& [name, value] : image_changes(image->second, wanted, impl_->policy)) {
     names.push_back(name);
   }
@@ -488,9 +485,9 @@ std::optional<Drift> GlanceTarget::drift(const Held& held, const Item& item) con
                image->second.is_protected ? "protected" : ""};
 }
 
-Held GlanceTarget::update(const Held& held, const Item& item) {
+Held GlanceTarget::update(const Held& held, const Item* told) {
   const auto& listed = impl_->listed.at(held.placement);
-  const Item wanted = impl_->wanted_of(listed, item);
+  const Item wanted = wanted_of(listed, told);
   if (listed.os_hidden) impl_->require_content(listed, wanted);
   impl_->images.change(listed.id, image_changes(listed, wanted, impl_->policy), marks_of(listed));
   const auto image = impl_->images.find(listed.id);

@@ -24,8 +24,8 @@ class GlanceTarget final : public ItemTarget {
   /// Two requests: one filtered list per os_hidden value (`cli.md` §4.9).
   std::vector<Held> inventory() override;
   std::string name_of(const Item& item) const override;
-  std::optional<Drift> drift(const Held& held, const Item& item) const override;
-  Held update(const Held& held, const Item& item) override;
+  std::optional<Drift> drift(const Held& held, const Item* told) const override;
+  Held update(const Held& held, const Item* told) override;
   /// Throws `Error{Denied, Target}` where new images may not have the wanted visibility.
   void announce(const std::vector<BlobSpec>& coming) override;
   Held stage(const BlobSpec& blob, ByteSource& bytes) override;

@@ -82,11 +82,15 @@ class ItemTarget {
   /// The name the item gets, for people: what `created` lines show.
   virtual std::string name_of(const Item& item) const = 0;
 
-  /// Of a Present item of the last `inventory`, without asking anybody.
-  virtual std::optional<Drift> drift(const Held&, const Item&) const { return std::nullopt; }
+  /// Of an item of the last `inventory`, without asking anybody. `told` is what its source says of
+  /// it now; null where no source does, and only how it is to be here may have changed.
+  virtual std::optional<Drift> drift(const Held&, const Item* /*told*/) const {
+    return std::nullopt;
+  }
 
-  /// Mends a drift, in one step. Returns the item as held then.
-  virtual Held update(const Held& held, const Item&) { return held; }
+  /// Mends the drift that `drift` found of the same two, in one step. Returns the item as held
+  /// then.
+  virtual Held update(const Held& held, const Item* /*told*/) { return held; }
 
   /// How many bytes still fit, as far as the target can tell.
   virtual std::optional<std::uint64_t> room() const { return std::nullopt; }

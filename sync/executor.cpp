@@ -181,7 +181,9 @@ class Copying {
   Updated updated(const ActionId& id) const {
     try {
       auto& target = *assignments_[id.assignment].target;
-      return {id, target.update(*action(id).held, action(id).blob->item), std::nullopt};
+      const auto& update = action(id);
+      const Item* told = update.blob ? &update.blob->item : nullptr;
+      return {id, target.update(*update.held, told), std::nullopt};
     } catch (const Error& error) {
       return {id, std::nullopt, error};
     }

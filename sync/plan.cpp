@@ -325,11 +325,12 @@ class Planner {
     }
   }
 
-  static std::optional<ItemContent> content_if_any(const Item& item) {
+  static bool has_content(const Item& item) {
     try {
-      return content_of(item);
+      content_of(item);
+      return true;
     } catch (const Error&) {
-      return std::nullopt;
+      return false;
     }
   }
 
@@ -419,7 +420,7 @@ class Planner {
       return;
     }
     const bool is_known = same_bytes == true || stored == true;
-    const auto drift = is_known ? drift_of_(held, *wanted.item) : std::nullopt;
+    const auto drift = is_known ? drift_of_(held, wanted.item) : std::nullopt;
     if (held.state == HeldState::Hidden &&
         (!is_known || (drift && !drift->stays_because.empty()))) {
       refuse_to_show(held, wanted,
@@ -484,14 +485,11 @@ class Planner {
 
   // No source tells anything new of it, but the configuration may.
   void keep_as_configured(const Held& held, std::string reason) {
-    const auto content = content_if_any(held.item);
-    const bool may_drift = held.state == HeldState::Present && content;
-    const auto drift = may_drift ? drift_of_(held, held.item) : std::nullopt;
+    const bool may_drift = held.state == HeldState::Present && has_content(held.item);
+    const auto drift = may_drift ? drift_of_(held, nullptr) : std::nullopt;
     if (!drift || !drift->stays_because.empty()) return keep(held, std::move(reason));
-    Action action =
-        about(ActionKind::Update, held, fmt::format("{}; differs: {}", reason, drift->what));
-    action.blob = BlobSpec{held.item, *content};
-    settle(held, std::move(action));
+    settle(held,
+           about(ActionKind::Update, held, fmt::format("{}; differs: {}", reason, drift->what)));
   }
 
   // Not removed in this run; what metadata names stays as it is, and of copies it names one.

@@ -53,7 +53,7 @@ struct Action {
   std::string name;  ///< image name, or path in a tree
   std::uint64_t size = 0;
   std::size_t entry = 0;         ///< Create, Adopt, Update: whose source
-  std::optional<BlobSpec> blob;  ///< Create, Adopt, Update
+  std::optional<BlobSpec> blob;  ///< Create, Adopt; Update, where a source tells anything new
   std::optional<Held> held;      ///< Adopt, Update, Keep, Remove, Hide
   std::string reason;
   std::optional<Error> error;  ///< Skip
@@ -75,7 +75,7 @@ struct Plan {
 
 /// What `ItemTarget` says of names and drifts.
 using NameOf = std::function<std::string(const Item&)>;
-using DriftOf = std::function<std::optional<Drift>(const Held&, const Item&)>;
+using DriftOf = std::function<std::optional<Drift>(const Held&, const Item*)>;
 
 /// Selections of all entries are united before anything is decided (`cli.md` §4.1); the unit of
 /// retention is the version (§4.2).

@@ -461,7 +461,7 @@ struct Run::Impl {
       const auto& items = *destination.items;
       auto plan = make_plan(
           input, [&](const Item& item) { return items.name_of(item); },
-          [&](const Held& held, const Item& item) { return items.drift(held, item); });
+          [&](const Held& held, const Item* item) { return items.drift(held, item); });
       told.error = refusal(destination, plan);
       if (told.error) return std::nullopt;
       told.error = plan.guard;

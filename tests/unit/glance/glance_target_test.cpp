@@ -258,6 +258,7 @@ TEST_CASE("an image is ours to show again because we marked it, and the mark goe
   KeystoneSession session(password_credentials(glance.server.url()), HttpOptions{}, RetryPolicy{},
                           {});
   auto target = glance.target(session);
+  const Item item = item_of_image();
   SECTION("hidden by us") {
     target.hide(target.inventory().at(0));
     CHECK(glance.is_hidden);
@@ -267,9 +268,9 @@ TEST_CASE("an image is ours to show again because we marked it, and the mark goe
     CHECK_FALSE(hidden.item.tags.find("streamsync_superseded"));
     auto other = item_of_image();
     other.tags.set("size", "4");
-    CHECK_THROWS_WITH(target.update(hidden, other), Catch::Contains("not shown again"));
+    CHECK_THROWS_WITH(target.update(hidden, &other), Catch::Contains("not shown again"));
     CHECK(glance.is_hidden);
-    const auto shown = target.update(hidden, item_of_image());
+    const auto shown = target.update(hidden, &item);
     CHECK(shown.state == HeldState::Present);
     CHECK_FALSE(glance.is_hidden);
     CHECK_FALSE(glance.is_marked);
@@ -279,17 +280,18 @@ TEST_CASE("an image is ours to show again because we marked it, and the mark goe
     glance.is_unrevealed = !glance.is_marked;
     const auto present = target.inventory().at(0);
     CHECK(present.state == HeldState::Present);
-    REQUIRE(target.drift(present, item_of_image()));
-    target.update(present, item_of_image());
+    const Item* told = GENERATE(true, false) ? &item : nullptr;
+    REQUIRE(target.drift(present, told));
+    target.update(present, told);
     CHECK_FALSE(glance.is_marked);
     CHECK_FALSE(glance.is_unrevealed);
-    CHECK_FALSE(target.drift(target.inventory().at(0), item_of_image()));
+    CHECK_FALSE(target.drift(target.inventory().at(0), told));
   }
   SECTION("hidden by somebody else") {
     glance.is_hidden = true;
     const auto withdrawn = target.inventory().at(0);
     CHECK(withdrawn.state == HeldState::Withdrawn);
-    CHECK_FALSE(target.drift(withdrawn, item_of_image()));
+    CHECK_FALSE(target.drift(withdrawn, &item));
   }
 }
 

@@ -88,7 +88,7 @@ class MemoryTarget final : public ItemTarget {
     batches.push_back(held.size());
   }
   void reveal(const Held& held) override { revealed.insert(held.placement); }
-  Held update(const Held& held, const Item& item) override {
+  Held update(const Held& held, const Item* told) override {
     std::unique_lock lock(mutex_);
     ++begun_updates;
     update_has_begun.notify_all();
@@ -99,7 +99,7 @@ class MemoryTarget final : public ItemTarget {
     }
     updated.insert(held.placement);
     Held now = held;
-    now.item = item;
+    if (told) now.item = *told;
     return now;
   }
   Removal remove(const Held& held) override {
@@ -565,16 +565,19 @@ TEST_CASE("what differs is updated, and one that can't be holds nothing up") {
   Plan plan;
   plan.actions = {action(ActionKind::Update, "p", "1", "a", "aaa"),
                   action(ActionKind::Update, "p", "1", "b", "bbb"),
-                  action(ActionKind::Remove, "p", "0", "a", "old")};
+                  action(ActionKind::Remove, "p", "0", "a", "old"),
+                  action(ActionKind::Update, "q", "1", "c", "ccc")};
   plan.actions[0].blob->item.tags.set("aliases", "new");
+  plan.actions[3].blob.reset();
   scene.target.refused = {"p/1/b"};
   const auto results = scene.copy(plan);
-  CHECK(scene.target.updated == std::set<std::string>{"p/1/a"});
+  CHECK(scene.target.updated == std::set<std::string>{"p/1/a", "q/1/c"});
   CHECK(results[0].status == ActionStatus::Done);
   CHECK(tag(results[0].held->item.tags, "aliases") == "new");
   CHECK(results[1].status == ActionStatus::Failed);
   CHECK(results[1].error->kind() == ErrorKind::Denied);
   CHECK(results[2].status == ActionStatus::Planned);
+  CHECK(results[3].held->item.key == plan.actions[3].key);
 }
 
 TEST_CASE("updates do not wait for each other") {

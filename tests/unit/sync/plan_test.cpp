@@ -68,7 +68,7 @@ Plan plan(const PlanInput& input, const DriftOf& drift_of) {
 }
 
 Plan plan(const PlanInput& input) {
-  return plan(input, [](const Held&, const Item&) { return std::nullopt; });
+  return plan(input, [](const Held&, const Item*) { return std::nullopt; });
 }
 
 // "create p/1/disk1.img", in plan order.
@@ -336,14 +336,19 @@ TEST_CASE("the configuration comes to images that no source has any more, too") 
   PlanInput input;
   input.entries = {entry({item("p", "2")}, 2)};
   input.inventory = {held_image(item("p", "1")), held_image(item("p", "2"))};
-  const auto drifts = [](const Held&, const Item&) { return Drift{"visibility", ""}; };
+  const auto drifts = [](const Held& image, const Item* told) {
+    CHECK((told != nullptr) == (image.item.key.version == "2"));
+    return Drift{"visibility", ""};
+  };
   const auto made = plan(input, drifts);
   REQUIRE(told(made) == Lines{"update p/2/disk1.img", "update p/1/disk1.img"});
   CHECK(made.actions[1].reason == "left the source; kept while there is room; differs: visibility");
+  CHECK(made.actions[0].blob);
+  CHECK_FALSE(made.actions[1].blob);
   CHECK(changes_nothing(plan(input)));
 
   SECTION("not to protected ones") {
-    const auto is_protected = [](const Held&, const Item&) {
+    const auto is_protected = [](const Held&, const Item*) {
       return Drift{"visibility", "protected"};
     };
     CHECK(changes_nothing(plan(input, is_protected)));
@@ -370,7 +375,7 @@ TEST_CASE("what an image holds is judged by what its target tells of it") {
   const auto made_of = [](DigestAlgorithm algorithm, const std::string& text) {
     return digest_of(algorithm, text);
   };
-  const auto drifts = [](const Held&, const Item&) { return Drift{"metadata", ""}; };
+  const auto drifts = [](const Held&, const Item*) { return Drift{"metadata", ""}; };
 
   SECTION("right") {
     image.stored = {right, made_of(DigestAlgorithm::Sha512, "not signed")};
@@ -800,7 +805,7 @@ TEST_CASE("a hidden image that is wanted again is shown again") {
   input.entries = {entry({wanted})};
   input.inventory = {held_image(wanted)};
   input.inventory[0].state = HeldState::Hidden;
-  const auto made = plan(input, [](const Held&, const Item&) {
+  const auto made = plan(input, [](const Held&, const Item*) {
     return std::optional(Drift{"os_hidden", ""});
   });
   REQUIRE(told(made) == Lines{"update p/1/disk1.img"});
@@ -817,7 +822,7 @@ TEST_CASE("a hidden image that is wanted again and can't be shown keeps its pred
   std::string obstacle;
   SECTION("it is protected") { obstacle = "protected"; }
   SECTION("nothing tells of its bytes") { hidden.item.tags.erase("sha256"); }
-  const auto made = plan(input, [&](const Held&, const Item&) {
+  const auto made = plan(input, [&](const Held&, const Item*) {
     return std::optional(Drift{"os_hidden", obstacle});
   });
   REQUIRE(told(made) == Lines{"keep p/2/disk1.img", "skip p/2/disk1.img", "keep p/1/disk1.img"});
@@ -831,7 +836,7 @@ TEST_CASE("an image that the operator hid stays as it is, wanted or not") {
   const auto hidden = item("p", "1");
   input.inventory = {held_image(hidden)};
   input.inventory[0].state = HeldState::Withdrawn;
-  const DriftOf nothing_differs = [](const Held&, const Item&) -> std::optional<Drift> {
+  const DriftOf nothing_differs = [](const Held&, const Item*) -> std::optional<Drift> {
     FAIL("it is not to be mended");
     return std::nullopt;
   };
@@ -861,9 +866,10 @@ TEST_CASE("what is known of an image is brought to it when it has changed") {
   input.entries = {entry({wanted, item("q", "1")})};
   input.inventory = {held_image(wanted), held_image(item("q", "1"))};
   const auto of_p = [](std::string stays_because) {
-    return [=](const Held& image, const Item& item) -> std::optional<Drift> {
-      CHECK(image.item.key == item.key);
-      if (item.key.product != "p") return std::nullopt;
+    return [=](const Held& image, const Item* told) -> std::optional<Drift> {
+      REQUIRE(told != nullptr);
+      CHECK(image.item.key == told->key);
+      if (told->key.product != "p") return std::nullopt;
       return Drift{"visibility", stays_because};
     };
   };
@@ -896,7 +902,7 @@ TEST_CASE("another digest for an image that is in place is an alarm, and the ima
   if (GENERATE(false, true)) input.inventory[0].state = HeldState::Deactivated;
   wanted.tags.set("sha256", sha256_of("other"));
   input.entries = {entry({wanted, item("q", "2")})};
-  const auto made = plan(input, [](const Held&, const Item&) {
+  const auto made = plan(input, [](const Held&, const Item*) {
     return std::optional(Drift{"tags", ""});
   });
   REQUIRE(told(made) == Lines{"keep p/2/disk1.img", "skip p/2/disk1.img", "create q/2/disk1.img",
