@@ -155,6 +155,7 @@ struct GlanceTarget::Impl {
   /// Before it is shown.
   void require_content(const Image& image, const Item& item);
   Digest read_back(const std::string& id, DigestAlgorithm algorithm);
+  void clear_latest(const std::string& id);
   std::string url_of(const std::string& id) const { return images.url_prefix() + id; }
   /// Whose images these are: of this service, project and stream.
   std::string scope() const {
@@ -412,6 +413,15 @@ Digest GlanceTarget::Impl::read_back(const std::string& id, DigestAlgorithm algo
   return *digest;
 }
 
+void GlanceTarget::Impl::clear_latest(const std::string& id) {
+  try {
+    images.change(id, {}, {kLatestProperty});
+  } catch (const Error& error) {
+    // It went while this run went on.
+    if (error.kind() != ErrorKind::NotFound) throw;
+  }
+}
+
 /// If Glance still were at it, its answer would be 410, and what it has stored would go.
 bool GlanceTarget::Impl::is_dead(const Image& image) const {
   return is_abandoned(image) || is_left_over(image);
@@ -572,7 +582,7 @@ void GlanceTarget::mark_latest(std::span<const Held> shown) {
   if (!impl_->policy.set_latest_property) return;
   const auto changes = latest_changes(shown, impl_->listed);
   for (const auto& id : changes.set) impl_->images.change(id, {{kLatestProperty, "true"}});
-  for (const auto& id : changes.clear) impl_->images.drop(id, kLatestProperty);
+  for (const auto& id : changes.clear) impl_->clear_latest(id);
 }
 
 ItemTarget::RemovalJudgement GlanceTarget::judge_removals(std::span<const Held> held) {

@@ -227,7 +227,11 @@ void ImageClient::download(const std::string& id, ByteSink& bytes) {
 
 Image ImageClient::change(const std::string& id, const std::map<std::string, std::string>& values,
                           const std::set<std::string>& dropped) {
-  const Request request = patch(id, image_patch(values, dropped));
+  const Request request{
+      .method = "PATCH",
+      .url = image_url(id),
+      .headers = Headers({{"Content-Type", "application/openstack-images-v2.1-json-patch"}}),
+      .body = image_patch(values, dropped)};
   const auto visibility = values.find("visibility");
   const auto policy = policy_for(visibility == values.end() ? "" : visibility->second);
   Response response;
@@ -241,22 +245,6 @@ Image ImageClient::change(const std::string& id, const std::map<std::string, std
   require_values(request, image, values);
   for (const auto& name : dropped) require_absent(request, image, name);
   return image;
-}
-
-void ImageClient::drop(const std::string& id, const std::string& property) {
-  const Request request = patch(id, drop_patch(property));
-  session_.with_retries([&] {
-    const Response response = session_.send(request);
-    if (response.status == 404 || response.status == 409 || response.status == 410) return;
-    require(request, response, policy_for(""));
-  });
-}
-
-Request ImageClient::patch(const std::string& id, std::string body) const {
-  return {.method = "PATCH",
-          .url = image_url(id),
-          .headers = Headers({{"Content-Type", "application/openstack-images-v2.1-json-patch"}}),
-          .body = std::move(body)};
 }
 
 ImageClient::Removed ImageClient::remove(const std::string& id) {

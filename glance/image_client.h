@@ -66,8 +66,6 @@ class ImageClient {
   /// the image as it is then; it is an error when it does not have them, or has one of the others.
   Image change(const std::string& id, const std::map<std::string, std::string>& values,
                const std::set<std::string>& dropped = {});
-  /// Takes a property away. 404, 409 and 410 are fine: the image or the property is not there.
-  void drop(const std::string& id, const std::string& property);
   enum class Removed { Yes, InUse };
   /// 404 and 410 are fine. 409 is `InUse`: the store keeps what others are made from.
   Removed remove(const std::string& id);
@@ -79,7 +77,6 @@ class ImageClient {
   std::string url_prefix() const;
 
  private:
-  Request patch(const std::string& id, std::string body) const;
   Url image_url(std::string_view id, std::string_view rest = {}) const;
 
   KeystoneSession& session_;

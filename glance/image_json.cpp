@@ -198,13 +198,4 @@ std::string image_patch(const std::map<std::string, std::string>& values,
   return {buffer.GetString(), buffer.GetSize()};
 }
 
-std::string drop_patch(std::string_view property) {
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
-  writer.StartArray();
-  write_removal(writer, property);
-  writer.EndArray();
-  return {buffer.GetString(), buffer.GetSize()};
-}
-
 }  // namespace streamsync

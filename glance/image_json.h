@@ -35,7 +35,5 @@ std::string image_body(const std::map<std::string, std::string>& members, const 
 /// absent, and leaves its others alone.
 std::string image_patch(const std::map<std::string, std::string>& values,
                         const std::set<std::string>& dropped = {});
-/// Patch that takes a property away.
-std::string drop_patch(std::string_view property);
 
 }  // namespace streamsync

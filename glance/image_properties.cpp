@@ -12,7 +12,6 @@
 #include "base/crypto/digest.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "glance/stored_image.h"
 
 namespace streamsync {
 namespace {
@@ -25,22 +24,6 @@ constexpr const char* kMetadata = "simplestreams_metadata";
 /// Tags that have a property of their own, or, the path, no meaning in a cloud.
 constexpr std::array<std::string_view, 4> kNotInMetadata{"item_name", "path", "product_name",
                                                          "version_name"};
-
-/// What every image has beside its properties, and what is said of it by other keys than
-/// custom_properties.
-constexpr std::array<std::string_view, 15> kMembers = {
-    "id",          "name",       "status",           "visibility",        "owner",
-    "disk_format", "checksum",   "os_hidden",        "os_hash_algo",      "os_hash_value",
-    "created_at",  "updated_at", "container_format", kSupersededProperty, kUnrevealedProperty};
-
-/// What makes an image ours, and the item it was made from. No custom property may replace these.
-constexpr std::array<std::string_view, 6> kIdentity{
-    "content_id", "source_content_id", "product_name", "version_name", "item_name", kMetadata};
-
-template <typename Names>
-bool contains(const Names& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 /// At most `limit` bytes of `text`, which is UTF-8, without a torn character at the end.
 std::string_view cut(std::string_view text, std::size_t limit) {
@@ -242,7 +225,6 @@ Tags image_properties(const Item& item, const ImagePolicy& policy) {
   properties.emplace(kMetadata, python_json(metadata));
 
   for (const auto& [name, value] : policy.custom_properties) {
-    if (contains(kIdentity, name) || contains(kMembers, name)) continue;
     properties.insert_or_assign(name, value);
   }
   return properties;

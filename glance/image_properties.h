@@ -15,7 +15,7 @@ struct ImagePolicy {
   std::string content_id;  ///< of our stream, with {region} filled in
   std::string name_prefix;
   std::string visibility = "public";
-  Tags custom_properties;
+  Tags custom_properties;  ///< none that is a member of images, or of our own
   bool hypervisor_mapping = false;
   bool set_latest_property = false;
 };

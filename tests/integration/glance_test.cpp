@@ -613,7 +613,7 @@ TEST_CASE("what a run left that was killed while it tried the visibility is gone
   const std::string id = image_id(scope.policy, blob, 0);
   scope.images.change(id, {{"visibility", "public"}});
   SECTION("as it was") {}
-  SECTION("and its mark was taken away") { scope.images.drop(id, "streamsync_unrevealed"); }
+  SECTION("and its mark was taken away") { scope.images.change(id, {}, {"streamsync_unrevealed"}); }
 
   PieceSource bytes("tiny", 4, [&] { CHECK(scope.images.find(id)->visibility == "private"); });
   CHECK(target.stage(blob, bytes).placement == id);

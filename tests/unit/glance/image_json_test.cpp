@@ -106,7 +106,6 @@ TEST_CASE("patch") {
   CHECK(image_patch({{"visibility", "public"}, {"os_hidden", "false"}}) ==
         R"([{"op":"add","path":"/os_hidden","value":false},)"
         R"({"op":"add","path":"/visibility","value":"public"}])");
-  CHECK(drop_patch("latest") == R"([{"op":"remove","path":"/latest"}])");
   // The second of two that are the same finds the property gone, and is to succeed.
   CHECK(image_patch({{"os_hidden", "false"}}, {"latest"}) ==
         R"([{"op":"add","path":"/os_hidden","value":false},)"

@@ -215,20 +215,10 @@ TEST_CASE("tags of a stream never become properties by themselves") {
 
 TEST_CASE("custom properties") {
   ImagePolicy custom = policy();
-  custom.custom_properties = {{"hw_firmware_type", "uefi"},
-                              {"os_distro", "Ubuntu"},
-                              {"content_id", "another"},
-                              {"product_name", "another"},
-                              {"simplestreams_metadata", "{}"}};
+  custom.custom_properties = {{"hw_firmware_type", "uefi"}, {"os_distro", "Ubuntu"}};
   const Tags properties = image_properties(bionic(), custom);
   CHECK(properties.at("hw_firmware_type") == "uefi");
   CHECK(properties.at("os_distro") == "Ubuntu");
-
-  SECTION("can't make an image somebody else's") {
-    CHECK(properties.at("content_id") == "auto.sync");
-    CHECK(properties.at("product_name") == kProduct);
-    CHECK(properties.at("simplestreams_metadata") != "{}");
-  }
 }
 
 TEST_CASE("an item comes back from its image") {
@@ -346,13 +336,6 @@ TEST_CASE("what must be set on an image is what differs") {
   ImagePolicy wanted = policy();
 
   SECTION("nothing, as it was made") { CHECK(image_changes(image, item, wanted).empty()); }
-  SECTION("nothing that is no property") {
-    wanted.custom_properties = {{"name", "x"},
-                                {"visibility", "private"},
-                                {"streamsync_superseded", "true"},
-                                {"streamsync_unrevealed", "true"}};
-    CHECK(image_changes(image, item, wanted).empty());
-  }
   SECTION("nothing of what others added") {
     image.properties.emplace("hw_disk_bus", "scsi");
     image.properties.emplace("streamsync_superseded", "true");
