@@ -69,16 +69,24 @@ std::string_view role_asked_for_by(std::string_view rule) {
   return "member in the project, or admin";
 }
 
+/// What is to be changed in the cloud where Glance forbids it for `reason`.
+std::string who_may(std::string_view reason, std::string_view policy) {
+  // "Attribute 'x' is reserved.", as the members that no user may set, which we don't.
+  if (reason.find("' is reserved") != std::string_view::npos) {
+    return " (Glance's property protection: give the user a role that may create, read, update "
+           "and delete this property)";
+  }
+  const auto rule = refusing_rule(reason, policy);
+  return fmt::format(" (Glance policy: {}, which by default asks for the role {})", rule,
+                     role_asked_for_by(rule));
+}
+
 /// `policy` is the rule of Glance's policy file that decides about this request: what to look at
 /// when the cloud forbids it and does not say more.
 void require(const Request& request, Response response, std::string_view policy) {
   if (response.ok()) return;
   response.body = reason_in(response.body);
-  if (response.status == 403) {
-    const auto rule = refusing_rule(response.body, policy);
-    response.body += fmt::format(" (Glance policy: {}, which by default asks for the role {})",
-                                 rule, role_asked_for_by(rule));
-  }
+  if (response.status == 403) response.body += who_may(response.body, policy);
   require_ok(request, response, Origin::Target);
 }
 

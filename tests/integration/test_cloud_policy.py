@@ -19,20 +19,31 @@ DONE, TARGET_UNAVAILABLE = 0, 5
 NOBODY = "!"
 
 
+# Glance asks the first section that matches, and refuses what none does.
+NO_DELETION = "\n".join(
+    f"[{properties}]\ncreate = admin\nread = admin\nupdate = admin\ndelete = {who}\n"
+    for properties, who in (("^streamsync_", NOBODY), (".*", "admin"))
+)
+
+
 @contextlib.contextmanager
-def glance_with(policies):
-    """Glance with these rules in its policy file."""
+def glance_reading(content, setting):
+    """Glance with a file of this content, which its setting names."""
     settings = Path(os.environ["CLOUD_DIR"], "etc/glance/conf.d/90-policy.conf")
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
-        json.dump(policies, file)
+        file.write(content)
         file.flush()
-        settings.write_text(f"[oslo_policy]\npolicy_file = {file.name}\n", encoding="utf-8")
+        settings.write_text(f"{setting} = {file.name}\n", encoding="utf-8")
         try:
             control("service", "restart", "glance")
             yield
         finally:
             settings.unlink()
             control("service", "restart", "glance")
+
+
+def glance_with(policies):
+    return glance_reading(json.dumps(policies), "[oslo_policy]\npolicy_file")
 
 
 class Visibility(unittest.TestCase):
@@ -88,6 +99,16 @@ class Visibility(unittest.TestCase):
         self.scene.write_config(visibility="private")
         with glance_with({"publicize_image": NOBODY, "communitize_image": NOBODY}):
             self.assertEqual(2, len(created(self.sync())))
+
+    def test_what_property_protection_keeps_hidden_is_shown_later_and_not_sent_again(self):
+        with glance_reading(NO_DELETION, "[DEFAULT]\nproperty_protection_file"):
+            for _ in range(2):
+                words = self.sync(TARGET_UNAVAILABLE).err
+                self.assertIn("'streamsync_unrevealed' is reserved", words)
+                self.assertIn("property protection: give the user a role that may", words)
+        self.source.server.take_requests()
+        self.assertEqual(2, len(created(self.sync())))
+        self.assertEqual([], self.items_asked_for())
 
     def test_it_is_asked_once_with_the_empty_image(self):
         log = CloudLog.of_environment(self.scene.cloud)

@@ -388,6 +388,22 @@ TEST_CASE("a refusal names the policy that has refused") {
                     Catch::Contains(policy));
 }
 
+TEST_CASE("a refusal by property protection names the rights that are needed") {
+  RefusingGlance glance;
+  glance.refused_item = "none";
+  glance.refusal_of_changes =
+      Reply{403, "<h1>403 Forbidden</h1>Attribute 'streamsync_unrevealed' is reserved."};
+  KeystoneSession session(password_credentials(glance.server.url()), HttpOptions{}, RetryPolicy{},
+                          {});
+  auto target = glance.target(session);
+  Held held;
+  held.placement = "i1";
+  CHECK_THROWS_WITH(target.reveal(held), Catch::Contains("'streamsync_unrevealed'") &&
+                                             Catch::Contains("property protection") &&
+                                             Catch::Contains("delete") &&
+                                             !Catch::Contains("Glance policy"));
+}
+
 TEST_CASE("another's upload is not removed as long as it may go on") {
   FillingGlance glance;
   KeystoneSession session(password_credentials(glance.server.url()), HttpOptions{}, RetryPolicy{},
