@@ -143,10 +143,17 @@ class Copying {
         if (!action.held || action.held->state != HeldState::Present) continue;
         const auto key = key_of_held(*action.held);
         const auto content = key ? contents.find(*key) : contents.end();
-        if (content == contents.end()) continue;
+        if (content == contents.end() || lacks(*action.held, content->second)) continue;
         content->second.present.push_back({assignment.target, *action.held});
       }
     }
+  }
+
+  // Its metadata promise these bytes, and its target tells of others.
+  bool lacks(const Held& held, const Content& content) const {
+    return std::any_of(content.wanted.begin(), content.wanted.end(), [&](const ActionId& id) {
+      return stores_bytes_of(held, action(id).blob->item) == false;
+    });
   }
 
   std::vector<const Content*> largest_first(const Contents& contents) const {

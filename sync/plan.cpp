@@ -86,23 +86,6 @@ bool has_size_of(const Held& held, const Item& wanted) {
   return parse_decimal(tag(wanted.tags, "size")) == held.size;
 }
 
-// By the strongest digest that the target tells and the source signed. None: there is none.
-std::optional<bool> stores_bytes_of(const Held& held, const Item& wanted) {
-  if (held.stored.empty() || !parse_decimal(tag(wanted.tags, "size"))) return std::nullopt;
-  if (!has_size_of(held, wanted)) return false;
-  std::optional<Digest> strongest;
-  bool is_same = false;
-  for (const auto& stored : held.stored) {
-    if (strongest && stored.algorithm() < strongest->algorithm()) continue;
-    const auto hex = tag(wanted.tags, to_string(stored.algorithm()));
-    auto promised = Digest::parse(stored.algorithm(), hex);
-    if (!promised) continue;
-    is_same = *promised == stored;
-    strongest = std::move(promised);
-  }
-  return strongest ? std::optional(is_same) : std::nullopt;
-}
-
 enum class Likeness { Same, Unknown, Other };
 
 Likeness likeness(const Held& held, const Item& wanted) {
@@ -756,6 +739,22 @@ class Planner {
 
 Plan make_plan(const PlanInput& input, const NameOf& name_of, const DriftOf& drift_of) {
   return Planner(input, name_of, drift_of).make();
+}
+
+std::optional<bool> stores_bytes_of(const Held& held, const Item& wanted) {
+  if (held.stored.empty() || !parse_decimal(tag(wanted.tags, "size"))) return std::nullopt;
+  if (!has_size_of(held, wanted)) return false;
+  std::optional<Digest> strongest;
+  bool is_same = false;
+  for (const auto& stored : held.stored) {
+    if (strongest && stored.algorithm() < strongest->algorithm()) continue;
+    const auto hex = tag(wanted.tags, to_string(stored.algorithm()));
+    auto promised = Digest::parse(stored.algorithm(), hex);
+    if (!promised) continue;
+    is_same = *promised == stored;
+    strongest = std::move(promised);
+  }
+  return strongest ? std::optional(is_same) : std::nullopt;
 }
 
 bool brings_bytes(const Action& action) noexcept {

@@ -81,6 +81,9 @@ using DriftOf = std::function<std::optional<Drift>(const Held&, const Item*)>;
 /// retention is the version (§4.2).
 Plan make_plan(const PlanInput& input, const NameOf& name_of, const DriftOf& drift_of);
 
+/// By the strongest digest that the target tells and the source signed. None: there is none.
+std::optional<bool> stores_bytes_of(const Held& held, const Item& wanted);
+
 std::string_view to_string(ActionKind kind) noexcept;  // "create", "adopt", … as the report says
 
 }  // namespace streamsync

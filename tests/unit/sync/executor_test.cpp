@@ -469,6 +469,15 @@ TEST_CASE("the same bytes under another name are not fetched again") {
     CHECK(scene.target.linked == std::set<std::string>{"q/2/b"});
     CHECK(scene.target.revealed == std::set<std::string>{"q/2/b"});
   }
+  SECTION("fetched when its target tells that what is there has been damaged") {
+    plan.actions[0] = action(ActionKind::Create, "p", "2", "a", "aaa");
+    plan.actions.push_back(action(ActionKind::Keep, "p", "1", "a", "aaa"));
+    plan.actions[1].held->stored = {digest_of(DigestAlgorithm::Sha256, "aab")};
+    scene.target.staged["p/1/a"] = "aab";
+    scene.target.can_link = true;
+    CHECK(scene.copy(plan)[0].status == ActionStatus::Done);
+    CHECK(scene.target.linked.empty());
+  }
   SECTION("fetched when what is there has been damaged") {
     plan.actions[0] = action(ActionKind::Create, "p", "2", "a", "aaa");
     plan.actions.push_back(action(ActionKind::Keep, "p", "1", "a", "aaa"));
