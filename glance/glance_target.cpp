@@ -85,7 +85,7 @@ bool is_abandoned(const Image& image) {
   return image.updated_at && now() - *image.updated_at > kAbandonedAfter;
 }
 
-/// Whether trying again is hopeless in this run.
+/// Whether trying again with this image is hopeless, so that keeping it is only litter.
 bool is_refusal(const Error& error) {
   return error.kind() == ErrorKind::NoRoom || error.kind() == ErrorKind::Denied;
 }
@@ -317,9 +317,7 @@ std::exception_ptr GlanceTarget::Impl::upload(const std::string& id, ByteSource&
       throw;
     }
     if (is_refusal(error)) {
-      // Empty, it waits for the next run: each image that is deleted spends an id for ever.
-      const auto image = settled(images.find(id), kPollLimit);
-      if (image && image->status != "queued") images.discard(id);
+      images.discard(id);
       throw;
     }
     return std::current_exception();
