@@ -102,8 +102,8 @@ Likeness likeness(const Held& held, const Item& wanted) {
 // is the source that says something else now.
 bool is_damaged(const Held& held, const Item& wanted) {
   const bool may_be_mended = held.state == HeldState::Present || held.state == HeldState::Hidden;
-  return may_be_mended && have_same_bytes(held.item, wanted) != false &&
-         stores_bytes_of(held, wanted) == false && stores_bytes_of(held, held.item) != true;
+  return may_be_mended && stores_bytes_of(held, wanted) == false &&
+         have_same_bytes(held.item, wanted) != false && stores_bytes_of(held, held.item) != true;
 }
 
 // Of several that hold one address the one to keep comes first (docs/adr/0021), in a tree the one
