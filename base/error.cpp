@@ -15,6 +15,11 @@ Error&& Error::with_host(std::string host) && {
   return std::move(*this);
 }
 
+Error&& Error::that_is_unanswered() && {
+  unanswered_ = true;
+  return std::move(*this);
+}
+
 void Error::add_context(std::string_view doing) { text_.insert(0, std::string(doing) + ": "); }
 
 std::string_view to_string(ErrorKind kind) noexcept {

@@ -51,6 +51,10 @@ class Error : public std::exception {
   const std::string& host() const noexcept { return host_; }
   Error&& with_host(std::string host) &&;
 
+  /// All was sent, and no answer came in time: the other side may still be at it.
+  bool is_unanswered() const noexcept { return unanswered_; }
+  Error&& that_is_unanswered() &&;
+
   /// It was tried again as often as it may be: no outer layer starts over.
   bool is_given_up() const noexcept { return given_up_; }
   void give_up() noexcept { given_up_ = true; }
@@ -63,6 +67,7 @@ class Error : public std::exception {
   Origin origin_;
   std::string text_;
   std::string host_;
+  bool unanswered_ = false;
   bool given_up_ = false;
   std::optional<std::chrono::seconds> retry_after_;
 };

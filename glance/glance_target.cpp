@@ -99,6 +99,14 @@ bool concerns_one_item(const Error& error) {
 /// `listed` is one of ours, so it tells its item.
 Item wanted_of(const Image& listed, const Item* told) { return told ? *told : *item_of(listed); }
 
+bool is_unanswered(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return error.is_unanswered();
+  }
+}
+
 Error visibility_refused(std::string_view visibility, const Error& refusal) {
   return {ErrorKind::Denied, Origin::Target,
           fmt::format("images can't be made {} here, so nothing was uploaded: give the user the "
@@ -138,8 +146,10 @@ struct GlanceTarget::Impl {
   bool is_stray(const Image& image, const std::string& asked, const BlobSpec& blob) const;
   /// False where no image of this blob can be made: `stage` tells why.
   bool try_visibility(const BlobSpec& blob);
-  /// Whether the empty image may have the wanted visibility, by giving it that for a moment.
+  /// Whether the empty image may have the wanted visibility, by giving it that for a moment. As
+  /// long as that takes another unit may fill it and show it.
   void try_with_new(const std::string& id);
+  void discard_if_empty(const std::string& id);
   /// The same with an id that is taken. Glance asks its policies before it looks for the id, so
   /// this makes nothing, and spends no further id where runs are refused again and again.
   void try_with_taken(const std::string& id, const BlobSpec& blob);
@@ -263,10 +273,20 @@ bool GlanceTarget::Impl::try_visibility(const BlobSpec& blob) {
 void GlanceTarget::Impl::try_with_new(const std::string& id) {
   try {
     images.change(id, {{"visibility", policy.visibility}});
-    images.change(id, {{"visibility", "private"}});
+    const auto image = images.find(id);
+    if (image && is_unrevealed(*image)) images.change(id, {{"visibility", "private"}});
   } catch (const Error&) {
-    images.discard(id);
+    discard_if_empty(id);
     throw;
+  }
+}
+
+void GlanceTarget::Impl::discard_if_empty(const std::string& id) {
+  try {
+    const auto image = images.find(id);
+    if (image && image->status == "queued" && is_unrevealed(*image)) images.discard(id);
+  } catch (const Error&) {
+    // The next run finds it.
   }
 }
 
@@ -292,8 +312,9 @@ Held GlanceTarget::Impl::fill(const std::string& id, const BlobSpec& blob, ByteS
   DigestingSource source(bytes, digest_to_compute(blob.content));
   const std::exception_ptr doubt = upload(id, source, blob.content.size);
   const auto image = settled(images.find(id), kPollLimit);
-  // One that has all its bytes and still is at it is slow, not dead.
-  if (!image || !is_being_filled(*image) || source.given() == blob.content.size) {
+  // One that has all its bytes and still is at it is slow, not dead; unless it has hung up.
+  const bool has_all = source.given() == blob.content.size;
+  if (!image || !is_being_filled(*image) || (has_all && (!doubt || is_unanswered(doubt)))) {
     journal.forget(url_of(id));
   } else if (is_dead(*image)) {
     remove_dead(id);
@@ -543,7 +564,7 @@ Held GlanceTarget::stage(const BlobSpec& blob, ByteSource& bytes) {
     // Bytes must not become visible as they come (T25).
     if (image->status == "queued" && image->os_hidden) {
       // A run was killed while it tried the visibility.
-      if (!is_unrevealed(*image)) {
+      if (!is_unseen(*image) || !is_unrevealed(*image)) {
         impl_->images.change(id, {{"visibility", "private"}, {kUnrevealedProperty, "true"}});
       }
       return impl_->fill(id, blob, bytes);

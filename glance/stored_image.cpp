@@ -24,7 +24,7 @@ bool is_being_filled(const Image& image) {
 bool is_unseen(const Image& image) { return image.visibility == "private" && image.os_hidden; }
 
 bool is_unrevealed(const Image& image) {
-  return is_unseen(image) && tag(image.properties, kUnrevealedProperty) == "true";
+  return image.os_hidden && tag(image.properties, kUnrevealedProperty) == "true";
 }
 
 bool is_hidden_by_us(const Image& image) {

@@ -23,7 +23,8 @@ bool is_unseen(const Image& image);
 /// A new image has it as "true" until it is shown; what shows it takes it away in the same request.
 /// It tells what a killed run left from what the operator made private and hidden.
 constexpr const char* kUnrevealedProperty = "streamsync_unrevealed";
-/// It is unseen because we have not shown it yet.
+/// It is hidden because we have not shown it yet, whoever may use it by its id: a run that was
+/// killed while it tried the visibility has left it that.
 bool is_unrevealed(const Image& image);
 
 /// Set to "true" with os_hidden, and taken away when the image is shown again: it tells what we hid

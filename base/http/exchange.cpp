@@ -206,7 +206,8 @@ void Exchange::check_time() {
       return;
     case TransferWatchdog::Verdict::NoAnswer:
       throw error(ErrorKind::Transient,
-                  fmt::format("no answer within {} s", timeouts_.first_byte.count()));
+                  fmt::format("no answer within {} s", timeouts_.first_byte.count()))
+          .that_is_unanswered();
     case TransferWatchdog::Verdict::Stalled:
       throw error(ErrorKind::Transient, fmt::format("stalled: less than 1 KB/s for {} s",
                                                     options_.timeouts.stall.count()));

@@ -89,6 +89,7 @@ void require_ok(const Request& request, const Response& response, Origin origin)
                     .with_host(request.url.host());
   if (error.kind() == ErrorKind::RateLimited && wait)
     throw std::move(error).with_retry_after(*wait);
+  if (response.status == 504) throw std::move(error).that_is_unanswered();
   throw error;
 }
 

@@ -105,6 +105,17 @@ struct RefusingGlance {
   std::optional<Reply> refusal_of_changes{};
   std::string made;  ///< the last image
   bool is_public = false;
+  bool is_shown_by_another = false;
+
+  std::string image() const {
+    auto image = made;
+    if (!is_shown_by_another) return image.insert(1, R"("status":"queued",)");
+    for (const auto& [from, to] : {std::pair(R"("os_hidden":true)", R"("os_hidden":false)"),
+                                   std::pair(R"("private")", R"("public")")}) {
+      image.replace(image.find(from), std::string_view(from).size(), to);
+    }
+    return image.insert(1, R"("status":"active",)");
+  }
 
   Reply answer(const Received& request) {
     if (request.method == "POST") {
@@ -115,6 +126,7 @@ struct RefusingGlance {
       made = request.body;
       return {201, made};
     }
+    if (request.method == "GET" && !made.empty()) return {200, image()};
     if (request.method != "PATCH") return {404, ""};
     if (refusal_of_changes) return *refusal_of_changes;
     auto shown = made;
@@ -161,6 +173,40 @@ struct FillingGlance {
 
   GlanceTarget target(KeystoneSession& session) {
     return {session, Url::parse(server.url()), "North", SharingGlance::policy(), place / "uploads"};
+  }
+};
+
+/// An Image service that takes all of an upload, and then its worker dies.
+struct DyingGlance {
+  FakeKeystone keystone{[this](const Received& request) { return answer(request); }};
+  LoopbackServer server{std::ref(keystone)};
+  TemporaryDirectory place;
+  std::string made;
+  std::string status = "queued";
+
+  Reply answer(const Received& request) {
+    if (request.method == "POST") {
+      made = request.body;
+      return {201, image()};
+    }
+    if (request.method == "PUT") {
+      status = "saving";
+      return {502, "the upstream server has hung up"};
+    }
+    if (request.method == "DELETE") {
+      status = "deleted";
+      return {204, ""};
+    }
+    if (request.target.find("/images/") != std::string::npos) {
+      return {status == "deleted" ? 404 : 200, image()};
+    }
+    return {200, R"({"images":[]})"};
+  }
+
+  std::string image() const {
+    auto json = made;
+    return json.insert(1, fmt::format(R"("status":"{}","owner":"p1","updated_at":"{}",)", status,
+                                      to_rfc3339(now())));
   }
 };
 
@@ -388,6 +434,32 @@ TEST_CASE("a refusal names the policy that has refused") {
                     Catch::Contains(policy));
 }
 
+TEST_CASE("an image that another unit has filled meanwhile is not taken away") {
+  RefusingGlance glance;
+  glance.refused_item = "none";
+  glance.is_shown_by_another = true;
+  KeystoneSession session(password_credentials(glance.server.url()), HttpOptions{}, RetryPolicy{},
+                          {});
+  auto target = glance.target(session);
+  const std::vector<BlobSpec> coming{{item_of_image(), content_of(item_of_image())}};
+  std::size_t changes = 1;
+  SECTION("when its visibility was tried") { target.announce(coming); }
+  SECTION("when it was refused") {
+    glance.refusal_of_changes = Reply{403, "no"};
+    CHECK_THROWS(target.announce(coming));
+  }
+  SECTION("as one that nobody has shown is") {
+    changes = 2;
+    glance.is_shown_by_another = false;
+    glance.refusal_of_changes = Reply{403, "no"};
+    CHECK_THROWS(target.announce(coming));
+  }
+  const auto log = glance.server.log();
+  CHECK(std::count_if(log.begin(), log.end(), [](const std::string& line) {
+          return line.starts_with("PATCH") || line.starts_with("DELETE");
+        }) == static_cast<std::ptrdiff_t>(changes));
+}
+
 TEST_CASE("a refusal by property protection names the rights that are needed") {
   RefusingGlance glance;
   glance.refused_item = "none";
@@ -423,6 +495,18 @@ TEST_CASE("another's upload is not removed as long as it may go on") {
     CHECK(target.remove(target.inventory().at(0)).outcome == Removal::Outcome::Gone);
     CHECK_FALSE(glance.is_there);
   }
+}
+
+TEST_CASE("an upload whose worker died with all its bytes is known for one that is over") {
+  DyingGlance glance;
+  KeystoneSession session(password_credentials(glance.server.url()), HttpOptions{},
+                          RetryPolicy{.attempts = 1}, {});
+  const BlobSpec blob{item_of_image(), content_of(item_of_image())};
+  GlanceTarget target(session, Url::parse(glance.server.url()), "North", SharingGlance::policy(),
+                      glance.place / "uploads");
+  TextSource bytes("abc");
+  CHECK_THROWS_WITH(target.stage(blob, bytes), Catch::Contains("502"));
+  CHECK(glance.status == "deleted");
 }
 
 }  // namespace streamsync

@@ -73,9 +73,9 @@ TEST_CASE("only what we marked waits to be shown") {
     image.os_hidden = false;
     CHECK(held_state(image) == HeldState::Present);
   }
-  SECTION("what others may use has been shown") {
+  SECTION("whoever may use it: what shows it takes the mark away") {
     image.visibility = "public";
-    CHECK(held_state(image) == HeldState::Withdrawn);
+    CHECK(held_state(image) == HeldState::Unrevealed);
   }
   SECTION("what we hid since waits for its removal") {
     image.properties.emplace(kSupersededProperty, "true");

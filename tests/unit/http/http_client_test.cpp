@@ -611,6 +611,7 @@ TEST_CASE("a server that does not answer in time") {
     const Error error = failure_of([&] { client.put(request, source, text.size()); });
     CHECK(error.kind() == ErrorKind::Transient);
     CHECK_THAT(error.what(), Contains("no answer within 2 s"));
+    CHECK(error.is_unanswered());
   }
 }
 

@@ -47,6 +47,7 @@ TEST_CASE("what a status means") {
   CHECK(error.kind() == kind);
   CHECK(error.origin() == Origin::Target);
   CHECK_FALSE(error.retry_after());
+  CHECK(error.is_unanswered() == (status == 504));
 }
 
 TEST_CASE("Retry-After as a number of seconds") {
