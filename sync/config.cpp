@@ -470,6 +470,13 @@ void read_registration(YamlMap& map, Config& config) {
   config.register_endpoint = std::move(location);
 }
 
+std::optional<std::chrono::seconds> run_timeout(YamlMap& timeouts) {
+  if (timeouts.text("run").value_or("none") == "none") return std::nullopt;
+  const auto limit = duration(timeouts, "run", {});
+  if (limit.count() == 0) timeouts.fail("run", "no run is done in 0s; none is without a limit");
+  return limit;
+}
+
 void read_limits(YamlMap& map, Config& config) {
   if (const auto cap = map.text("max_delete")) {
     const auto value = DeletionCap::parse(*cap);
@@ -505,9 +512,7 @@ void read_limits(YamlMap& map, Config& config) {
     config.timeouts.connect = duration(*timeouts, "connect", config.timeouts.connect);
     config.timeouts.first_byte = duration(*timeouts, "first_byte", config.timeouts.first_byte);
     config.timeouts.stall = duration(*timeouts, "stall", config.timeouts.stall);
-    if (timeouts->text("run").value_or("none") != "none") {
-      timeouts->fail("run", "is not supported by this version of streamsync; take it out");
-    }
+    config.run_timeout = run_timeout(*timeouts);
     timeouts->refuse_unknown();
   }
   if (auto retries = map.map("retries")) {

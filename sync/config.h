@@ -81,6 +81,7 @@ struct Config {
   std::size_t jobs = 4;
   std::optional<std::uint64_t> limit_rate;  ///< bytes a second, of all sources together
   HttpTimeouts timeouts;
+  std::optional<std::chrono::seconds> run_timeout;  ///< `timeouts.run`
   RetryPolicy retries;
   std::filesystem::path state_dir;
   std::vector<std::string> without_effect;  ///< keys of the charm's own machine

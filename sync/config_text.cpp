@@ -114,6 +114,8 @@ std::string show_config(const Config& config) {
   out << YAML::Key << "connect" << YAML::Value << seconds(config.timeouts.connect);
   out << YAML::Key << "first_byte" << YAML::Value << seconds(config.timeouts.first_byte);
   out << YAML::Key << "stall" << YAML::Value << seconds(config.timeouts.stall);
+  out << YAML::Key << "run" << YAML::Value
+      << (config.run_timeout ? seconds(*config.run_timeout) : "none");
   out << YAML::EndMap;
   out << YAML::Key << "retries" << YAML::Value << YAML::Flow << YAML::BeginMap;
   out << YAML::Key << "attempts" << YAML::Value << config.retries.attempts;
@@ -183,7 +185,7 @@ cloud_name: my-openstack
 # max_delete: 50%               # removals without a replacement, in one run
 # grace: 2h                     # what is superseded stays so long; default: 0
 # max_document: 512M
-# timeouts: {connect: 10s, first_byte: 30s, stall: 60s}
+# timeouts: {connect: 10s, first_byte: 30s, stall: 60s, run: none}   # run: of a whole run
 # retries: {attempts: 5, budget: 10m, max_wait: 60s}
 # state_dir: /var/lib/streamsync
 )";

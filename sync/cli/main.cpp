@@ -17,9 +17,7 @@
 namespace streamsync {
 namespace {
 
-using Command = std::function<ExitStatus(Console&, const Interrupts&)>;
-
-constexpr std::string_view kInterrupted = "interrupted; the next run goes on from here";
+using Command = std::function<ExitStatus(Console&, Interrupts&)>;
 
 // One of some words; help and errors show the words.
 template <typename T>
@@ -141,7 +139,7 @@ class CommandLine {
     add_acceptance(*command, "--accept-unsigned", options_.accept_unsigned,
                    "Take sources with allow_unsigned that were signed before, in this run");
     command->callback([this] {
-      command_ = [this](Console& console, const Interrupts& interrupts) {
+      command_ = [this](Console& console, Interrupts& interrupts) {
         return sync_command(options_, console, interrupts);
       };
     });
@@ -162,7 +160,7 @@ class CommandLine {
     auto* command = app_.add_subcommand("plan", "Print what sync would do, and change nothing");
     add_run_options(*command, options_);
     command->callback([this] {
-      command_ = [this](Console& console, const Interrupts& interrupts) {
+      command_ = [this](Console& console, Interrupts& interrupts) {
         return plan_command(options_, console, interrupts);
       };
     });
@@ -235,13 +233,13 @@ int run(int argc, char** argv) {
   }
   const HttpRuntime http;
   Console console(line.options().console);
-  Interrupts interrupts([&console] { console.error_at_once(kInterrupted); });
+  Interrupts interrupts([&console](const std::string& why) { console.error_at_once(why); });
   try {
     const auto status = line.command()(console, interrupts);
     std::fflush(stdout);  // it may block, and from here on no signal would end that
     return static_cast<int>(status);
   } catch (const Cancelled&) {
-    if (interrupts.take_last_word()) console.error(kInterrupted);
+    if (interrupts.take_last_word()) console.error(interrupts.why());
     return interrupts.exit_status();
   } catch (const Error& error) {
     console.error(error.what());

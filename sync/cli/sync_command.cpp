@@ -117,9 +117,10 @@ RunReport make_plan_report(const Options& options, Console& console, const Inter
 
 }  // namespace
 
-ExitStatus plan_command(const Options& options, Console& console, const Interrupts& interrupts) {
+ExitStatus plan_command(const Options& options, Console& console, Interrupts& interrupts) {
   warn_of_no_verify(options, console);
   const Config config = effective_config(options);
+  if (config.run_timeout) interrupts.end_after(*config.run_timeout);
   const auto file = report_file(options);
   RunReport report = make_plan_report(options, console, interrupts, config);
   const auto json = deliver(report, file, console);
@@ -127,12 +128,13 @@ ExitStatus plan_command(const Options& options, Console& console, const Interrup
   return conclude(report, console);
 }
 
-ExitStatus sync_command(const Options& options, Console& console, const Interrupts& interrupts) {
+ExitStatus sync_command(const Options& options, Console& console, Interrupts& interrupts) {
   if (options.dry_run) {
     return plan_command(options, console, interrupts);
   }
   warn_of_no_verify(options, console);
   const Config config = effective_config(options);
+  if (config.run_timeout) interrupts.end_after(*config.run_timeout);
   const auto file = report_file(options);
   StateDirectory state(config.state_dir);
   const auto lock = state.lock();

@@ -25,6 +25,7 @@ void check_bounds(const Config& config) {
                           config.timeouts.stall, config.retries.budget, config.retries.max_wait}) {
     require(wait.count() >= 0, "a duration is not negative");
   }
+  require(!config.run_timeout || config.run_timeout->count() > 0, "a run has time");
 }
 
 void check(const std::string& text) {

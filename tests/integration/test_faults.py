@@ -20,6 +20,7 @@ from tree_case import INDEX, NEW, NEWEST, PRODUCTS, TreeCase, differences, entry
 from tree_server import TreeServer
 
 DONE, ITEMS_FAILED, NO_SOURCE = 0, 1, 4
+GUARD = 8
 KILLED, TERMINATED = -9, 143
 PATIENCE = 10
 MEBIBYTE = 1 << 20
@@ -459,6 +460,13 @@ class Interrupted(FaultCase):
         _, err = process.communicate(timeout=PATIENCE)
         self.assertEqual(TERMINATED, process.returncode, err)
         self.assertLess(time.monotonic() - begin, 2)
+        self.assert_next_run_goes_on(server)
+
+    def test_its_time_is_over(self):
+        server = self.serve(once(stall_after=HALF))
+        run = self.sync_from(server, timeouts={"run": "3s"})
+        self.assertEqual(GUARD, run.status, run.err)
+        self.assertEqual("error: timeouts.run is over (3 s); the next run goes on from here", run.last_words())
         self.assert_next_run_goes_on(server)
 
     def test_another_server_goes_on_with_it(self):

@@ -1,4 +1,5 @@
-"""SIGINT and SIGTERM at any moment: the end within two seconds, and the next run goes on (cli.md §2)."""
+"""SIGINT and SIGTERM at any moment, and timeouts.run: the end within two seconds, and the next run goes on
+(cli.md §2)."""
 
 import contextlib
 import errno
@@ -27,6 +28,7 @@ esac
 exec {gpg} "$@"
 """
 STATUSES = {"INT": 130, "TERM": 143}
+GUARD = 8
 SECONDS = 2
 PATIENCE = 10
 
@@ -135,6 +137,34 @@ class WhileItWaits(ToldCase):
                 self.assert_ends_when(lambda: self.enterContext(silent.accept()[0]).recv(1), told, config)
 
 
+class WhenItsTimeIsOver(ToldCase):
+    def test_of_sync_and_of_plan(self):
+        rules = [{"path": "*download.sjson", "delay": 60}]
+        with TreeServer(self.stream.root, rules=rules) as server:
+            for command in ("sync", "plan"):
+                with self.subTest(command):
+                    self.restore()
+                    config = self.configure(entry(server.url), timeouts={"run": "1s"})
+                    begin = time.monotonic()
+                    run = self.program.run(command, "-c", config)
+                    took = time.monotonic() - begin
+                    self.assertEqual(GUARD, run.status, run.err)
+                    self.assertTrue(1 <= took < 1 + SECONDS, took)
+                    self.assert_converges()
+
+    def test_a_run_within_its_time_ends_as_without(self):
+        self.restore()
+        config = self.configure(entry(self.server.url), timeouts={"run": "1h"})
+        run = self.program.run("sync", "-c", config)
+        self.assertEqual((DONE, []), (run.status, changes(self.undisturbed, self.files())), run.err)
+
+    def test_a_signal_before_that_counts_as_ever(self):
+        rules = [{"path": "*.img", "delay": 60}]
+        with TreeServer(self.stream.root, rules=rules) as server:
+            config = self.configure(entry(server.url), timeouts={"run": "1h"})
+            self.assert_ends_when(lambda: server.wait_for(".img"), "TERM", config)
+
+
 class WhereItDoesNotHear(ToldCase):
     """Something that no signal ends, as a system call or long work is: docs/adr/0024."""
 
@@ -212,6 +242,19 @@ class WhereItDoesNotHear(ToldCase):
         deadline = time.monotonic() + PATIENCE
         while left := processes_naming(self.scratch_files):
             self.assertLess(time.monotonic(), deadline, left)
+
+    def test_its_time_is_over_all_the_same(self):
+        config = self.configure(
+            entry(self.server.url), keyring_path=str(self.silent), timeouts={"run": "1s"}
+        )
+        begin = time.monotonic()
+        process = self.program.start("sync", "-c", config)
+        self.it_reads()
+        _, err = process.communicate(timeout=PATIENCE)
+        self.assertLess(time.monotonic() - begin, 1 + SECONDS)
+        said = b"error: timeouts.run is over (1 s); the next run goes on from here\n"
+        self.assertEqual((GUARD, said), (process.returncode, err))
+        self.assert_converges()
 
     def test_a_second_signal_ends_it_at_once(self):
         process = self.program.start("sync", "-c", self.config_of_silence)

@@ -392,6 +392,8 @@ TEST_CASE("values that mean nothing are refused, whichever command reads them") 
       {"import_timeout: banana", "import_timeout: 'banana' is not a duration such as"},
       {"retries: {attempts: 0}", "attempts: must be between 1 and 100"},
       {"retries: {attempts: 101}", "attempts: must be between 1 and 100"},
+      {"timeouts: {run: 0s}", "run: no run is done in 0s"},
+      {"timeouts: {run: never}", "run: 'never' is not a duration such as"},
       {"images: []", "images: names no place"},
       {"images: ''", "images: holds an empty name"},
       {"publish: ['dir:']", "publish: holds an empty name"},
@@ -425,6 +427,16 @@ TEST_CASE("what this version can't do is refused, not ignored") {
     CAPTURE(text);
     CHECK(failure(text).find("gss.yaml:1: ") == 0);
   }
+}
+
+TEST_CASE("a run may take as long as it takes, or as it is said") {
+  CHECK_FALSE(parse("{}").run_timeout);
+  CHECK_FALSE(parse("timeouts: {run: none}").run_timeout);
+  CHECK_THAT(show_config(parse("{}")), Catch::Contains("run: none"));
+  const auto config = parse("timeouts: {run: 2h}");
+  CHECK(config.run_timeout == std::chrono::hours(2));
+  CHECK(parse_config(show_config(config), "shown.yaml", kDefaults).run_timeout ==
+        config.run_timeout);
 }
 
 TEST_CASE("the newest images are marked where that is asked for") {
