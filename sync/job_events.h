@@ -48,6 +48,11 @@ struct Failed {
   FetchedBytes fetched;
   std::chrono::duration<double> seconds;
 };
+/// Nobody was asked for it.
+struct Untried {
+  ActionId id;
+  Error why;
+};
 struct Updated {
   ActionId id;
   std::optional<Held> held;  ///< as it is then; else:
@@ -56,7 +61,7 @@ struct Updated {
 struct JobEnded {
   std::exception_ptr failure;  ///< none, but for what no item is to blame for
 };
-using JobEvent = std::variant<Progress, Retry, Staged, Failed, Updated, JobEnded>;
+using JobEvent = std::variant<Progress, Retry, Staged, Failed, Untried, Updated, JobEnded>;
 
 /// From many threads to one.
 class JobEvents {
