@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t kLongestQuote = 300;
 
-/// RFC 9110 §10.2.3: seconds or a date. None for what is neither.
 /// By the clock of the server where it tells (RFC 9110 §6.6.1): ours may be wrong.
 Time time_of_answer(const Headers& headers) {
   const auto ours = now();
@@ -23,7 +22,8 @@ bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-/// A number that is too large to be read is a long time.
+/// RFC 9110 §10.2.3: seconds or a date. None for what is neither; a number that is too large to be
+/// read is a long time.
 std::optional<std::chrono::seconds> retry_after(const Headers& headers) {
   const auto value = headers.find("Retry-After");
   if (!value) return std::nullopt;

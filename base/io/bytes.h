@@ -37,8 +37,9 @@ class ByteSource {
   /// read is complete and verified; a source that can't say so throws instead. A target must not
   /// make anything visible before it has seen the 0.
   virtual std::size_t read(MutableBytes buffer) = 0;
-  /// The same without a copy, where the source has the bytes in memory: they are the source's own,
-  /// good until it is asked again, or lie in `buffer`. None means the end.
+  /// The same without a copy, where the source has the bytes in memory: at most as many as `buffer`
+  /// holds, which are the source's own, good until it is asked again, or lie in `buffer`. None
+  /// means the end.
   virtual Bytes next(MutableBytes buffer) { return buffer.first(read(buffer)); }
 };
 

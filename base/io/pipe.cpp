@@ -1,6 +1,7 @@
 #include "base/io/pipe.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -22,8 +23,12 @@ struct Chunk {
 /// is through with them, unused again. There are never more than `depth` of them, which is the
 /// bound on memory.
 struct Pipe::State {
-  State(std::size_t depth_, std::size_t readers_, std::stop_token stop_)
-      : depth(std::max<std::size_t>(depth_, 1)), stop(std::move(stop_)), readers(readers_) {}
+  State(std::size_t depth_, std::size_t readers_, std::stop_token stop_,
+        std::chrono::milliseconds patience_)
+      : depth(std::max<std::size_t>(depth_, 1)),
+        patience(patience_),
+        stop(std::move(stop_)),
+        readers(readers_) {}
 
   void throw_if_stopped() const {
     if (stop.stop_requested()) throw Cancelled();
@@ -60,6 +65,7 @@ struct Pipe::State {
   };
 
   const std::size_t depth;
+  const std::chrono::milliseconds patience;
   const std::stop_token stop;
   std::mutex mutex;
   std::condition_variable_any changed;
@@ -81,8 +87,12 @@ class Pipe::In final : public ByteSink {
     throw_if_closed();
     while (!bytes.empty()) {
       // A full chunk is passed on only now that it is known not to be the last one.
-      if (filling_ && filling_->size == kChunkSize) pass_on();
-      if (!filling_) filling_ = take_unused();
+      if (filling_ && filling_->size == kChunkSize) {
+        pass_on();
+      } else if (filling_ && filling_->size > kWithheld && is_late()) {
+        pass_on_beginning();
+      }
+      if (!filling_) begin(take_unused());
       const std::size_t count = std::min(bytes.size(), kChunkSize - filling_->size);
       std::memcpy(filling_->block.bytes().data() + filling_->size, bytes.data(), count);
       filling_->size += count;
@@ -114,6 +124,26 @@ class Pipe::In final : public ByteSink {
     state_.throw_if_stopped();
   }
 
+  using Clock = std::chrono::steady_clock;
+
+  bool is_late() const { return state_.depth > 1 && Clock::now() - begun_ > state_.patience; }
+
+  void begin(Chunk chunk) {
+    filling_ = std::move(chunk);
+    begun_ = Clock::now();
+  }
+
+  /// Of a slow source's chunk all but what is withheld.
+  void pass_on_beginning() {
+    Chunk rest = take_unused();
+    const std::size_t passed = filling_->size - kWithheld;
+    std::memcpy(rest.block.bytes().data(), filling_->block.bytes().data() + passed, kWithheld);
+    rest.size = kWithheld;
+    filling_->size = passed;
+    pass_on();
+    begin(std::move(rest));
+  }
+
   void pass_on() {
     const std::lock_guard lock(state_.mutex);
     queue();
@@ -142,6 +172,7 @@ class Pipe::In final : public ByteSink {
 
   State& state_;
   std::optional<Chunk> filling_;
+  Clock::time_point begun_{};
 };
 
 class Pipe::Out final : public ByteSource {
@@ -201,8 +232,9 @@ class Pipe::Out final : public ByteSource {
   std::size_t position_ = 0;
 };
 
-Pipe::Pipe(std::size_t depth, std::size_t readers, std::stop_token stop)
-    : state_(std::make_unique<State>(depth, readers, std::move(stop))),
+Pipe::Pipe(std::size_t depth, std::size_t readers, std::stop_token stop,
+           std::chrono::milliseconds patience)
+    : state_(std::make_unique<State>(depth, readers, std::move(stop), patience)),
       in_(std::make_unique<In>(*state_)) {
   for (std::size_t reader = 0; reader < readers; ++reader) outs_.emplace_back(*state_, reader);
 }

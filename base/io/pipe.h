@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -19,19 +20,26 @@ namespace streamsync {
 /// (design: docs/adr/0002). One thread writes `in()`, one other thread reads each `out(reader)`:
 /// every reader gets all bytes, at the pace of the slowest.
 ///
-/// The last chunk is withheld until `in().finish()`, which the writer calls only when size and
-/// digest have matched. So a target that was promised a Content-Length never sees a complete body
-/// of unverified bytes.
+/// The end, at most a chunk, is withheld until `in().finish()`, which the writer calls only when
+/// size and digest have matched. So a target that was promised a Content-Length never sees a
+/// complete body of unverified bytes.
 ///
 /// Memory: at most `depth` chunks of `kChunkSize` are in flight; writing blocks when they are full.
 /// Every wait ends when `stop` is requested, by throwing `Cancelled`.
 class Pipe {
  public:
   static constexpr std::size_t kChunkSize = Block::kSize;
-  /// When the writer fails nobody is given so many bytes of the chunk that came last.
+  /// Of a chunk that is not full nobody is given the last so many bytes.
   static constexpr std::size_t kWithheld = 256 * 1024;
 
-  Pipe(std::size_t depth, std::size_t readers, std::stop_token stop);
+  /// Services hang up on who sends nothing for a minute or less, and a slow source takes longer to
+  /// fill a chunk.
+  static constexpr std::chrono::milliseconds kPatience{5000};
+
+  /// What came of a chunk, but for what is withheld, is passed on after `patience`; where there is
+  /// one chunk only when it is full.
+  Pipe(std::size_t depth, std::size_t readers, std::stop_token stop,
+       std::chrono::milliseconds patience = kPatience);
   ~Pipe();
   Pipe(const Pipe&) = delete;
   Pipe& operator=(const Pipe&) = delete;

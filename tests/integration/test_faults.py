@@ -33,8 +33,8 @@ OTHER = item_path("bionic", "amd64", NEW, "disk1.img", "released")
 FOCAL = "com.ubuntu.cloud:server:20.04:amd64"
 ONE_AFTER_THE_OTHER = {"max_wait": "0s"}
 ONLY_ONCE = {"attempts": 1}
-# A block between pipe and disk, and two chunks of the pipe between network and block.
-IN_FLIGHT = MEBIBYTE + 512 * 1024
+# A block between pipe and disk, and what the pipe withholds.
+IN_FLIGHT = MEBIBYTE + 256 * 1024
 CLOSED = "http://127.0.0.1:1/"
 # How often a document is asked for: of what came after the index nobody knows whether it fits.
 FIRST_READING = ((INDEX, 2), (PRODUCTS, 1))

@@ -65,6 +65,16 @@ TEST_CASE("a reader may take chunks where they are") {
   CHECK(came == text);
 }
 
+TEST_CASE("what came of a slow source's chunk is passed on, but for its end") {
+  Pipe pipe(4, 1, {}, std::chrono::milliseconds(0));
+  const std::string text = pattern(Pipe::kWithheld + 2 * 1000);
+  write_in_pieces(pipe.in(), text, 1000);
+  // What the last piece makes late is passed on with the next one.
+  CHECK(read_exactly(pipe.out(0), 1000) == text.substr(0, 1000));
+  pipe.in().finish();
+  CHECK(read_exactly(pipe.out(0), text.size() - 1000) == text.substr(1000));
+}
+
 TEST_CASE("bytes come out as they went in, however they are cut") {
   const auto size = GENERATE(as<std::size_t>(), 0, 1, kChunk - 1, kChunk, kChunk + 1, 2 * kChunk,
                              7 * kChunk + 123);
