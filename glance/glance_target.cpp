@@ -312,10 +312,14 @@ Held GlanceTarget::Impl::fill(const std::string& id, const BlobSpec& blob, ByteS
   DigestingSource source(bytes, digest_to_compute(blob.content));
   const std::exception_ptr doubt = upload(id, source, blob.content.size);
   const auto image = settled(images.find(id), kPollLimit);
-  // One that has all its bytes and still is at it is slow, not dead; unless it has hung up.
   const bool has_all = source.given() == blob.content.size;
-  if (!image || !is_being_filled(*image) || (has_all && (!doubt || is_unanswered(doubt)))) {
+  const bool has_hung_up = doubt && !is_unanswered(doubt);
+  if (!image || !is_being_filled(*image) || (has_all && !has_hung_up)) {
     journal.forget(url_of(id));
+  } else if (has_all) {
+    // It may be that a proxy has hung up and Glance still stores what came: who is slow is not
+    // dead. The next run knows whether it ever ended.
+    throw upload_in_progress(id);
   } else if (is_dead(*image)) {
     remove_dead(id);
   }
