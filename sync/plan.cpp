@@ -582,6 +582,9 @@ class Planner {
                  ? std::optional<std::string>("its product left the source")
                  : std::nullopt;
     }
+    if (held.state == HeldState::Unrevealed && !verdict->second.at_source.contains(key.version)) {
+      return "was never shown, and its source has it no more";
+    }
     if (verdict->second.wanted_held.contains(held.placement)) {
       return std::nullopt;
     }

@@ -576,6 +576,12 @@ TEST_CASE("a version of which something is shown counts, though one of its items
     CHECK(told(plan(input)) ==
           Lines{"create p/2/disk1.img", "keep p/1/disk1.img", "remove p/1/uefi1.img"});
   }
+  SECTION("and nobody waits for what of it was never shown") {
+    input.entries = {entry({item("p", "2")}, 2)};
+    input.inventory[1].state = HeldState::Unrevealed;
+    CHECK(told(plan(input)) ==
+          Lines{"create p/2/disk1.img", "keep p/1/disk1.img", "remove p/1/uefi1.img"});
+  }
   SECTION("where whole ones leave room") {
     input.entries = {entry({item("p", "2")}, 2)};
     input.inventory.push_back(held(item("p", "0")));
