@@ -57,7 +57,11 @@ void Results::updated(const Updated& event) {
 }
 
 bool Results::version_failed(std::size_t index) const {
-  return versions_.at(version_of(plan_.actions[index].key)).failed;
+  const auto& version = versions_.at(version_of(plan_.actions[index].key));
+  return version.failed ||
+         std::any_of(version.members.begin(), version.members.end(), [this](std::size_t member) {
+           return results_[member].status == ActionStatus::Failed;
+         });
 }
 
 void Results::fail(std::size_t index, const Error& error) {

@@ -96,7 +96,12 @@ class MemoryTarget final : public ItemTarget {
     if (settling_fails) throw Error(ErrorKind::Denied, Origin::Local, "the disk is broken");
     batches.push_back(held.size());
   }
-  void reveal(const Held& held) override { revealed.insert(held.placement); }
+  void reveal(const Held& held) override {
+    if (refused.contains(held.placement)) {
+      throw Error(ErrorKind::Denied, Origin::Target, held.placement + ": forbidden");
+    }
+    revealed.insert(held.placement);
+  }
   Held update(const Held& held, const Item* told) override {
     std::unique_lock lock(mutex_);
     ++begun_updates;
@@ -377,6 +382,19 @@ TEST_CASE("what is hidden is shown again with its version as a whole or not at a
   CHECK(results[0].error->kind() == ErrorKind::Conflict);
   CHECK(results[3].status == ActionStatus::Done);
   CHECK(scene.observer.lines.size() == 5);
+}
+
+TEST_CASE("what is hidden stays so where another item of its version can't be shown") {
+  Scene scene(Files{});
+  scene.target.refused = {"p/1/b"};
+  Plan plan;
+  plan.actions = {action(ActionKind::Update, "p", "1", "a", "aaa"),
+                  action(ActionKind::Adopt, "p", "1", "b", "bbb")};
+  plan.actions[0].held->state = HeldState::Hidden;
+  const auto results = scene.copy(plan);
+  CHECK(results[1].status == ActionStatus::Failed);
+  CHECK(results[0].status == ActionStatus::Failed);
+  CHECK(scene.target.updated.empty());
 }
 
 TEST_CASE("what could not be shown again keeps its successor from going") {
