@@ -156,7 +156,8 @@ class CatalogWalk {
   // None: it is as known.
   std::optional<FetchedDocument> fetch_changed(const RelativePath& path, const std::string& where,
                                                const Validator& known) {
-    if (reader_.unchanged.contains(where)) return std::nullopt;
+    // Behind an index that is new its documents may be, too.
+    if (!is_news_ && reader_.unchanged.contains(where)) return std::nullopt;
     auto changed = fetch(path, known);
     if (!changed) reader_.unchanged.insert(where);
     return changed;

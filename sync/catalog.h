@@ -88,8 +88,8 @@ struct CatalogReader {
   RetryPolicy retries;
   std::stop_token stop;
   DocumentCache& cache;
-  /// URLs whose cached documents this run has found unchanged: entries and scopes with the same
-  /// source ask once for all.
+  /// URLs whose cached documents this run has found unchanged, asking as for this entry: other
+  /// scopes, and other entries with the same source, need not ask again.
   std::set<std::string>& unchanged;
 
   /// Fetches `entry` and what it leads to from the first of `bases` that has all of it, else from

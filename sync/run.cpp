@@ -95,8 +95,9 @@ struct Run::Impl {
   std::vector<std::unique_ptr<EntrySource>> sources{};
   std::vector<TrustPolicy> trust{};
   std::map<std::pair<std::size_t, CatalogScope>, Catalog> catalogs{};
-  std::set<std::string> unchanged{};  ///< URLs of documents that are as the cache has them
-  std::set<std::size_t> unread{};     ///< entries: not asked for, not reachable, or refused
+  /// URLs of documents that are as the cache has them, by the first entry that asks alike.
+  std::map<std::size_t, std::set<std::string>> unchanged{};
+  std::set<std::size_t> unread{};  ///< entries: not asked for, not reachable, or refused
   std::set<std::pair<std::size_t, CatalogScope>> incomplete{};
   std::map<std::size_t, std::set<std::string>> content_ids{};
   RunReport report{};
@@ -182,7 +183,20 @@ struct Run::Impl {
                          .retries = config.retries,
                          .stop = stop,
                          .cache = cache,
-                         .unchanged = unchanged};
+                         .unchanged = unchanged[first_that_asks_like(entry)]};
+  }
+
+  // What one is answered holds for another only where it is asked with the same credentials, by the
+  // same way, of somebody who proves the same.
+  std::size_t first_that_asks_like(std::size_t entry) const {
+    const auto& mirror = config.mirrors[entry];
+    const auto first = std::find_if(
+        config.mirrors.begin(), config.mirrors.end(), [&mirror](const MirrorEntry& other) {
+          return other.bases == mirror.bases && other.ca_file == mirror.ca_file &&
+                 other.proxy == mirror.proxy && other.user_agent == mirror.user_agent &&
+                 other.tls == mirror.tls;
+        });
+    return static_cast<std::size_t>(first - config.mirrors.begin());
   }
 
   void fail_entry(std::size_t entry, const Error& error) {
