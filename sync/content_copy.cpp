@@ -12,19 +12,12 @@ ContentCopy::ContentCopy(std::vector<WantedItem> wanted, std::vector<PresentItem
 void ContentCopy::run() {
   began_ = Clock::now();
   for (auto& wanted : std::exchange(wanted_, {})) {
-    if (!is_refused(wanted) && !is_there(wanted)) wanted_.push_back(wanted);
+    if (!is_there(wanted)) wanted_.push_back(wanted);
   }
   while (!wanted_.empty()) {
     begin_round();
     bring();
   }
-}
-
-bool ContentCopy::is_refused(const WantedItem& wanted) {
-  auto refusal = wanted.target_breaker->refusal();
-  if (!refusal) return false;
-  events_.post(Untried{wanted.id, std::move(*refusal)});
-  return true;
 }
 
 bool ContentCopy::is_there(const WantedItem& wanted) {
@@ -47,7 +40,7 @@ bool ContentCopy::is_adopted(const WantedItem& wanted) {
 }
 
 bool ContentCopy::is_linked(const WantedItem& wanted) {
-  for (const auto& [target, breaker, held] : present_) {
+  for (const auto& [target, held] : present_) {
     if (target != wanted.target || held.state != HeldState::Present) continue;
     try {
       if (auto linked = target->link(held, *wanted.action->blob)) {
@@ -61,34 +54,22 @@ bool ContentCopy::is_linked(const WantedItem& wanted) {
   return false;
 }
 
-// Of two items of one target the second is copied from the first. Sources that answer go first.
+// Of two items of one target the second is copied from the first.
 void ContentCopy::begin_round() {
   began_ = Clock::now();
   failures_.clear();
   std::set<const ItemTarget*> targets;
   std::vector<WantedItem> later;
   for (auto& wanted : wanted_) {
-    if (is_refused(wanted)) continue;
     (targets.insert(wanted.target).second ? round_ : later).push_back(wanted);
   }
   wanted_ = std::move(later);
-  std::stable_partition(round_.begin(), round_.end(), [](const WantedItem& wanted) {
-    return !wanted.sources_breaker->refusal();
-  });
-  std::erase_if(present_,
-                [](const PresentItem& present) { return present.breaker->refusal().has_value(); });
 }
 
 // Bytes that do not match are asked for once more, then at the next place; a target's failure is no
 // reason to ask elsewhere.
 void ContentCopy::bring() {
   constexpr unsigned kAsksOfAPlace = 2;
-  if (const auto refusal = refusal_of_sources()) {
-    for (const auto& wanted : std::exchange(round_, {})) {
-      events_.post(Untried{wanted.id, *refusal});
-    }
-    return;
-  }
   const auto places = this->places();
   std::size_t place = 0;
   for (unsigned asks = 1; !round_.empty(); ++asks) {
@@ -110,29 +91,6 @@ void ContentCopy::bring() {
         asks = 0;
       }
       tell_retry(error, std::chrono::milliseconds(0));
-    }
-  }
-}
-
-// None when one of them may be asked, or need not be.
-std::optional<Error> ContentCopy::refusal_of_sources() const {
-  if (round_.empty() || !present_.empty()) return std::nullopt;
-  return round_.front().sources_breaker->refusal();
-}
-
-// Once for all targets. Who gives anything answers, but of two it is not known which one gave.
-void ContentCopy::judge_sources(const TransferResult& result) const {
-  const auto failed = std::find_if(
-      result.delivered.begin(), result.delivered.end(), [](const Delivered& delivered) {
-        return delivered.failure && delivered.failure->origin() == Origin::Source;
-      });
-  std::set<CircuitBreaker*> breakers;
-  for (const auto& wanted : round_) breakers.insert(wanted.sources_breaker);
-  for (auto* breaker : breakers) {
-    if (result.fetched.all > 0) {
-      if (breakers.size() == 1) breaker->close();
-    } else if (failed != result.delivered.end()) {
-      breaker->failed(*failed->failure);
     }
   }
 }
@@ -164,7 +122,6 @@ void ContentCopy::copy_once(const std::vector<ItemPlace>& places, std::size_t& p
       },
       [this](const Error& error, std::chrono::milliseconds wait) { tell_retry(error, wait); }};
   auto result = transfer({places, deliveries, head_start()}, place, rules_, listener);
-  judge_sources(result);
   fetched_ += result.fetched;
   if (!present_.empty() && result.head_start_failed) present_.pop_back();
   tell(std::move(result.delivered));
@@ -188,12 +145,7 @@ HeadStart ContentCopy::head_start() const {
   if (present_.empty()) return nullptr;
   return [present = present_.back(), rate = rules_.rate](ByteSink& to) {
     LimitedSink limited(to, rate.get());
-    try {
-      present.target->copy_out(present.held, limited);
-    } catch (const Error& error) {
-      if (error.origin() == Origin::Target) present.breaker->failed(error);
-      throw;
-    }
+    present.target->copy_out(present.held, limited);
   };
 }
 
@@ -222,15 +174,12 @@ void ContentCopy::tell_retry(const Error& error, std::chrono::milliseconds wait)
 }
 
 void ContentCopy::staged(const WantedItem& wanted, Held held) {
-  wanted.target_breaker->close();
-  present_.push_back({wanted.target, wanted.target_breaker, held});
+  present_.push_back({wanted.target, held});
   events_.post(
       Staged{wanted.id, std::move(held), std::exchange(fetched_, {}), Clock::now() - began_});
 }
 
-// What comes here was tried as often as it may be.
 void ContentCopy::failed(const WantedItem& wanted, const Error& error) {
-  if (error.origin() == Origin::Target) wanted.target_breaker->failed(error);
   events_.post(Failed{wanted.id, error, std::exchange(fetched_, {}), Clock::now() - began_});
 }
 

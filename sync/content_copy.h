@@ -3,10 +3,8 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <vector>
 
-#include "sync/circuit_breaker.h"
 #include "sync/job_events.h"
 #include "sync/plan.h"
 #include "sync/transfer.h"
@@ -22,21 +20,17 @@ struct WantedItem {
   ActionId id;
   const Action* action;
   ItemTarget* target;
-  CircuitBreaker* target_breaker;
   const ItemSources* sources;
-  CircuitBreaker* sources_breaker;
 };
 
 /// An item that a target holds.
 struct PresentItem {
   ItemTarget* target;
-  CircuitBreaker* breaker;
   Held held;
 };
 
 /// Brings one content to all items that want it, wherever they are: what a target has is linked or
-/// copied, the rest fetched once for all of them. Who does not answer any more is not asked
-/// (circuit_breaker.h). What becomes of each is posted. One thread.
+/// copied, the rest fetched once for all of them. What becomes of each is posted. One thread.
 class ContentCopy {
  public:
   /// `wanted` and `present` all have the same size and strongest digest.
@@ -49,14 +43,11 @@ class ContentCopy {
  private:
   using Clock = std::chrono::steady_clock;
 
-  bool is_refused(const WantedItem& wanted);
   bool is_there(const WantedItem& wanted);
   bool is_adopted(const WantedItem& wanted);
   bool is_linked(const WantedItem& wanted);
   void begin_round();
   void bring();
-  std::optional<Error> refusal_of_sources() const;
-  void judge_sources(const TransferResult& result) const;
   void fail_round(const Error& error);
   void copy_from(const std::vector<ItemPlace>& places, std::size_t& place);
   void copy_once(const std::vector<ItemPlace>& places, std::size_t& place);

@@ -13,7 +13,6 @@
 #include <variant>
 
 #include "base/crypto/digest.h"
-#include "sync/circuit_breaker.h"
 #include "sync/job_events.h"
 #include "sync/results.h"
 
@@ -24,9 +23,6 @@ using Clock = std::chrono::steady_clock;
 
 // An index can be ahead of its files while a mirror is being filled.
 constexpr std::chrono::milliseconds kMayComeWithin{4000};
-
-// A service that is started anew is back by then.
-constexpr std::chrono::milliseconds kMayAnswerWithin{60'000};
 
 // All pipes together hold 24 MiB, and two chunks each where there are more jobs (docs/adr/0013); at
 // 4 chunks either leg can go on while the other waits for the scheduler.
@@ -70,12 +66,7 @@ class Copying {
  public:
   Copying(const std::vector<Assignment>& assignments, std::size_t jobs, const TransferRules& rules,
           Observer& observer)
-      : assignments_(assignments),
-        jobs_(jobs),
-        rules_(rules),
-        observer_(observer),
-        target_breakers_(assignments.size()),
-        source_breakers_(entries_of(assignments)) {
+      : assignments_(assignments), jobs_(jobs), rules_(rules), observer_(observer) {
     results_.reserve(assignments.size());
     for (const auto& assignment : assignments) {
       results_.emplace_back(assignment.plan, *assignment.target, observer);
@@ -89,19 +80,11 @@ class Copying {
     update(chosen(updates_shown));
     tell();
     const bool asks_again = rules_.retries.attempts > 1;
-    carry_out(coming, Order::LargestFirst,
-              asks_again ? PutOff::MissingAndUntried : PutOff::Untried);
+    carry_out(coming, asks_again ? Missing::MayCome : Missing::HasFailed);
     if (!missing_.empty()) {
       wait_for(may_come_within(), rules_.stop);
       ask_what_has_changed();
-      carry_out(std::exchange(missing_, {}), Order::LargestFirst, PutOff::Untried);
-    }
-    if (!untried_.empty()) {
-      wait_for(std::min<std::chrono::milliseconds>(kMayAnswerWithin, rules_.retries.max_wait),
-               rules_.stop);
-      close_breakers();
-      // Where large ones alone fail, a small one shows that the others are worth a try.
-      carry_out(std::exchange(untried_, {}), Order::SmallestFirst, PutOff::Nothing);
+      carry_out(std::exchange(missing_, {}), Missing::HasFailed);
     }
     show_again();
     std::vector<std::vector<ActionResult>> taken;
@@ -110,23 +93,8 @@ class Copying {
   }
 
  private:
-  enum class Order { LargestFirst, SmallestFirst };
-
-  // What may come later: what a source says it does not have, and what nobody was asked for.
-  enum class PutOff { Nothing, Untried, MissingAndUntried };
-
-  static std::size_t entries_of(const std::vector<Assignment>& assignments) {
-    std::size_t entries = 0;
-    for (const auto& assignment : assignments) {
-      entries = std::max(entries, assignment.sources.size());
-    }
-    return entries;
-  }
-
-  void close_breakers() {
-    for (auto& breaker : target_breakers_) breaker.close();
-    for (auto& breaker : source_breakers_) breaker.close();
-  }
+  // What a source says it does not have.
+  enum class Missing { MayCome, HasFailed };
 
   std::chrono::milliseconds may_come_within() const {
     return std::min<std::chrono::milliseconds>(kMayComeWithin, rules_.retries.max_wait);
@@ -168,16 +136,15 @@ class Copying {
     return contents;
   }
 
-  void add_present(Contents& contents) {
+  void add_present(Contents& contents) const {
     if (contents.empty()) return;
-    for (std::size_t at = 0; at < assignments_.size(); ++at) {
-      for (const auto& action : assignments_[at].plan.actions) {
+    for (const auto& assignment : assignments_) {
+      for (const auto& action : assignment.plan.actions) {
         if (!action.held || action.held->state != HeldState::Present) continue;
         const auto key = key_of_held(*action.held);
         const auto content = key ? contents.find(*key) : contents.end();
         if (content == contents.end() || lacks(*action.held, content->second)) continue;
-        content->second.present.push_back(
-            {assignments_[at].target, &target_breakers_[at], *action.held});
+        content->second.present.push_back({assignment.target, *action.held});
       }
     }
   }
@@ -189,17 +156,16 @@ class Copying {
     });
   }
 
-  std::vector<const Content*> in_order(const Contents& contents, Order order) const {
-    std::vector<const Content*> ordered;
-    for (const auto& [key, content] : contents) ordered.push_back(&content);
-    std::sort(ordered.begin(), ordered.end(), [this](const Content* one, const Content* other) {
+  std::vector<const Content*> largest_first(const Contents& contents) const {
+    std::vector<const Content*> order;
+    for (const auto& [key, content] : contents) order.push_back(&content);
+    std::sort(order.begin(), order.end(), [this](const Content* one, const Content* other) {
       const auto& first = one->wanted.front();
       const auto& second = other->wanted.front();
       const auto size = action(first).size, other_size = action(second).size;
       return size != other_size ? size > other_size : first < second;
     });
-    if (order == Order::SmallestFirst) std::reverse(ordered.begin(), ordered.end());
-    return ordered;
+    return order;
   }
 
   // When it is known which versions are whole (`cli.md` §4.2).
@@ -215,38 +181,33 @@ class Copying {
 
   void update(const std::vector<ActionId>& ids) {
     JobEvents events;
-    in_jobs(ids.size(), events, PutOff::Nothing,
+    in_jobs(ids.size(), events, Missing::HasFailed,
             [&](std::size_t at) { events.post(updated(ids[at])); });
   }
 
-  Updated updated(const ActionId& id) {
-    auto& breaker = target_breakers_[id.assignment];
-    if (auto refusal = breaker.refusal()) return {id, std::nullopt, std::move(refusal)};
+  Updated updated(const ActionId& id) const {
     try {
       auto& target = *assignments_[id.assignment].target;
       const auto& update = action(id);
       const Item* told = update.blob ? &update.blob->item : nullptr;
-      Updated done{id, target.update(*update.held, told), std::nullopt};
-      breaker.close();
-      return done;
+      return {id, target.update(*update.held, told), std::nullopt};
     } catch (const Error& error) {
-      if (error.origin() == Origin::Target) breaker.failed(error);
       return {id, std::nullopt, error};
     }
   }
 
-  void carry_out(const std::vector<ActionId>& ids, Order order, PutOff put_off) {
+  void carry_out(const std::vector<ActionId>& ids, Missing missing) {
     auto contents = contents_of(ids);
     add_present(contents);
-    const auto ordered = in_order(contents, order);
+    const auto order = largest_first(contents);
     JobEvents events;
-    in_jobs(ordered.size(), events, put_off, [&](std::size_t at) {
-      ContentCopy(wanted(*ordered[at]), ordered[at]->present, rules_, events).run();
+    in_jobs(order.size(), events, missing, [&](std::size_t at) {
+      ContentCopy(wanted(*order[at]), order[at]->present, rules_, events).run();
     });
   }
 
   // `work` for each number below `count`, in as many threads as there may be.
-  void in_jobs(std::size_t count, JobEvents& events, PutOff put_off,
+  void in_jobs(std::size_t count, JobEvents& events, Missing missing,
                const std::function<void(std::size_t)>& work) {
     std::atomic<std::size_t> next{0};
     const auto job = [&] {
@@ -266,7 +227,7 @@ class Copying {
       for (auto running = jobs.size(); running > 0;) {
         for (auto& event : events.take()) {
           if (std::holds_alternative<JobEnded>(event)) --running;
-          handle(event, put_off);
+          handle(event, missing);
         }
         for (auto& results : results_) results.reveal_versions();
         tell();
@@ -278,18 +239,17 @@ class Copying {
     if (rules_.stop.stop_requested()) throw Cancelled();
   }
 
-  std::vector<WantedItem> wanted(const Content& content) {
+  std::vector<WantedItem> wanted(const Content& content) const {
     std::vector<WantedItem> items;
     for (const auto& id : content.wanted) {
       const auto& assignment = assignments_[id.assignment];
       const auto& action = assignment.plan.actions[id.action];
-      items.push_back({id, &action, assignment.target, &target_breakers_[id.assignment],
-                       &assignment.sources.at(action.entry), &source_breakers_[action.entry]});
+      items.push_back({id, &action, assignment.target, &assignment.sources.at(action.entry)});
     }
     return items;
   }
 
-  void handle(const JobEvent& event, PutOff put_off) {
+  void handle(const JobEvent& event, Missing missing) {
     if (const auto* ended = std::get_if<JobEnded>(&event)) {
       if (ended->failure) std::rethrow_exception(ended->failure);
     } else if (const auto* progress = std::get_if<Progress>(&event)) {
@@ -302,7 +262,7 @@ class Copying {
       observer_.ended(action(staged->id));
       results_[staged->id.assignment].staged(*staged);
     } else if (const auto* failed = std::get_if<Failed>(&event)) {
-      if (is_missing(failed->error) && put_off == PutOff::MissingAndUntried) {
+      if (is_missing(failed->error) && missing == Missing::MayCome) {
         observer_.retrying(action(failed->id), failed->error, may_come_within());
         results_[failed->id.assignment].put_off(*failed);
         missing_.push_back(failed->id);
@@ -310,21 +270,7 @@ class Copying {
         observer_.ended(action(failed->id));
         results_[failed->id.assignment].failed(as_of_now(*failed));
       }
-    } else if (const auto* untried = std::get_if<Untried>(&event)) {
-      if (put_off == PutOff::Nothing) {
-        observer_.ended(action(untried->id));
-        results_[untried->id.assignment].failed({untried->id, untried->why, {}, {}});
-      } else {
-        put_off_untried(*untried);
-      }
     }
-  }
-
-  void put_off_untried(const Untried& untried) {
-    untried_.push_back(untried.id);
-    if (!told_refusals_.insert(untried.why.what()).second) return;
-    observer_.warn(
-        fmt::format("{}: {}; such items come last", action(untried.id).name, untried.why.what()));
   }
 
   // Once of each entry, whatever number of its items is missing.
@@ -361,11 +307,8 @@ class Copying {
   const TransferRules& rules_;
   Observer& observer_;
   std::vector<Results> results_;
-  std::vector<ActionId> missing_, untried_;
-  std::set<std::size_t> changed_;                // entries
-  std::set<std::string> told_refusals_;          // each once, whatever number of items it is of
-  std::vector<CircuitBreaker> target_breakers_;  // of each assignment
-  std::vector<CircuitBreaker> source_breakers_;  // of each entry
+  std::vector<ActionId> missing_;
+  std::set<std::size_t> changed_;  // entries
 };
 
 }  // namespace

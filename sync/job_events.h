@@ -48,11 +48,6 @@ struct Failed {
   FetchedBytes fetched;
   std::chrono::duration<double> seconds;
 };
-/// Nobody was asked for it.
-struct Untried {
-  ActionId id;
-  Error why;
-};
 struct Updated {
   ActionId id;
   std::optional<Held> held;  ///< as it is then; else:
@@ -61,7 +56,7 @@ struct Updated {
 struct JobEnded {
   std::exception_ptr failure;  ///< none, but for what no item is to blame for
 };
-using JobEvent = std::variant<Progress, Retry, Staged, Failed, Untried, Updated, JobEnded>;
+using JobEvent = std::variant<Progress, Retry, Staged, Failed, Updated, JobEnded>;
 
 /// From many threads to one.
 class JobEvents {

@@ -619,41 +619,6 @@ class Unreachable(FaultCase):
         self.assertEqual(({None}, [None]), (set(starts(first)), starts(second)))
 
 
-class UnreachableOnTheWay(TreeCase):
-    """F1: a source that gave its documents and gives nothing more, beside one that does."""
-
-    SERIALS = [f"202107{day:02}" for day in range(10, 20)]
-
-    def make_stream(self, name):
-        tree = StreamTree(self.work / name, self.key)
-        for at, serial in enumerate(self.SERIALS):
-            size = 2000 - at + len(name)  # so that two streams share no bytes
-            tree.add_version("focal", "amd64", serial, {"disk1.img": size}, writer=write_random)
-        tree.write()
-        return tree
-
-    def sync_from_both(self, one, other):
-        entries = [entry(url, name=name, max=10) for name, url in (("one", one.url), ("other", other.url))]
-        return self.sync(*entries, jobs=1, retries={"attempts": 2, "max_wait": "0s"})
-
-    def test_few_items_are_asked_for_and_the_others_come(self):
-        good = self.enterContext(self.served(self.make_stream("another")))
-        healed = self.enterContext(self.served())
-        rules = [{"path": "*.img", "status": 500}]
-        silent = self.enterContext(TreeServer(self.stream.root, rules=rules))
-        run = self.sync_from_both(silent, good)
-        self.assertEqual(ITEMS_FAILED, run.status, run.err)
-        asked = [path for path in silent.paths() if path.endswith(".img")]
-        self.assertEqual((6, 12), (len(set(asked)), len(asked)))
-        why = ": not tried, because its source failed with the 3 items before: "
-        told = [line.partition(":")[0] for line in run.err.splitlines() if why in line]
-        self.assertEqual(["error"] * 4 + ["warning"], sorted(told))
-        self.assertEqual(10, len(list((self.target / "other").rglob("*.img"))))
-        run = self.sync_from_both(healed, good)
-        self.assertEqual(DONE, run.status, run.err)
-        self.assertEqual(10, len(list((self.target / "one").rglob("*.img"))))
-
-
 class Busy(FaultCase):
     """F2: 429 and 503, and how long to wait."""
 

@@ -3,7 +3,6 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -29,7 +28,6 @@ class MemorySource final : public Source {
   void stream(const RelativePath& path, ItemProgress& progress, ByteSink& sink) override {
     const std::lock_guard lock(mutex_);
     ++asked;
-    if (is_silent) throw Error(ErrorKind::Transient, Origin::Source, path.str() + ": no answer");
     const auto file = files_.find(path.str());
     if (file == files_.end()) {
       files_.merge(comes_later);
@@ -42,7 +40,6 @@ class MemorySource final : public Source {
   std::string describe(const RelativePath& path) const override { return path.str(); }
 
   std::size_t asked = 0;
-  bool is_silent = false;
   Files comes_later;  // after the first request that finds nothing
 
  private:
@@ -57,10 +54,6 @@ class MemoryTarget final : public ItemTarget {
   void announce(const std::vector<BlobSpec>&) override {}
   Held stage(const BlobSpec& blob, ByteSource& bytes) override {
     const auto path = blob.item.path->str();
-    ++stagings;
-    if (unanswered.contains(path)) {
-      throw Error(ErrorKind::Transient, Origin::Target, path + ": no answer");
-    }
     if (refused.contains(path)) {
       throw Error(ErrorKind::NoRoom, Origin::Target, path + ": no room");
     }
@@ -82,8 +75,6 @@ class MemoryTarget final : public ItemTarget {
   }
   void copy_out(const Held& held, ByteSink& to) override {
     const std::lock_guard lock(mutex_);
-    ++copies_out;
-    if (!busy.empty()) throw Error(ErrorKind::Transient, Origin::Target, busy);
     to.write(as_bytes(staged.at(held.placement)));
   }
   std::optional<Held> verify_unrevealed(const Held& held, const BlobSpec& blob) override {
@@ -108,7 +99,6 @@ class MemoryTarget final : public ItemTarget {
     update_has_begun.notify_all();
     waited_in_vain |= !update_has_begun.wait_for(lock, std::chrono::seconds(20),
                                                  [&] { return begun_updates >= updates_at_once; });
-    if (!busy.empty()) throw Error(ErrorKind::Transient, Origin::Target, busy);
     if (refused.contains(held.placement)) {
       throw Error(ErrorKind::Denied, Origin::Target, held.placement + ": forbidden");
     }
@@ -139,14 +129,11 @@ class MemoryTarget final : public ItemTarget {
   bool adoptable = true;
   bool can_link = false;
   bool settling_fails = false;
-  std::string busy;               // why it takes nothing now
-  unsigned failures_to_come = 0;  // at the end of an item
-  std::atomic<std::size_t> stagings = 0;
-  std::size_t copies_out = 0;
+  std::string busy;                                    // why it takes nothing now
+  unsigned failures_to_come = 0;                       // at the end of an item
   std::size_t updates_at_once = 0, begun_updates = 0;  // none ends before so many have begun
   bool waited_in_vain = false;
   std::condition_variable update_has_begun;
-  std::set<std::string> unanswered;  // Transient, as `busy`
   std::set<std::string> refused, revealed, removed, linked, updated, in_use, hidden;
   std::map<std::string, Removal> judged;
   std::string warning;
@@ -661,159 +648,6 @@ TEST_CASE("each target of a common transfer fails for its own reason") {
   const auto results = scene.executor().copy();
   CHECK_THAT(results[0][0].error->what(), Catch::Contains("one is busy"));
   CHECK_THAT(results[1][0].error->what(), Catch::Contains("the other is busy"));
-}
-
-namespace {
-
-// So many items of one length each; the first is the largest.
-struct Series {
-  Files files;
-  Plan plan;
-  std::vector<std::string> paths;
-
-  explicit Series(std::size_t count, ActionKind kind = ActionKind::Create) {
-    for (auto left = count; left > 0; --left) {
-      const auto product = "p" + std::to_string(100 + count - left);
-      const std::string content(left, 'x');
-      plan.actions.push_back(action(kind, product, "1", "a", content));
-      paths.push_back(product + "/1/a");
-      files.emplace(paths.back(), content);
-    }
-  }
-  std::set<std::string> some(std::initializer_list<std::size_t> numbers) const {
-    std::set<std::string> chosen;
-    for (const auto number : numbers) chosen.insert(paths.at(number));
-    return chosen;
-  }
-};
-
-std::size_t count_untried(const std::vector<ActionResult>& results) {
-  return static_cast<std::size_t>(
-      std::count_if(results.begin(), results.end(), [](const ActionResult& result) {
-        return result.error && std::string(result.error->what()).find("not tried, because its ") !=
-                                   std::string::npos;
-      }));
-}
-
-std::size_t count_done(const std::vector<ActionResult>& results) {
-  return static_cast<std::size_t>(std::count_if(
-      results.begin(), results.end(),
-      [](const ActionResult& result) { return result.status == ActionStatus::Done; }));
-}
-
-}  // namespace
-
-TEST_CASE("a target that does not answer is asked for few items, and brakes no other") {
-  const Series series(20);
-  Scene scene(series.files);
-  scene.jobs = 1;
-  scene.target.busy = "no answer";
-  MemoryTarget other;
-  scene.assignments = {scene.assignment(scene.target, series.plan),
-                       scene.assignment(other, series.plan)};
-  const auto results = scene.executor().copy();
-  CHECK(scene.target.stagings == 6);  // three, and three more at the end
-  CHECK(count_untried(results[0]) == 14);
-  CHECK(count_done(results[1]) == 20);
-  const auto& untried = *results[0].back().error;
-  CHECK(untried.origin() == Origin::Target);
-  CHECK(untried.kind() == ErrorKind::Transient);
-  CHECK_THAT(results[0][5].error->what(),
-             Catch::Contains("target failed with the 3 items") && Catch::Contains("no answer"));
-  REQUIRE(scene.observer.warnings.size() == 1);
-  CHECK_THAT(scene.observer.warnings[0], Catch::Contains("such items come last"));
-}
-
-TEST_CASE("an item that comes shows that its target answers") {
-  const Series series(9);
-  Scene scene(series.files);
-  scene.jobs = 1;
-  scene.target.unanswered = series.some({0, 1, 3, 4, 6, 7});
-  const auto results = scene.copy(series.plan);
-  CHECK(scene.target.stagings == 9);
-  CHECK(count_done(results) == 3);
-  CHECK(count_untried(results) == 0);
-}
-
-TEST_CASE("where only the largest fail all others come in the end") {
-  const Series series(9);
-  Scene scene(series.files);
-  scene.jobs = 1;
-  scene.target.unanswered = series.some({0, 1, 2, 3});
-  const auto results = scene.copy(series.plan);
-  CHECK(count_done(results) == 5);
-  CHECK(count_untried(results) == 0);
-}
-
-TEST_CASE("what is wrong with single items says nothing of their target") {
-  const Series series(9);
-  Scene scene(series.files);
-  scene.jobs = 1;
-  scene.target.refused = {series.paths.begin(), series.paths.end() - 1};
-  const auto results = scene.copy(series.plan);
-  CHECK(scene.target.stagings == 9);
-  CHECK(count_done(results) == 1);
-}
-
-TEST_CASE("the source of an entry that does not answer is asked for few items") {
-  const Series series(20);
-  Scene scene(series.files);
-  scene.jobs = 1;
-  scene.add_base(series.files);
-  MemoryTarget other;
-  // Every second one is of an entry that has the silent base alone; the other entry answers.
-  Plan plan = series.plan;
-  for (std::size_t at = 0; at < plan.actions.size(); at += 2) plan.actions[at].entry = 1;
-  scene.sources[1]->is_silent = true;
-  for (auto* target : {&scene.target, &other}) {
-    scene.assignments.push_back(
-        {target, plan, {{scene.sources[0].get()}, {scene.sources[1].get()}}});
-  }
-  SECTION("also for several targets, for which it fails once") {
-    const auto results = scene.executor().copy();
-    CHECK(scene.sources[1]->asked == 6);
-    for (const auto& of_target : results) {
-      CHECK(count_done(of_target) == 10);
-      CHECK(count_untried(of_target) == 4);
-    }
-    CHECK_THAT(results[0][10].error->what(), Catch::Contains("its source failed"));
-  }
-  SECTION("and what a target has comes all the same") {
-    MemoryTarget holder;
-    Plan there;
-    for (std::size_t at = 10; at < plan.actions.size(); ++at) {
-      there.actions.push_back(plan.actions[at]);
-      there.actions.back().kind = ActionKind::Keep;
-      there.actions.back().held->state = HeldState::Present;
-      holder.staged[series.paths[at]] = series.files.at(series.paths[at]);
-    }
-    scene.assignments.push_back({&holder, there, {}});
-    const auto results = scene.executor().copy();
-    CHECK(scene.sources[1]->asked == 5);
-    CHECK(count_done(results[0]) == 15);
-  }
-}
-
-TEST_CASE("what a target that does not answer holds is fetched") {
-  const Series wanted(9), there(9, ActionKind::Keep);
-  Scene scene(wanted.files);
-  scene.jobs = 1;
-  MemoryTarget holder;
-  holder.busy = "no answer";
-  scene.assignments = {scene.assignment(holder, there.plan),
-                       scene.assignment(scene.target, wanted.plan)};
-  CHECK(count_done(scene.executor().copy()[1]) == 9);
-  CHECK(holder.copies_out == 3);
-}
-
-TEST_CASE("a target that does not answer is asked for few updates") {
-  const Series series(9, ActionKind::Update);
-  Scene scene({});
-  scene.jobs = 1;
-  scene.target.busy = "no answer";
-  const auto results = scene.copy(series.plan);
-  CHECK(scene.target.begun_updates == 3);
-  CHECK(count_untried(results) == 6);
 }
 
 }  // namespace streamsync
