@@ -120,6 +120,16 @@ Error upload_in_progress(const std::string& id) {
       fmt::format("another upload into image {} is in progress; run again when it is over", id)};
 }
 
+Error may_be_stored(const std::string& id, const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return {ErrorKind::Conflict, Origin::Target,
+            fmt::format("{}; all was sent, and Glance may still store image {}: run again later",
+                        error.what(), id)};
+  }
+}
+
 }  // namespace
 
 struct GlanceTarget::Impl {
@@ -176,8 +186,9 @@ struct GlanceTarget::Impl {
   }
   /// Whether no byte of it comes any more, as far as can be known.
   bool is_dead(const Image& image) const;
-  /// Somebody is filling it, as far as can be known.
-  bool is_live(const std::string& id);
+  /// Of an image that was not shown when it was listed: somebody is filling it, as far as can be
+  /// known, or has shown it since. Empty: it may go.
+  std::string reason_to_stay(const std::string& id);
   void remove_dead(const std::string& id);
   void note(const Image& image, HeldState state);
   /// What to do with an image that can't be removed.
@@ -319,7 +330,7 @@ Held GlanceTarget::Impl::fill(const std::string& id, const BlobSpec& blob, ByteS
   } else if (has_all) {
     // It may be that a proxy has hung up and Glance still stores what came: who is slow is not
     // dead. The next run knows whether it ever ended.
-    throw upload_in_progress(id);
+    throw may_be_stored(id, doubt);
   } else if (is_dead(*image)) {
     remove_dead(id);
   }
@@ -391,7 +402,12 @@ Held GlanceTarget::Impl::corrected(const Image& image, const BlobSpec& blob) {
     changes.emplace(kReadBackProperty, blob.content.strongest.str());
   }
   const Image now_right = changes.empty() ? image : images.change(image.id, changes);
-  return held(now_right, *item_of(now_right), HeldState::Unrevealed);
+  auto item = item_of(now_right);
+  if (!item) {
+    throw Error(ErrorKind::Protocol, Origin::Target,
+                fmt::format("image {} is told without its properties after a change", image.id));
+  }
+  return held(now_right, std::move(*item), HeldState::Unrevealed);
 }
 
 /// What consumers are told of an image beside its item's tags (`upstream-gss.md` §4.7).
@@ -452,9 +468,11 @@ bool GlanceTarget::Impl::is_dead(const Image& image) const {
   return is_abandoned(image) || is_left_over(image);
 }
 
-bool GlanceTarget::Impl::is_live(const std::string& id) {
+std::string GlanceTarget::Impl::reason_to_stay(const std::string& id) {
   const auto image = images.find(id);
-  return image && is_being_filled(*image) && !is_dead(*image);
+  if (!image) return {};
+  if (is_being_filled(*image) && !is_dead(*image)) return "another upload into it is in progress";
+  return held_state(*image) == HeldState::Present ? "another unit shows it by now" : "";
 }
 
 void GlanceTarget::Impl::remove_dead(const std::string& id) {
@@ -643,8 +661,13 @@ ItemTarget::RemovalJudgement GlanceTarget::judge_removals(std::span<const Held> 
 }
 
 Removal GlanceTarget::remove(const Held& held) {
-  if (held.state == HeldState::Incomplete && impl_->is_live(held.placement)) {
-    return {Removal::Outcome::Kept, "another upload into it is in progress"};
+  const auto listed = impl_->listed.find(held.placement);
+  const bool was_unrevealed =
+      listed != impl_->listed.end() && held_state(listed->second) == HeldState::Unrevealed;
+  if (held.state == HeldState::Incomplete || was_unrevealed) {
+    if (auto reason = impl_->reason_to_stay(held.placement); !reason.empty()) {
+      return {Removal::Outcome::Kept, std::move(reason)};
+    }
   }
   if (impl_->images.remove(held.placement) == ImageClient::Removed::Yes) return {};
   auto removal = impl_->withdrawn(held.placement, "in use, as Glance's store says");
