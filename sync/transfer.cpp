@@ -337,7 +337,8 @@ FetchedBytes fetched_by(const SourceLeg& source, const std::vector<Delivered>& d
 
 TransferResult attempt(const TransferOrder& order, const Head& head, std::size_t& place,
                        const TransferRules& rules, const TransferListener& listener) {
-  Pipe pipe(rules.depth, order.deliveries.size(), rules.stop);
+  const auto size = order.deliveries.front().blob->content.size;
+  Pipe pipe(rules.depth, order.deliveries.size(), rules.stop, size);
   std::stop_source source_leg;
   const std::stop_callback on_stop(rules.stop, [&] { source_leg.request_stop(); });
   TargetLegs target_legs(order, head.begun, pipe, source_leg);

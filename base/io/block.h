@@ -13,15 +13,16 @@ class Block {
  public:
   static constexpr std::size_t kSize = 1024 * 1024;
 
-  Block();
+  explicit Block(std::size_t size = kSize);
 
-  MutableBytes bytes() const noexcept { return {memory_.get(), kSize}; }
+  MutableBytes bytes() const noexcept { return {memory_.get(), size_}; }
 
  private:
   struct Free {
     void operator()(std::byte* memory) const noexcept;
   };
 
+  std::size_t size_;
   std::unique_ptr<std::byte[], Free> memory_;
 };
 

@@ -11,7 +11,9 @@ namespace {
 
 /// As much of a block as is filled.
 struct Chunk {
-  Block block{};
+  explicit Chunk(std::size_t capacity) : block(capacity) {}
+
+  Block block;
   std::size_t size = 0;
 
   Bytes bytes() const noexcept { return block.bytes().first(size); }
@@ -23,9 +25,10 @@ struct Chunk {
 /// is through with them, unused again. There are never more than `depth` of them, which is the
 /// bound on memory.
 struct Pipe::State {
-  State(std::size_t depth_, std::size_t readers_, std::stop_token stop_,
+  State(std::size_t depth_, std::size_t readers_, std::stop_token stop_, std::uint64_t size,
         std::chrono::milliseconds patience_)
       : depth(std::max<std::size_t>(depth_, 1)),
+        chunk_size(static_cast<std::size_t>(std::clamp<std::uint64_t>(size, 1, kChunkSize))),
         patience(patience_),
         stop(std::move(stop_)),
         readers(readers_) {}
@@ -65,6 +68,7 @@ struct Pipe::State {
   };
 
   const std::size_t depth;
+  const std::size_t chunk_size;
   const std::chrono::milliseconds patience;
   const std::stop_token stop;
   std::mutex mutex;
@@ -87,13 +91,13 @@ class Pipe::In final : public ByteSink {
     throw_if_closed();
     while (!bytes.empty()) {
       // A full chunk is passed on only now that it is known not to be the last one.
-      if (filling_ && filling_->size == kChunkSize) {
+      if (filling_ && filling_->size == state_.chunk_size) {
         pass_on();
       } else if (filling_ && filling_->size > kWithheld && is_late()) {
         pass_on_beginning();
       }
       if (!filling_) begin(take_unused());
-      const std::size_t count = std::min(bytes.size(), kChunkSize - filling_->size);
+      const std::size_t count = std::min(bytes.size(), state_.chunk_size - filling_->size);
       std::memcpy(filling_->block.bytes().data() + filling_->size, bytes.data(), count);
       filling_->size += count;
       bytes = bytes.subspan(count);
@@ -163,7 +167,7 @@ class Pipe::In final : public ByteSink {
     if (state_.nobody_reads()) throw PipeClosed();
     if (state_.unused.empty()) {
       ++state_.made;
-      return {};
+      return Chunk(state_.chunk_size);
     }
     Chunk chunk = std::move(state_.unused.back());
     state_.unused.pop_back();
@@ -232,9 +236,9 @@ class Pipe::Out final : public ByteSource {
   std::size_t position_ = 0;
 };
 
-Pipe::Pipe(std::size_t depth, std::size_t readers, std::stop_token stop,
+Pipe::Pipe(std::size_t depth, std::size_t readers, std::stop_token stop, std::uint64_t size,
            std::chrono::milliseconds patience)
-    : state_(std::make_unique<State>(depth, readers, std::move(stop), patience)),
+    : state_(std::make_unique<State>(depth, readers, std::move(stop), size, patience)),
       in_(std::make_unique<In>(*state_)) {
   for (std::size_t reader = 0; reader < readers; ++reader) outs_.emplace_back(*state_, reader);
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <exception>
 #include <memory>
@@ -36,10 +37,10 @@ class Pipe {
   /// fill a chunk.
   static constexpr std::chrono::milliseconds kPatience{5000};
 
-  /// What came of a chunk, but for what is withheld, is passed on after `patience`; where there is
-  /// one chunk only when it is full.
+  /// Chunks hold `size` bytes where that is less than `kChunkSize`. What came of one, but for what
+  /// is withheld, is passed on after `patience`; where there is one chunk only when it is full.
   Pipe(std::size_t depth, std::size_t readers, std::stop_token stop,
-       std::chrono::milliseconds patience = kPatience);
+       std::uint64_t size = kChunkSize, std::chrono::milliseconds patience = kPatience);
   ~Pipe();
   Pipe(const Pipe&) = delete;
   Pipe& operator=(const Pipe&) = delete;

@@ -51,6 +51,17 @@ std::string read_exactly(ByteSource& source, std::size_t size) {
 
 }  // namespace
 
+TEST_CASE("chunks are no larger than all that comes") {
+  const auto size = GENERATE(as<std::uint64_t>(), 0, 1, 1000, 4096);
+  Pipe pipe(2, 1, {}, size);
+  const std::string text = pattern(size);
+  pipe.in().write(as_bytes(text));
+  pipe.in().finish();
+  std::vector<std::byte> unused(kChunk);
+  CHECK(as_text(pipe.out(0).next(unused)) == text);
+  CHECK(pipe.out(0).next(unused).empty());
+}
+
 TEST_CASE("a reader may take chunks where they are") {
   Pipe pipe(4, 1, {});
   const std::string text = pattern(2 * kChunk + 10);
@@ -66,7 +77,7 @@ TEST_CASE("a reader may take chunks where they are") {
 }
 
 TEST_CASE("what came of a slow source's chunk is passed on, but for its end") {
-  Pipe pipe(4, 1, {}, std::chrono::milliseconds(0));
+  Pipe pipe(4, 1, {}, kChunk, std::chrono::milliseconds(0));
   const std::string text = pattern(Pipe::kWithheld + 2 * 1000);
   write_in_pieces(pipe.in(), text, 1000);
   // What the last piece makes late is passed on with the next one.
