@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <span>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -13,31 +14,37 @@
 namespace streamsync {
 namespace {
 
-std::size_t hex_length(DigestAlgorithm algorithm) {
+std::size_t length_of(DigestAlgorithm algorithm) {
   switch (algorithm) {
     case DigestAlgorithm::Md5:
-      return 32;
+      return 16;
     case DigestAlgorithm::Sha256:
-      return 64;
+      return 32;
     case DigestAlgorithm::Sha512:
-      return 128;
+      return 64;
   }
   return 0;
 }
 
-// For each character the digit in lower case; 0 for what is none. Digests are read several times an
-// item, so that a branch for each character is felt.
-constexpr std::array<char, 256> lower_hex() {
-  std::array<char, 256> digits{};
-  for (unsigned char c = '0'; c <= '9'; ++c) digits[c] = static_cast<char>(c);
-  for (unsigned char c = 'a'; c <= 'f'; ++c) {
-    digits[c] = static_cast<char>(c);
-    digits[static_cast<unsigned char>(c - 'a' + 'A')] = static_cast<char>(c);
+constexpr unsigned char kNoDigit = 0xFF;
+
+// What each character is worth. Digests are read several times an item, so that a branch for each
+// character is felt.
+constexpr std::array<unsigned char, 256> values_of_hex() {
+  std::array<unsigned char, 256> values{};
+  values.fill(kNoDigit);
+  for (unsigned char digit = 0; digit < 10; ++digit) values['0' + digit] = digit;
+  for (unsigned char digit = 10; digit < 16; ++digit) {
+    values['a' + digit - 10] = values['A' + digit - 10] = digit;
   }
-  return digits;
+  return values;
 }
 
-constexpr auto kLowerHex = lower_hex();
+constexpr auto kValuesOfHex = values_of_hex();
+
+unsigned char value_of(char digit) noexcept {
+  return kValuesOfHex[static_cast<unsigned char>(digit)];
+}
 
 const EVP_MD* implementation(DigestAlgorithm algorithm) {
   switch (algorithm) {
@@ -81,14 +88,23 @@ std::optional<DigestAlgorithm> parse_digest_algorithm(std::string_view name) noe
 }
 
 std::optional<Digest> Digest::parse(DigestAlgorithm algorithm, std::string_view hex) {
-  if (hex.size() != hex_length(algorithm)) return std::nullopt;
-  std::string lower(hex);
-  for (char& c : lower) c = kLowerHex[static_cast<unsigned char>(c)];
-  if (lower.find('\0') != std::string::npos) return std::nullopt;
-  return Digest(algorithm, std::move(lower));
+  const std::size_t length = length_of(algorithm);
+  if (hex.size() != 2 * length) return std::nullopt;
+  Digest digest(algorithm);
+  unsigned char seen = 0;
+  for (std::size_t at = 0; at < length; ++at) {
+    const unsigned char high = value_of(hex[2 * at]), low = value_of(hex[2 * at + 1]);
+    seen |= high | low;
+    digest.bytes_[at] = static_cast<unsigned char>(high << 4 | low);
+  }
+  return seen == kNoDigit ? std::nullopt : std::optional(digest);
 }
 
-std::string Digest::str() const { return fmt::format("{}:{}", to_string(algorithm_), hex_); }
+std::string Digest::hex() const {
+  return to_hex(as_text(std::as_bytes(std::span(bytes_.data(), length_of(algorithm_)))));
+}
+
+std::string Digest::str() const { return fmt::format("{}:{}", to_string(algorithm_), hex()); }
 
 struct Hasher::Context {
   Context() : evp(EVP_MD_CTX_new()) {}
@@ -115,11 +131,12 @@ void Hasher::update(Bytes bytes) {
 }
 
 Digest Hasher::finish() {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> raw{};
-  unsigned length = 0;
-  if (EVP_DigestFinal_ex(context_->evp, raw.data(), &length) != 1) throw unusable(algorithm_);
-  const std::string hex = to_hex(as_text(std::as_bytes(std::span(raw.data(), length))));
-  return Digest::parse(algorithm_, hex).value();
+  Digest digest(algorithm_);
+  static_assert(sizeof digest.bytes_ >= EVP_MAX_MD_SIZE);
+  if (EVP_DigestFinal_ex(context_->evp, digest.bytes_.data(), nullptr) != 1) {
+    throw unusable(algorithm_);
+  }
+  return digest;
 }
 
 Digest digest_of(DigestAlgorithm algorithm, std::string_view text) {

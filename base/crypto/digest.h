@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <memory>
@@ -17,7 +18,7 @@ enum class DigestAlgorithm { Md5, Sha256, Sha512 };
 std::string_view to_string(DigestAlgorithm algorithm) noexcept;  // "md5", "sha256", "sha512"
 std::optional<DigestAlgorithm> parse_digest_algorithm(std::string_view name) noexcept;
 
-/// A digest in lower-case hexadecimal of the right length.
+/// A digest. A run holds several of each item, so it takes no memory of its own.
 class Digest {
  public:
   /// None when `hex` is not exactly as long as the algorithm's digest, or not hexadecimal. Upper
@@ -25,16 +26,18 @@ class Digest {
   static std::optional<Digest> parse(DigestAlgorithm algorithm, std::string_view hex);
 
   DigestAlgorithm algorithm() const noexcept { return algorithm_; }
-  const std::string& hex() const noexcept { return hex_; }
+  /// In lower case.
+  std::string hex() const;
   /// "sha256:0123…"
   std::string str() const;
   auto operator<=>(const Digest&) const = default;
 
  private:
-  Digest(DigestAlgorithm algorithm, std::string hex)
-      : algorithm_(algorithm), hex_(std::move(hex)) {}
+  friend class Hasher;
+  explicit Digest(DigestAlgorithm algorithm) : algorithm_(algorithm) {}
+
   DigestAlgorithm algorithm_;
-  std::string hex_;
+  std::array<unsigned char, 64> bytes_{};  // those of shorter ones first, then zeros
 };
 
 /// OpenSSL EVP. One use: after `finish` the object is spent.
