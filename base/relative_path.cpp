@@ -150,11 +150,11 @@ RelativePath RelativePath::parse(std::string_view text) {
 
 std::string_view RelativePath::file_name() const noexcept {
   // npos + 1 is 0: a path of one segment is its own name.
-  return std::string_view(text_).substr(text_.rfind('/') + 1);
+  return std::string_view(str()).substr(str().rfind('/') + 1);
 }
 
 RelativePath RelativePath::with_file_name(std::string_view name) const {
-  return parse(text_.substr(0, text_.rfind('/') + 1) + std::string(name));
+  return parse(str().substr(0, str().rfind('/') + 1) + std::string(name));
 }
 
 }  // namespace streamsync

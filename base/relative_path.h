@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/shared_text.h"
+
 namespace streamsync {
 
 /// A path from a foreign document that is safe to append to a base URL or a root directory. It is
@@ -20,7 +22,8 @@ class RelativePath {
   /// Throws as `parse` does, for who needs to know no more. Allocates nothing for usual paths.
   static void check(std::string_view text);
 
-  const std::string& str() const noexcept { return text_; }
+  const std::string& str() const noexcept { return text_.str(); }
+  const SharedText& shared() const noexcept { return text_; }
   /// Last segment.
   std::string_view file_name() const noexcept;
   /// The same path with its last segment replaced.
@@ -29,8 +32,8 @@ class RelativePath {
   auto operator<=>(const RelativePath&) const = default;
 
  private:
-  explicit RelativePath(std::string text) : text_(std::move(text)) {}
-  std::string text_;
+  explicit RelativePath(SharedText text) : text_(std::move(text)) {}
+  SharedText text_;
 };
 
 }  // namespace streamsync

@@ -158,7 +158,7 @@ std::vector<Held> DirectoryTarget::inventory() {
       stale_records_.insert(item.key.content_id.str());
       continue;
     }
-    const auto path = item.path->str();
+    const SharedText path = item.path->shared();
     const auto state = state_of(found[index]);
     const auto size = state == HeldState::Incomplete ? file.value_or(0) : *expected;
     inventory.push_back({std::move(item), path, path, state, size});
@@ -272,11 +272,11 @@ bool DirectoryTarget::has_bytes(const std::string& file, const ItemContent& prom
 
 void DirectoryTarget::copy_out(const Held& held, ByteSink& to) {
   const auto part = RootDirectory::part_of(held.placement);
-  copy(*writable().open(root_->size_of(held.placement) ? held.placement : part), to);
+  copy(*writable().open(root_->size_of(held.placement) ? held.placement.str() : part), to);
 }
 
 std::optional<Held> DirectoryTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {
-  const auto& path = held.placement;
+  const std::string& path = held.placement;
   const NameClaims::Claim claim(claims_, path);
   for (const auto& file : {path, RootDirectory::part_of(path)}) {
     if (writable().size_of(file) && has_bytes(file, blob.content)) {

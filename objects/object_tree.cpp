@@ -203,7 +203,7 @@ std::vector<Held> ObjectTree::inventory() {
     for (auto& item : recorded(record)) {
       const auto content = known_content(item);
       if (!item.path || !content) continue;
-      const auto path = item.path->str();
+      const SharedText path = item.path->shared();
       const auto size = size_of_object(object_of(path));
       if (size || is_begun(item)) begun.insert(version_of(item.key));
       const auto state = size == content->size ? HeldState::Present : HeldState::Incomplete;

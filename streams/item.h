@@ -8,8 +8,8 @@
 
 #include "base/crypto/digest.h"
 #include "base/relative_path.h"
+#include "base/shared_text.h"
 #include "streams/packed_tags.h"
-#include "streams/shared_text.h"
 
 namespace streamsync {
 

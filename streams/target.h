@@ -40,9 +40,9 @@ enum class HeldState {
 
 /// An item that a target holds.
 struct Held {
-  Item item;              ///< `path` is set where the target keeps it
-  std::string placement;  ///< image id, or path in the tree
-  std::string name;       ///< image name, or path in the tree
+  Item item;             ///< `path` is set where the target keeps it
+  SharedText placement;  ///< image id, or path in the tree
+  SharedText name;       ///< image name, or path in the tree
   HeldState state = HeldState::Present;
   std::uint64_t size = 0;
   std::optional<Time> created{};  ///< where the target tells

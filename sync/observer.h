@@ -22,6 +22,11 @@ struct ActionResult {
   std::chrono::duration<double> seconds{0};
 };
 
+/// As the target holds it now, or held it before the action. Null: it never did.
+inline const Held* held_of(const Action& action, const ActionResult& result) noexcept {
+  return result.held ? &*result.held : action.held.get();
+}
+
 /// Hears what a run does. All calls come from the thread that runs it.
 class Observer {
  public:

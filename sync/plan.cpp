@@ -27,17 +27,35 @@ struct ProductKey {
 
 // Items of one document differ in these first of all.
 struct AddressHash {
-  std::size_t operator()(const ItemKey& key) const noexcept {
+  std::size_t operator()(const ItemKey* key) const noexcept {
     const std::hash<std::string_view> hash;
-    return (hash(key.product) * 31 + hash(key.version)) * 31 + hash(key.item);
+    return (hash(key->product) * 31 + hash(key->version)) * 31 + hash(key->item);
   }
 };
 
-template <typename Value>
-using ByAddress = std::unordered_map<ItemKey, Value, AddressHash>;
+struct SameAddress {
+  bool operator()(const ItemKey* one, const ItemKey* other) const noexcept {
+    return *one == *other;
+  }
+};
 
 /// What holds one address, the best first.
 using Copies = std::vector<const Held*>;
+
+struct Wanted {
+  const Item* item;
+  std::size_t entry;
+  std::optional<ItemContent> content;  // none: it can't be had
+};
+
+// What is wanted there, and what there is.
+struct Address {
+  Copies copies{};
+  std::optional<Wanted> wanted{};
+  bool is_damaged = false;   // what holds it
+  bool is_disputed = false;  // (`cli.md` §4.4)
+  bool is_coming = false;
+};
 
 ProductKey product_of(const ItemKey& key) { return {key.content_id, key.product}; }
 
@@ -122,39 +140,38 @@ void sort_best_first(Copies& copies, const Item* wanted) {
   });
 }
 
-Action about(ActionKind kind, const Held& held, std::string reason) {
-  Action action;
-  action.kind = kind;
-  action.key = held.item.key;
-  action.name = held.name;
-  action.size = held.size;
-  action.held = held;
-  action.reason = std::move(reason);
-  return action;
-}
-
 // What the entries together say about one product.
 struct ProductVerdict {
-  bool selected = false;       ///< some entry's source has it, and it passes the filters
-  bool vanished_goes = false;  ///< some entry of the source has remove_vanished
+  bool selected = false;  ///< some entry's source has it, and it passes the filters
   VersionNames at_source;
   VersionNames wanted;
-  Placements wanted_held;    ///< what some entry wants to stay
-  Placements claimed_held;   ///< what passes some entry's filters
-  Placements vanished_stay;  ///< what an entry without remove_vanished takes
+};
+
+// How it stands with one that is held.
+struct Standing {
+  Address* address;
+  bool is_claimed = false;  ///< it passes some entry's filters
+  bool is_wanted = false;   ///< some entry wants it to stay
+  bool is_settled = false;
 };
 
 class Planner {
  public:
-  Planner(const PlanInput& input, const NameOf& name_of, const DriftOf& drift_of)
-      : input_(input), name_of_(name_of), drift_of_(drift_of) {
-    by_address_.reserve(input.inventory.size());
-    for (const auto& held : input.inventory) {
-      by_address_[held.item.key].push_back(&held);
+  Planner(PlanInput input, const NameOf& name_of, const DriftOf& drift_of)
+      : input_(std::move(input)),
+        inventory_(std::make_shared<const Inventory>(std::move(input_.inventory))),
+        name_of_(name_of),
+        drift_of_(drift_of) {
+    addresses_.reserve(inventory_->size());
+    standings_.reserve(inventory_->size());
+    for (const auto& held : *inventory_) {
+      auto& address = addresses_[&held.item.key];
+      address.copies.push_back(&held);
+      standings_.push_back({&address});
       by_product_[product_of(held.item.key)].push_back(&held);
     }
-    for (auto& [key, copies] : by_address_) {
-      sort_best_first(copies, nullptr);
+    for (auto& [key, address] : addresses_) {
+      sort_best_first(address.copies, nullptr);
     }
   }
 
@@ -165,20 +182,35 @@ class Planner {
       }
     }
     refuse_conflicting_digests();
-    plan_.actions.reserve(std::max(wanted_in_order_.size(), input_.inventory.size()));
-    for (const auto* wanted : wanted_in_order_) {
-      plan_wanted(*wanted);
+    plan_.actions.reserve(std::max(wanted_in_order_.size(), inventory_->size()));
+    for (auto* address : wanted_in_order_) {
+      plan_wanted(*address);
     }
     plan_held();
     return std::move(plan_);
   }
 
  private:
-  struct Wanted {
-    const Item* item;
-    std::size_t entry;
-    std::optional<ItemContent> content;  // none: it can't be had
-  };
+  using Inventory = std::vector<Held>;
+
+  Action about(ActionKind kind, const Held& held, std::string reason) const {
+    Action action;
+    action.kind = kind;
+    action.key = held.item.key;
+    action.name = held.name;
+    action.size = held.size;
+    action.held = {inventory_, &held};
+    action.reason = std::move(reason);
+    return action;
+  }
+
+  const Standing& standing(const Held& held) const {
+    return standings_[static_cast<std::size_t>(&held - inventory_->data())];
+  }
+  Standing& standing(const Held& held) {
+    return standings_[static_cast<std::size_t>(&held - inventory_->data())];
+  }
+  const Address& address_of(const Held& held) const { return *standing(held).address; }
 
   void judge(const EntrySelection& entry, const Selection& selection) {
     sources_.insert(selection.head.content_id);
@@ -186,25 +218,22 @@ class Planner {
     for (const auto& product : selection.products) {
       judge_product(entry, selection, product);
     }
-    for (const auto& [key, copies] : by_product_) {
-      if (key.content_id == selection.head.content_id) {
-        judge_vanished(entry, selection, key, copies);
-      }
-    }
   }
 
   // `remove_vanished` of one entry says nothing about what another one takes.
-  void judge_vanished(const EntrySelection& entry, const Selection& selection,
-                      const ProductKey& key, const std::vector<const Held*>& copies) {
-    if (entry.remove_vanished) {
-      verdicts_[key].vanished_goes = true;
-      return;
-    }
-    for (const auto* held : copies) {
-      if (entry.filters.matches(lookup(held->item.tags, selection.head.tags))) {
-        verdicts_[key].vanished_stay.insert(held->placement);
+  bool vanished_goes(const Held& held) const {
+    bool goes = false;
+    for (const auto& entry : input_.entries) {
+      for (const auto& selection : entry.selections) {
+        if (held.item.key.content_id != selection.head.content_id) continue;
+        if (entry.remove_vanished) {
+          goes = true;
+        } else if (entry.filters.matches(lookup(held.item.tags, selection.head.tags))) {
+          return false;
+        }
       }
     }
+    return goes;
   }
 
   void judge_product(const EntrySelection& entry, const Selection& selection,
@@ -223,7 +252,7 @@ class Planner {
     for (const auto* held : by_product_[key]) {
       if (entry.filters.matches(lookup(held->item.tags, selection.head.tags))) {
         claimed.push_back(held);
-        verdict.claimed_held.insert(held->placement);
+        standing(*held).is_claimed = true;
         if (counts_as_held(*held, source)) {
           target.insert(held->item.key.version);
         } else if (is_shown(*held)) {
@@ -236,9 +265,7 @@ class Planner {
     verdict.at_source.insert(source.begin(), source.end());
     verdict.wanted.insert(wanted.begin(), wanted.end());
     for (const auto* held : claimed) {
-      if (wanted.contains(held->item.key.version)) {
-        verdict.wanted_held.insert(held->placement);
-      }
+      if (wanted.contains(held->item.key.version)) standing(*held).is_wanted = true;
     }
     for (const auto& version : product.versions) {
       if (wanted.contains(version.version)) {
@@ -266,18 +293,18 @@ class Planner {
     const auto& copies = by_product_.at(product_of(key));
     return std::all_of(copies.begin(), copies.end(), [&](const Held* other) {
       return other->item.key.version != key.version ||
-             is_in_place(*by_address_.at(other->item.key).front());
+             is_in_place(*address_of(*other).copies.front());
     });
   }
 
   void want(std::size_t entry, const SelectedVersion& version) {
     for (const auto& item : version.items) {
-      const auto [place, is_new] = wanted_.try_emplace(item.key, Wanted{&item, entry, {}});
-      if (is_new) {
-        place->second.content = content_or_error(item).first;
-        wanted_in_order_.push_back(&place->second);
-      } else if (have_same_bytes(*place->second.item, item) == false) {
-        disputed_.insert(item.key);
+      auto& address = addresses_[&item.key];
+      if (!address.wanted) {
+        address.wanted = Wanted{&item, entry, content_or_error(item).first};
+        wanted_in_order_.push_back(&address);
+      } else if (have_same_bytes(*address.wanted->item, item) == false) {
+        address.is_disputed = true;
       }
     }
   }
@@ -286,7 +313,8 @@ class Planner {
   // §4.4).
   void refuse_conflicting_digests() {
     std::map<std::size_t, std::unordered_map<std::string_view, const Digest*>> digests;
-    for (const auto* wanted : wanted_in_order_) {
+    for (const auto* address : wanted_in_order_) {
+      const auto& wanted = address->wanted;
       if (!wanted->content) continue;
       const auto& path = wanted->item->path->str();
       const auto& digest = wanted->content->strongest;
@@ -318,9 +346,10 @@ class Planner {
   }
 
   // None: nothing is wrong with it.
-  std::optional<Error> reason_to_skip(const Wanted& wanted) const {
+  std::optional<Error> reason_to_skip(const Address& address) const {
+    const auto& wanted = *address.wanted;
     if (!wanted.content) return content_or_error(*wanted.item).second;
-    if (disputed_.contains(wanted.item->key)) {
+    if (address.is_disputed) {
       return Error(ErrorKind::Untrusted, Origin::Source,
                    fmt::format("{}: two entries of mirror_list give it two different digests",
                                wanted.item->key.str()));
@@ -332,18 +361,19 @@ class Planner {
         fmt::format("{}: the source gives {} two different digests", wanted.item->key.str(), path));
   }
 
-  void plan_wanted(const Wanted& wanted) {
-    const auto copies = by_address_.find(wanted.item->key);
-    if (copies != by_address_.end()) sort_best_first(copies->second, wanted.item);
-    const Held* best = copies == by_address_.end() ? nullptr : copies->second.front();
+  void plan_wanted(Address& address) {
+    const auto& wanted = *address.wanted;
+    auto& copies = address.copies;
+    sort_best_first(copies, wanted.item);
+    const Held* best = copies.empty() ? nullptr : copies.front();
     const bool damaged = best != nullptr && is_damaged(*best, *wanted.item);
-    if (damaged) damaged_.insert(best->item.key);
+    address.is_damaged = damaged;
     if (best != nullptr && is_in_place(*best) && !damaged &&
         is_same(*best, *wanted.item, wanted.content)) {
-      plan_in_place(copies->second, wanted);
+      plan_in_place(address);
       return;
     }
-    if (const auto error = reason_to_skip(wanted)) {
+    if (const auto error = reason_to_skip(address)) {
       skip(wanted, *error);
       return;
     }
@@ -353,10 +383,10 @@ class Planner {
     action.size = wanted.content->size;
     action.entry = wanted.entry;
     action.blob = BlobSpec{*wanted.item, *wanted.content};
-    const Held* adoptable = damaged ? first_unrevealed(copies->second) : best;
+    const Held* adoptable = damaged ? first_unrevealed(copies) : best;
     if (adoptable != nullptr && adoptable->state == HeldState::Unrevealed) {
       action.kind = ActionKind::Adopt;
-      action.held = *adoptable;
+      action.held = {inventory_, adoptable};
       action.reason = "complete, was not shown yet";
     } else {
       action.kind = ActionKind::Create;
@@ -365,7 +395,7 @@ class Planner {
                       : is_complete(*best) ? "the source has replaced it"
                                            : "was begun by an earlier run";
     }
-    coming_.insert(action.key);
+    address.is_coming = true;
     coming_names_.insert(action.name);
     plan_.actions.push_back(std::move(action));
   }
@@ -378,9 +408,11 @@ class Planner {
     return found == copies.end() ? nullptr : *found;
   }
 
-  void plan_in_place(const Copies& copies, const Wanted& wanted) {
+  void plan_in_place(const Address& address) {
+    const auto& wanted = *address.wanted;
+    const auto& copies = address.copies;
     const Held& held = *copies.front();
-    if (const auto refusal = reason_to_skip(wanted)) {
+    if (const auto refusal = reason_to_skip(address)) {
       refuse(held, wanted, "in place; what its source says of it now is refused", *refusal);
       return;
     }
@@ -483,12 +515,13 @@ class Planner {
   }
 
   bool may_be_named(const Held& held) const {
-    return !input_.leaving.contains(held.placement) && !damaged_.contains(held.item.key) &&
-           by_address_.at(held.item.key).front()->placement == held.placement;
+    const auto& address = address_of(held);
+    return !input_.leaving.contains(held.placement) && !address.is_damaged &&
+           address.copies.front()->placement == held.placement;
   }
 
   void settle(const Held& held, Action action) {
-    settled_.insert(held.placement);
+    standing(held).is_settled = true;
     plan_.actions.push_back(std::move(action));
   }
 
@@ -507,33 +540,38 @@ class Planner {
   // In the order of addresses.
   std::map<ItemKey, const Copies*> unsettled() const {
     std::map<ItemKey, const Copies*> left;
-    for (const auto& [key, copies] : by_address_) {
-      const bool is_settled = std::all_of(copies.begin(), copies.end(), [this](const Held* held) {
-        return settled_.contains(held->placement);
-      });
-      if (!is_settled) left.emplace(key, &copies);
+    for (const auto& held : *inventory_) {
+      if (!standing(held).is_settled) left.emplace(held.item.key, &address_of(held).copies);
     }
     return left;
   }
 
+  // In a tree several items may share a path, which is name and placement of each; the file goes
+  // with the last of them.
+  Placements settled_placements() const {
+    Placements placements;
+    for (const auto& held : *inventory_) {
+      if (standing(held).is_settled) placements.insert(held.placement);
+    }
+    return placements;
+  }
+
   // Everything held that no wanted item settled: stays with a reason, or goes.
   void plan_held() {
+    const auto left = unsettled();
+    if (left.empty()) return;
+    Placements staying = settled_placements();
     std::vector<std::pair<const Held*, std::string>> going;
     VersionCount lost;
-    for (const auto& [key, copies] : unsettled()) {
+    for (const auto& [key, copies] : left) {
       for (const auto* held : *copies) {
-        if (settled_.contains(held->placement)) {
-          continue;
-        }
+        if (staying.contains(held->placement)) continue;
         if (auto reason = reason_to_go(*held)) {
           going.emplace_back(held, std::move(*reason));
           note_loss(*held, lost);
-        } else if (is_in_place(*held) && is_on_its_way_out(*held)) {
-          stay(*held, "superseded; " + reason_to_stay(*held));
-        } else if (is_in_place(*held) && can_go(key) && held == copies->front()) {
-          keep_as_configured(*held, reason_to_stay(*held));
         } else if (is_in_place(*held)) {
-          stay(*held, reason_to_stay(*held));
+          staying.insert(held->placement);
+          plan_staying(*held);
         }
       }
     }
@@ -541,17 +579,22 @@ class Planner {
     for (auto& [held, reason] : going) {
       if (capped && is_in_place(*held)) {
         stay(*held, "max_delete allows no removals in this run");
-      } else if (!capped && !stays_or_comes(held->placement)) {
+      } else if (!capped && !staying.contains(held->placement) &&
+                 !coming_names_.contains(held->placement)) {
         plan_.actions.push_back(about(ActionKind::Remove, *held, std::move(reason)));
         plan_.actions.back().is_named = may_be_named(*held);
       }
     }
   }
 
-  // In a tree several items may share a path, which is name and placement of each; the file goes
-  // with the last of them.
-  bool stays_or_comes(const std::string& placement) const {
-    return settled_.contains(placement) || coming_names_.contains(placement);
+  void plan_staying(const Held& held) {
+    if (is_on_its_way_out(held)) {
+      stay(held, "superseded; " + reason_to_stay(held));
+    } else if (can_go(held.item.key) && address_of(held).copies.front() == &held) {
+      keep_as_configured(held, reason_to_stay(held));
+    } else {
+      stay(held, reason_to_stay(held));
+    }
   }
 
   // Nothing goes as long as it is not known what takes its place.
@@ -563,33 +606,30 @@ class Planner {
   std::optional<std::string> reason_to_go(const Held& held) const {
     const auto& key = held.item.key;
     if (held.state == HeldState::Withdrawn || !can_go(key)) return std::nullopt;
-    if (coming_.contains(key)) {
+    const auto& address = address_of(held);
+    if (address.is_coming) {
       // What was begun may be the very one that is gone on with; the next run knows.
       if (!is_in_place(held)) return std::nullopt;
-      return damaged_.contains(key) ? kDamaged : "the source has replaced it";
+      return address.is_damaged ? kDamaged : "the source has replaced it";
     }
     if (!is_complete(held)) {
       return "was begun and is no longer wanted";
     }
-    const auto& copies = by_address_.at(key);
-    if (copies.front() != &held && settled_.contains(copies.front()->placement)) {
-      return fmt::format("second copy of {}", copies.front()->placement);
+    const Held& best = *address.copies.front();
+    if (&best != &held && standing(best).is_settled) {
+      return fmt::format("second copy of {}", best.placement.str());
     }
     const auto verdict = verdicts_.find(product_of(key));
     if (verdict == verdicts_.end() || !verdict->second.selected) {
-      return verdict != verdicts_.end() && verdict->second.vanished_goes &&
-                     !verdict->second.vanished_stay.contains(held.placement)
-                 ? std::optional<std::string>("its product left the source")
-                 : std::nullopt;
+      return vanished_goes(held) ? std::optional<std::string>("its product left the source")
+                                 : std::nullopt;
     }
     if (held.state == HeldState::Unrevealed && !verdict->second.at_source.contains(key.version)) {
       return "was never shown, and its source has it no more";
     }
-    if (verdict->second.wanted_held.contains(held.placement)) {
-      return std::nullopt;
-    }
+    if (standing(held).is_wanted) return std::nullopt;
     const bool version_wanted = verdict->second.wanted.contains(key.version);
-    if (!verdict->second.claimed_held.contains(held.placement) && version_wanted) {
+    if (!standing(held).is_claimed && version_wanted) {
       return std::nullopt;  // no entry asks for it any more, but its version is still wanted
     }
     return replaced(held) ? "superseded" : "its version left the source";
@@ -597,10 +637,8 @@ class Planner {
 
   // Metadata stopped naming it, and no entry wants it back.
   bool is_on_its_way_out(const Held& held) const {
-    const auto verdict = verdicts_.find(product_of(held.item.key));
-    const bool is_wanted =
-        verdict != verdicts_.end() && verdict->second.wanted_held.contains(held.placement);
-    return !is_wanted && can_go(held.item.key) && input_.leaving.contains(held.placement);
+    return !standing(held).is_wanted && can_go(held.item.key) &&
+           input_.leaving.contains(held.placement);
   }
 
   std::string reason_to_stay(const Held& held) const {
@@ -612,7 +650,7 @@ class Planner {
     if (!sources_.contains(key.content_id)) {
       return "no entry mirrors its source any more";
     }
-    if (damaged_.contains(key)) return kDamaged;
+    if (address_of(held).is_damaged) return kDamaged;
     if (stuck_products_.contains(product_of(key))) {
       return "its successor can't be had";
     }
@@ -637,11 +675,11 @@ class Planner {
 
   void note_loss(const Held& held, VersionCount& lost) const {
     const auto& key = held.item.key;
-    const bool comes_anew = coming_.contains(key);
     // The run that hid it was allowed to remove it.
     if (held.state == HeldState::Hidden && giving_.contains(key.content_id)) return;
-    if (!comes_anew && is_in_place(held) && !replaced(held) &&
-        by_address_.at(key).front() == &held) {
+    const auto& address = address_of(held);
+    if (!address.is_coming && is_in_place(held) && !replaced(held) &&
+        address.copies.front() == &held) {
       lost[key.content_id].emplace(key.product, key.version);
     }
   }
@@ -690,7 +728,7 @@ class Planner {
   template <typename IsCounted>
   VersionCount versions_held(const IsCounted& is_counted) const {
     VersionCount held;
-    for (const auto& one : input_.inventory) {
+    for (const auto& one : *inventory_) {
       if (is_complete(one) && one.state != HeldState::Hidden && is_counted(one)) {
         held[one.item.key.content_id].emplace(one.item.key.product, one.item.key.version);
       }
@@ -718,21 +756,18 @@ class Planner {
     return fires;
   }
 
-  const PlanInput& input_;
+  PlanInput input_;  // but for what is held
+  std::shared_ptr<const Inventory> inventory_;
   const NameOf& name_of_;
   const DriftOf& drift_of_;
   Plan plan_;
-  ByAddress<Copies> by_address_;
+  std::unordered_map<const ItemKey*, Address, AddressHash, SameAddress> addresses_;
+  std::vector<Standing> standings_;  // in the order of the inventory
   std::map<ProductKey, std::vector<const Held*>> by_product_;
   std::map<ProductKey, ProductVerdict> verdicts_;
-  ByAddress<Wanted> wanted_;
-  std::vector<const Wanted*> wanted_in_order_;
+  std::vector<Address*> wanted_in_order_;
   std::set<std::string> sources_;
   std::set<std::string> giving_;  // those of which something is selected (T23)
-  Placements settled_;
-  std::set<ItemKey> damaged_;   // what holds these
-  std::set<ItemKey> disputed_;  // (`cli.md` §4.4)
-  std::set<ItemKey> coming_;
   std::unordered_set<std::string> coming_names_;
   std::set<ProductKey> stuck_products_;
   std::set<std::pair<std::size_t, std::string>> conflicting_;
@@ -740,8 +775,8 @@ class Planner {
 
 }  // namespace
 
-Plan make_plan(const PlanInput& input, const NameOf& name_of, const DriftOf& drift_of) {
-  return Planner(input, name_of, drift_of).make();
+Plan make_plan(PlanInput input, const NameOf& name_of, const DriftOf& drift_of) {
+  return Planner(std::move(input), name_of, drift_of).make();
 }
 
 std::optional<bool> stores_bytes_of(const Held& held, const Item& wanted) {

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -50,11 +50,11 @@ enum class ActionKind {
 struct Action {
   ActionKind kind = ActionKind::Keep;
   ItemKey key;
-  std::string name;  ///< image name, or path in a tree
+  SharedText name;  ///< image name, or path in a tree
   std::uint64_t size = 0;
-  std::size_t entry = 0;         ///< Create, Adopt, Update: whose source
-  std::optional<BlobSpec> blob;  ///< Create, Adopt; Update, where a source tells anything new
-  std::optional<Held> held;      ///< Adopt, Update, Keep, Remove, Hide
+  std::size_t entry = 0;               ///< Create, Adopt, Update: whose source
+  std::optional<BlobSpec> blob;        ///< Create, Adopt; Update, where a source tells anything new
+  std::shared_ptr<const Held> held{};  ///< Adopt, Update, Keep, Remove, Hide
   std::string reason;
   std::optional<Error> error;  ///< Skip
   bool is_named = true;        ///< Keep, Remove that is withheld: published metadata may name it
@@ -79,7 +79,7 @@ using DriftOf = std::function<std::optional<Drift>(const Held&, const Item*)>;
 
 /// Selections of all entries are united before anything is decided (`cli.md` §4.1); the unit of
 /// retention is the version (§4.2).
-Plan make_plan(const PlanInput& input, const NameOf& name_of, const DriftOf& drift_of);
+Plan make_plan(PlanInput input, const NameOf& name_of, const DriftOf& drift_of);
 
 /// By the strongest digest that the target tells and the source signed. None: there is none.
 std::optional<bool> stores_bytes_of(const Held& held, const Item& wanted);

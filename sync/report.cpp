@@ -88,9 +88,9 @@ std::string_view to_string(ActionStatus status) {
   return "";
 }
 
-std::string image_id_of(const ActionReport& report) {
-  const auto& held = report.result.held ? report.result.held : report.action.held;
-  return held && held->placement != held->name ? held->placement : "";
+std::string image_id_of(const Action& action, const ActionResult& result) {
+  const Held* held = held_of(action, result);
+  return held != nullptr && held->placement != held->name ? held->placement.str() : "";
 }
 
 // The item's own, whatever decides about its bytes.
@@ -103,8 +103,8 @@ std::string sha256_of(const Action& action) {
   return digest ? digest->hex() : "";
 }
 
-void write_action(Writer& json, const DestinationReport& destination, const ActionReport& report) {
-  const auto& [action, result] = report;
+void write_action(Writer& json, const DestinationReport& destination, const Action& action,
+                  const ActionResult& result) {
   const bool withheld = result.status == ActionStatus::Withheld;
   json.StartObject();
   // A Remove that was withheld has become a Keep.
@@ -118,7 +118,7 @@ void write_action(Writer& json, const DestinationReport& destination, const Acti
   member(json, "version_name", action.key.version);
   member(json, "item_name", action.key.item);
   member(json, "name", action.name);
-  member_if(json, "image_id", image_id_of(report));
+  member_if(json, "image_id", image_id_of(action, result));
   if (action.kind != ActionKind::Skip) {
     member(json, "size", action.size);
   }
@@ -144,6 +144,15 @@ void write_destination(Writer& json, const DestinationReport& destination) {
     write_error(json, *destination.error);
   }
   json.EndObject();
+}
+
+template <typename Visit>
+void visit_actions(const RunReport& report, const Visit& visit) {
+  for (const auto& destination : report.destinations) {
+    for (std::size_t index = 0; index < destination.actions.size(); ++index) {
+      visit(destination, destination.actions[index], destination.results[index]);
+    }
+  }
 }
 
 struct Totals {
@@ -188,22 +197,20 @@ class TrafficPerContent {
 Totals totals_of(const RunReport& report) {
   Totals totals;
   TrafficPerContent traffic;
-  for (const auto& destination : report.destinations) {
-    for (const auto& [action, result] : destination.actions) {
-      const bool done = result.status == ActionStatus::Done;
-      totals.failed += result.status == ActionStatus::Failed ? 1U : 0U;
-      totals.kept +=
-          result.status == ActionStatus::Withheld || (done && action.kind == ActionKind::Keep) ? 1U
-                                                                                               : 0U;
-      totals.created += done && action.kind == ActionKind::Create ? 1U : 0U;
-      totals.adopted += done && action.kind == ActionKind::Adopt ? 1U : 0U;
-      totals.updated += done && action.kind == ActionKind::Update ? 1U : 0U;
-      totals.hidden += done && action.kind == ActionKind::Hide ? 1U : 0U;
-      totals.removed += done && action.kind == ActionKind::Remove ? 1U : 0U;
-      totals.read += result.fetched.all;
-      if (brings_bytes(action)) traffic.add(action, result);
-    }
-  }
+  visit_actions(report, [&](const auto&, const Action& action, const ActionResult& result) {
+    const bool done = result.status == ActionStatus::Done;
+    totals.failed += result.status == ActionStatus::Failed ? 1U : 0U;
+    totals.kept +=
+        result.status == ActionStatus::Withheld || (done && action.kind == ActionKind::Keep) ? 1U
+                                                                                             : 0U;
+    totals.created += done && action.kind == ActionKind::Create ? 1U : 0U;
+    totals.adopted += done && action.kind == ActionKind::Adopt ? 1U : 0U;
+    totals.updated += done && action.kind == ActionKind::Update ? 1U : 0U;
+    totals.hidden += done && action.kind == ActionKind::Hide ? 1U : 0U;
+    totals.removed += done && action.kind == ActionKind::Remove ? 1U : 0U;
+    totals.read += result.fetched.all;
+    if (brings_bytes(action)) traffic.add(action, result);
+  });
   totals.sent = traffic.sent();
   totals.avoided = traffic.avoided();
   return totals;
@@ -225,9 +232,9 @@ void write_totals(Writer& json, const Totals& totals) {
   json.EndObject();
 }
 
-// A buffer that grows is copied each time.
+// A buffer that grows is copied each time; what of it is not written to takes no memory.
 std::size_t usual_size(const RunReport& report) {
-  constexpr std::size_t kHead = 4096, kAction = 512;
+  constexpr std::size_t kHead = 4096, kAction = 1024;
   std::size_t actions = 0;
   for (const auto& destination : report.destinations) actions += destination.actions.size();
   return kHead + actions * kAction;
@@ -245,7 +252,7 @@ std::vector<std::pair<ExitStatus, const Error*>> errors_of(const RunReport& repo
     if (destination.error) {
       errors.emplace_back(exit_status_of(*destination.error), &*destination.error);
     }
-    for (const auto& [action, result] : destination.actions) {
+    for (const auto& result : destination.results) {
       if (result.error) {
         errors.emplace_back(exit_status_of_item(*result.error), &*result.error);
       }
@@ -306,11 +313,9 @@ std::string to_json(const RunReport& report) {
   json.EndArray();
   json.Key("actions");
   json.StartArray();
-  for (const auto& destination : report.destinations) {
-    for (const auto& action : destination.actions) {
-      write_action(json, destination, action);
-    }
-  }
+  visit_actions(report, [&](const auto& destination, const auto& action, const auto& result) {
+    write_action(json, destination, action, result);
+  });
   json.EndArray();
   json.Key("published");
   json.StartArray();
@@ -359,7 +364,7 @@ std::string to_text(const RunReport& report) {
   for (const auto& destination : report.destinations) {
     const auto place =
         report.destinations.size() > 1 ? "  " + printable(place_of(destination)) : std::string();
-    for (const auto& [action, result] : destination.actions) {
+    for (const auto& action : destination.actions) {
       text += fmt::format("{:<7} {}  {}  ({}){}\n", to_string(action.kind), printable(action.name),
                           human_size(action.size), printable(action.reason), place);
     }
@@ -371,7 +376,7 @@ std::string to_text(const RunReport& report) {
   std::uint64_t hide = 0;
   std::uint64_t remove = 0;
   for (const auto& destination : report.destinations) {
-    for (const auto& [action, result] : destination.actions) {
+    for (const auto& action : destination.actions) {
       create += action.kind == ActionKind::Create ? 1U : 0U;
       bytes += action.kind == ActionKind::Create ? action.size : 0U;
       update += action.kind == ActionKind::Update ? 1U : 0U;

@@ -24,15 +24,10 @@ struct MirrorReport {
   std::optional<Error> error{};
 };
 
-/// An action on a destination, with what became of it.
-struct ActionReport {
-  Action action;
-  ActionResult result;
-};
-
 struct DestinationReport {
   std::string target, cloud, region;
-  std::vector<ActionReport> actions;
+  std::vector<Action> actions;
+  std::vector<ActionResult> results;  ///< of each action
   std::vector<PublishedDocument> published;
   std::vector<RegisteredAddress> registered;
   std::optional<Error> error;  ///< of the destination as a whole: listing, publishing, guard

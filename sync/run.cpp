@@ -474,7 +474,7 @@ struct Run::Impl {
       }
       const auto& items = *destination.items;
       auto plan = make_plan(
-          input, [&](const Item& item) { return items.name_of(item); },
+          std::move(input), [&](const Item& item) { return items.name_of(item); },
           [&](const Held& held, const Item* item) { return items.drift(held, item); });
       told.error = refusal(destination, plan);
       if (told.error) return std::nullopt;
@@ -501,12 +501,13 @@ struct Run::Impl {
     Removals removals(plan, nothing_done, *destination.items, observer);
     removals.grant(grace_at(destination));
     removals.judge();
-    for (const auto& action : plan.actions) {
-      ActionResult result;
-      result.error = action.error;
-      result.status = action.error ? ActionStatus::Failed : ActionStatus::Planned;
-      told.actions.push_back({action, std::move(result)});
+    told.results.resize(plan.actions.size());
+    for (std::size_t index = 0; index < plan.actions.size(); ++index) {
+      auto& result = told.results[index];
+      result.error = plan.actions[index].error;
+      result.status = result.error ? ActionStatus::Failed : ActionStatus::Planned;
     }
+    told.actions = std::move(plan.actions);
   }
 
   // A destination that fails stops no other.
@@ -604,19 +605,16 @@ struct Run::Impl {
       record(*assignments[index].target, removals, told);
       const auto came =
           look_again(*assignments[index].target, plan, results[index], removals, told);
-      mark_latest(*assignments[index].target, shown_items(plan, results[index]), removals, told);
       auto input = publication_input(destinations[served[index]], plan, results[index]);
+      mark_latest(*assignments[index].target, input.shown, removals, told);
       input.only_where_named.insert(came.begin(), came.end());
       publish(destinations[served[index]], input, removals, told);
       removals.grant(grace_at(destinations[served[index]]));
       removals.judge();
       remove(*assignments[index].target, removals, told);
       remember(destinations[served[index]], removals.leaving(), request);
-      told.actions.reserve(plan.actions.size());
-      for (std::size_t action = 0; action < plan.actions.size(); ++action) {
-        told.actions.push_back(
-            {std::move(plan.actions[action]), std::move(results[index][action])});
-      }
+      told.actions = std::move(plan.actions);
+      told.results = std::move(results[index]);
     }
   }
 

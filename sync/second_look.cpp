@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -39,7 +40,7 @@ class Present {
     }
   }
 
-  bool has(const std::optional<Held>& held) const { return placements_.contains(held->placement); }
+  bool has(const Held& held) const { return placements_.contains(held.placement); }
 
   const Held* find(const BlobSpec& blob) const {
     const auto [first, last] = came_.equal_range(blob.item.key);
@@ -65,7 +66,7 @@ void look_again(const Action& action, ActionResult& result, const Present& prese
     result.status = ActionStatus::Done;
     result.error.reset();
     result.held = *held;
-  } else if (!present.has(result.held)) {
+  } else if (!present.has(*result.held)) {
     result.status = ActionStatus::Failed;
     result.error = Error(ErrorKind::Conflict, Origin::Target,
                          fmt::format("{}: somebody else took {} away while this run went on",
@@ -85,7 +86,7 @@ std::set<std::string> keep_what_came(Plan& plan, std::vector<ActionResult>& resu
     action.key = held.item.key;
     action.name = held.name;
     action.size = held.size;
-    action.held = held;
+    action.held = std::make_shared<const Held>(held);
     action.reason = "brought by another unit while this run went on";
     plan.actions.push_back(std::move(action));
     results.emplace_back().status = ActionStatus::Done;
@@ -103,7 +104,7 @@ std::set<std::string> look_again(Plan& plan, std::vector<ActionResult>& results,
     auto& action = plan.actions[index];
     if (brings_bytes(action)) {
       look_again(action, results[index], present);
-    } else if (may_be_named(action) && !present.has(action.held)) {
+    } else if (may_be_named(action) && !present.has(*action.held)) {
       action.is_named = false;
       results[index].held.reset();
     }

@@ -159,7 +159,7 @@ void Console::print_result(const Action& action, const ActionResult& result) {
     log(LogLevel::Info, fmt::format("kept {}: {}", action.name, result.withheld_because));
     return;
   }
-  const auto& held = result.held ? result.held : action.held;
+  const Held* held = held_of(action, result);
   const bool text = options_.output == OutputFormat::Text;
   const auto line = [&](std::string_view verb) {
     put(stdout,

@@ -21,7 +21,7 @@ class DirectoryItems final : public ItemTargetUnderTest {
   }
 
   std::string bytes_of(const Held& held) override {
-    const fs::path file = tree_ / held.placement;
+    const fs::path file = tree_ / held.placement.str();
     return read_file(fs::exists(file) ? file.string() : file.string() + ".part");
   }
 

@@ -62,7 +62,7 @@ class GlanceItems final : public ItemTargetUnderTest {
   }
 
   Use take_out_of_use(const Held& held) override {
-    const Url image = scope_.endpoint.append("v2/images/" + held.placement);
+    const Url image = scope_.endpoint.append("v2/images/" + held.placement.str());
     const Response response =
         scope_.session.send({.method = "POST", .url = image.append("actions/deactivate")});
     if (response.status != 204) throw std::runtime_error("not deactivated: " + response.body);

@@ -89,7 +89,7 @@ class MemoryTarget final : public ItemTarget {
   }
   void reveal(const Held& held) override {
     if (refused.contains(held.placement)) {
-      throw Error(ErrorKind::Denied, Origin::Target, held.placement + ": forbidden");
+      throw Error(ErrorKind::Denied, Origin::Target, held.placement.str() + ": forbidden");
     }
     revealed.insert(held.placement);
   }
@@ -100,7 +100,7 @@ class MemoryTarget final : public ItemTarget {
     waited_in_vain |= !update_has_begun.wait_for(lock, std::chrono::seconds(20),
                                                  [&] { return begun_updates >= updates_at_once; });
     if (refused.contains(held.placement)) {
-      throw Error(ErrorKind::Denied, Origin::Target, held.placement + ": forbidden");
+      throw Error(ErrorKind::Denied, Origin::Target, held.placement.str() + ": forbidden");
     }
     updated.insert(held.placement);
     Held now = held;
@@ -109,7 +109,7 @@ class MemoryTarget final : public ItemTarget {
   }
   Removal remove(const Held& held) override {
     if (refused.contains(held.placement)) {
-      throw Error(ErrorKind::Denied, Origin::Target, held.placement + ": forbidden");
+      throw Error(ErrorKind::Denied, Origin::Target, held.placement.str() + ": forbidden");
     }
     if (in_use.contains(held.placement)) return {Removal::Outcome::Hidden, "in use"};
     removed.insert(held.placement);
@@ -152,7 +152,7 @@ class Recorder final : public Observer {
   void ended(const Action&) override {}
   void retrying(const Action&, const Error&, std::chrono::milliseconds) override {}
   void finished(const Action& action, const ActionResult&) override {
-    lines.push_back(std::string(to_string(action.kind)) + " " + action.name);
+    lines.push_back(std::string(to_string(action.kind)) + " " + action.name.str());
   }
   std::vector<std::string> lines, warnings;
 };
@@ -170,10 +170,16 @@ Action action(ActionKind kind, const std::string& product, const std::string& ve
   result.name = path;
   result.size = content.size();
   result.blob = BlobSpec{item, {content.size(), digest, std::nullopt}};
-  result.held =
-      Held{item, path, path, kind == ActionKind::Keep ? HeldState::Present : HeldState::Unrevealed,
-           content.size()};
+  const auto state = kind == ActionKind::Keep ? HeldState::Present : HeldState::Unrevealed;
+  result.held = std::make_shared<const Held>(Held{item, path, path, state, content.size()});
   return result;
+}
+
+void hold(Action& action, HeldState state, const std::vector<Digest>& stored = {}) {
+  Held held = *action.held;
+  held.state = state;
+  held.stored = stored;
+  action.held = std::make_shared<const Held>(std::move(held));
 }
 
 struct Scene {
@@ -361,7 +367,8 @@ TEST_CASE("what is hidden is shown again with its version as a whole or not at a
                   action(ActionKind::Create, "p", "1", "missing", "ccc"),
                   action(ActionKind::Update, "q", "1", "a", "aaa"),
                   action(ActionKind::Create, "q", "1", "b", "bbb")};
-  plan.actions[0].held->state = plan.actions[3].held->state = HeldState::Hidden;
+  hold(plan.actions[0], HeldState::Hidden);
+  hold(plan.actions[3], HeldState::Hidden);
   const auto results = scene.copy(plan);
   CHECK(scene.target.updated == std::set<std::string>{"q/1/a"});
   CHECK(scene.target.revealed == std::set<std::string>{"q/1/b"});
@@ -377,7 +384,7 @@ TEST_CASE("what is hidden stays so where another item of its version can't be sh
   Plan plan;
   plan.actions = {action(ActionKind::Update, "p", "1", "a", "aaa"),
                   action(ActionKind::Adopt, "p", "1", "b", "bbb")};
-  plan.actions[0].held->state = HeldState::Hidden;
+  hold(plan.actions[0], HeldState::Hidden);
   const auto results = scene.copy(plan);
   CHECK(results[1].status == ActionStatus::Failed);
   CHECK(results[0].status == ActionStatus::Failed);
@@ -390,7 +397,7 @@ TEST_CASE("what could not be shown again keeps its successor from going") {
   Plan plan;
   plan.actions = {action(ActionKind::Update, "p", "1", "a", "old"),
                   action(ActionKind::Remove, "p", "2", "a", "new")};
-  plan.actions[0].held->state = HeldState::Hidden;
+  hold(plan.actions[0], HeldState::Hidden);
   auto results = scene.copy(plan);
   scene.remove(results);
   CHECK(results[0].status == ActionStatus::Failed);
@@ -490,7 +497,7 @@ TEST_CASE("the same bytes under another name are not fetched again") {
   SECTION("fetched when its target tells that what is there has been damaged") {
     plan.actions[0] = action(ActionKind::Create, "p", "2", "a", "aaa");
     plan.actions.push_back(action(ActionKind::Keep, "p", "1", "a", "aaa"));
-    plan.actions[1].held->stored = {digest_of(DigestAlgorithm::Sha256, "aab")};
+    hold(plan.actions[1], HeldState::Present, {digest_of(DigestAlgorithm::Sha256, "aab")});
     scene.target.staged["p/1/a"] = "aab";
     scene.target.can_link = true;
     CHECK(scene.copy(plan)[0].status == ActionStatus::Done);
@@ -628,7 +635,7 @@ TEST_CASE("what an earlier run began and can't be removed is no item that did no
   plan.actions = {action(ActionKind::Create, "p", "2", "a", "aaa"),
                   action(ActionKind::Remove, "p", "1", "begun", "old"),
                   action(ActionKind::Remove, "p", "1", "a", "old")};
-  plan.actions[1].held->state = HeldState::Incomplete;
+  hold(plan.actions[1], HeldState::Incomplete);
   scene.target.refused = {"p/1/begun"};
   auto results = scene.copy(plan);
   CHECK(results[0].status == ActionStatus::Done);

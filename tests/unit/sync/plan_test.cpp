@@ -307,7 +307,7 @@ TEST_CASE("which of two images with one address stays does not depend on who lis
   const auto& best = swapped ? worse : better;
   CHECK(made.actions[0].held->placement == best.placement);
   CHECK(made.actions[0].reason == "in place, the best of 2 copies");
-  CHECK(made.actions[1].reason == "second copy of " + best.placement);
+  CHECK(made.actions[1].reason == "second copy of " + best.placement.str());
 }
 
 TEST_CASE("an item to which two entries give different digests is refused, and stays") {

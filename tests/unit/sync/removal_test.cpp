@@ -46,7 +46,8 @@ Action action(ActionKind kind, const std::string& placement, HeldState state) {
   Action action;
   action.kind = kind;
   action.key = {"source", "p", placement, "disk1.img"};
-  action.held = Held{Item{action.key, {}, {}}, placement, placement, state, 1};
+  action.held =
+      std::make_shared<const Held>(Held{Item{action.key, {}, {}}, placement, placement, state, 1});
   action.reason = "superseded";
   return action;
 }
@@ -127,7 +128,7 @@ TEST_CASE("grace does not begin anew for what could not be removed") {
   SECTION("it was hidden") { scene.target.is_in_use = true; }
   SECTION("it is hidden since") {
     scene.target.is_in_use = true;
-    scene.plan.actions[0].held->state = HeldState::Hidden;
+    scene.plan.actions[0] = action(ActionKind::Remove, "a", HeldState::Hidden);
   }
   SECTION("metadata could not be published") { scene.results[0].status = ActionStatus::Withheld; }
   SECTION("its source could not be read") {

@@ -19,7 +19,8 @@ RunReport with_action(Action action) {
   RunReport report;
   DestinationReport destination;
   destination.target = "glance";
-  destination.actions.push_back({std::move(action), {}});
+  destination.actions.push_back(std::move(action));
+  destination.results.emplace_back();
   report.destinations.push_back(std::move(destination));
   return report;
 }
@@ -53,7 +54,8 @@ Action bringing(const Tags& tags) {
 Action of_held(ActionKind kind, const Tags& tags) {
   Action action;
   action.kind = kind;
-  action.held = Held{.item = item_with(tags), .placement = "id", .name = "name"};
+  action.held = std::make_shared<const Held>(
+      Held{.item = item_with(tags), .placement = "id", .name = "name"});
   return action;
 }
 

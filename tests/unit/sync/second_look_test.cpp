@@ -31,7 +31,7 @@ struct Run {
     Action action;
     action.kind = kind;
     action.key = item.key;
-    action.held = std::move(before);
+    if (before) action.held = std::make_shared<const Held>(std::move(*before));
     if (brings_bytes(action) || kind == ActionKind::Update) {
       action.blob = BlobSpec{item, content_of(item)};
     }

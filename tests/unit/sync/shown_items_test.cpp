@@ -23,7 +23,7 @@ struct Scene {
     Action action;
     action.kind = kind;
     action.key = of.item.key;
-    action.held = of;
+    action.held = std::make_shared<const Held>(of);
     plan.actions.push_back(std::move(action));
     ActionResult result;
     result.status = status;

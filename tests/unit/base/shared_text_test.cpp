@@ -1,4 +1,4 @@
-#include "streams/shared_text.h"
+#include "base/shared_text.h"
 
 #include <catch2/catch.hpp>
 
