@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 #include <iterator>
 #include <map>
 #include <system_error>
@@ -51,6 +52,25 @@ Found find(const Item& item, FileSizes& sizes) {
   if (found.file != found.expected) {
     found.part = sizes.of(RootDirectory::part_of(item.path->str()));
   }
+  return found;
+}
+
+// Several at once: each look waits for the kernel, and on a network for the file server.
+std::vector<Found> find_all(const std::vector<Item>& items, const RootDirectory& root) {
+  constexpr std::size_t kAtOnce = 4, kShare = 500;
+  std::vector<Found> found(items.size());
+  const auto look = [&](std::size_t first, std::size_t last) {
+    FileSizes sizes(root);
+    for (auto at = first; at < last; ++at) found[at] = find(items[at], sizes);
+  };
+  const std::size_t share = std::max(kShare, items.size() / kAtOnce + 1);
+  std::vector<std::future<void>> others;
+  for (auto first = share; first < items.size(); first += share) {
+    const auto last = std::min(first + share, items.size());
+    others.push_back(std::async(std::launch::async, look, first, last));
+  }
+  look(0, std::min(share, items.size()));
+  for (auto& other : others) other.get();
   return found;
 }
 
@@ -141,13 +161,10 @@ std::vector<Held> DirectoryTarget::inventory() {
   }
   stale_records_.clear();
   auto items = recorded();
-  std::vector<Found> found;
-  found.reserve(items.size());
+  const auto found = find_all(items, *root_);
   std::set<VersionKey> begun;
-  FileSizes sizes(*root_);
-  for (const auto& item : items) {
-    found.push_back(find(item, sizes));
-    if (found.back().anything()) begun.insert(version_of(item.key));
+  for (std::size_t index = 0; index < items.size(); ++index) {
+    if (found[index].anything()) begun.insert(version_of(items[index].key));
   }
   inventory.reserve(items.size());
   for (std::size_t index = 0; index < items.size(); ++index) {
