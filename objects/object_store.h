@@ -39,6 +39,12 @@ struct StoredPart {
   Digest md5;
 };
 
+/// An object as a listing shows it.
+struct ListedObject {
+  std::string name;
+  std::uint64_t size = 0;
+};
+
 /// An object that is too large for one request, and shows only when it is complete. Its parts stay
 /// when nobody goes on with them, also beyond the end of the process. Parts count from 1.
 class LargeObject {
@@ -84,6 +90,11 @@ class ObjectStore {
   virtual bool may_be_private() const = 0;
   /// None where there is no such object.
   virtual std::optional<std::uint64_t> size_of(const std::string& name) = 0;
+  /// One page, as long as the store likes it, of the objects whose names begin with `prefix` and
+  /// come behind `after`, in the order of their bytes; empty when there are none. It may lack what
+  /// was just written and show what is gone (`threats-and-faults.md` F27). What it says is not
+  /// judged here but for its form, which throws Protocol.
+  virtual std::vector<ListedObject> list(const std::string& prefix, const std::string& after) = 0;
   /// Makes the container, readable for everybody, where there is none. Throws Conflict when the
   /// condition does not hold; a store that knows no conditions writes always.
   virtual void put(const std::string& name, const DocumentPut& document) = 0;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "s3/answer_xml.h"
+#include "s3/bucket_page.h"
 #include "s3/multipart_upload.h"
 
 namespace streamsync {
@@ -89,6 +90,18 @@ std::optional<std::uint64_t> S3Store::size_of(const std::string& name) {
   if (response.status == 404) return std::nullopt;
   require_done(request, response);
   return parse_decimal(response.headers.find("Content-Length").value_or(""));
+}
+
+/// By names and not by the continuation tokens of the pages before, so that a page may begin
+/// anywhere, as those of Swift do.
+std::vector<ListedObject> S3Store::list(const std::string& prefix, const std::string& after) {
+  Request request = this->request("GET", "");
+  request.url = request.url.with_query("list-type", "2");
+  if (!prefix.empty()) request.url = request.url.with_query("prefix", prefix);
+  if (!after.empty()) request.url = request.url.with_query("start-after", after);
+  const Response response = client_.send(request);
+  require_done(request, response);
+  return with_context("listing " + describe(""), [&] { return read_bucket_page(response.body); });
 }
 
 StoredPart S3Store::put(const std::string& name, ByteSource& bytes, std::uint64_t size) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "objects/object_store.h"
 #include "s3/s3_client.h"
@@ -24,6 +25,7 @@ class S3Store final : public ObjectStore {
   Found get_as_anyone(const std::string& name, ByteSink& bytes) override;
   bool may_be_private() const override { return true; }
   std::optional<std::uint64_t> size_of(const std::string& name) override;
+  std::vector<ListedObject> list(const std::string& prefix, const std::string& after) override;
   void put(const std::string& name, const DocumentPut& document) override;
   StoredPart put(const std::string& name, ByteSource& bytes, std::uint64_t size) override;
   void remove(const std::string& name) override;

@@ -3,6 +3,7 @@
 #include <stop_token>
 
 #include "tests/conformance/metadata_target_under_test.h"
+#include "tests/conformance/object_store_under_test.h"
 #include "tests/conformance/object_tree_under_test.h"
 #include "tests/support/public_bucket.h"
 
@@ -53,6 +54,15 @@ class S3Items final : public ObjectTreeUnderTest {
   std::list<S3Client> clients_;  // stay where they are
 };
 
+class S3Objects final : public ObjectStoreUnderTest {
+ public:
+  std::shared_ptr<ObjectStore> open() override { return PublicBucket::store(client_); }
+
+ private:
+  PublicBucket bucket_;
+  S3Client client_{PublicBucket::account(), HttpOptions{}, RetryPolicy{}, {}};
+};
+
 }  // namespace
 
 std::unique_ptr<ItemTargetUnderTest> item_target_under_test() {
@@ -61,6 +71,10 @@ std::unique_ptr<ItemTargetUnderTest> item_target_under_test() {
 
 std::unique_ptr<MetadataTargetUnderTest> metadata_target_under_test() {
   return std::make_unique<S3Documents>();
+}
+
+std::unique_ptr<ObjectStoreUnderTest> object_store_under_test() {
+  return std::make_unique<S3Objects>();
 }
 
 }  // namespace streamsync

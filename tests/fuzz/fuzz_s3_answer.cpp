@@ -1,14 +1,27 @@
-// S3's answers: an element's text is found, or it isn't.
+// S3's answers: an element's text is found, or it isn't; and a listing is one, or it isn't.
 
 #include <string>
 
 #include "s3/answer_xml.h"
+#include "s3/bucket_page.h"
 #include "tests/fuzz/property.h"
 
 namespace streamsync {
 namespace {
 
+void check_page(std::string_view input) {
+  taken(ErrorKind::Protocol, Origin::Target, [input] {
+    std::size_t all = 0;
+    for (const auto& object : read_bucket_page(input)) {
+      require(!object.name.empty(), "an object has a name");
+      all += object.name.size();
+    }
+    require(all < input.size(), "names are parts of the answer");
+  });
+}
+
 void check(std::string_view input) {
+  check_page(input);
   for (const char* name : {"Code", "Message", "UploadId", "ETag", "Size"}) {
     const auto text = element_text(input, name);
     if (!text) continue;

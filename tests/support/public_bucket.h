@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "objects/object_documents.h"
+#include "s3/bucket_page.h"
 #include "s3/s3_store.h"
 #include "tests/support/loopback_server.h"
 
@@ -38,18 +39,13 @@ class PublicBucket {
     return client_.send({.method = method, .url = url_of(name)});
   }
 
-  /// All keys; those of the tests need no escapes in XML.
+  /// All keys.
   std::set<std::string> names() {
     const Response listing = send("GET", "");
     std::set<std::string> names;
     if (listing.status == 404) return names;
     require_done({.url = url_of("")}, listing);
-    constexpr std::string_view kKey = "<Key>";
-    for (auto at = listing.body.find(kKey); at != std::string::npos;
-         at = listing.body.find(kKey, at + 1)) {
-      const auto begin = at + kKey.size();
-      names.insert(listing.body.substr(begin, listing.body.find('<', begin) - begin));
-    }
+    for (const auto& object : read_bucket_page(listing.body)) names.insert(object.name);
     return names;
   }
 

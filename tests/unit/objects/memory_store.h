@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,9 +34,22 @@ class MemoryStore final : public ObjectStore {
   bool may_be_private() const override { return false; }
 
   std::optional<std::uint64_t> size_of(const std::string& name) override {
+    asked.push_back("size of " + name);
     const auto found = objects.find(name);
     if (found == objects.end()) return std::nullopt;
     return found->second.size();
+  }
+
+  std::vector<ListedObject> list(const std::string& prefix, const std::string& after) override {
+    asked.push_back("list " + after);
+    if (pages == most_pages) throw Error(ErrorKind::Denied, Origin::Target, "may not list");
+    ++pages;
+    std::vector<ListedObject> page;
+    for (const auto& [name, size] : listing.value_or(true_listing())) {
+      if (page.size() == page_size) break;
+      if (name.starts_with(prefix) && (ignores_place || name > after)) page.push_back({name, size});
+    }
+    return page;
   }
 
   void put(const std::string& name, const DocumentPut& document) override {
@@ -60,9 +74,17 @@ class MemoryStore final : public ObjectStore {
   std::map<std::string, std::string> objects;
   std::map<std::string, std::map<unsigned, std::string>> parts;  ///< by their place
   std::vector<std::string> log;                                  ///< of what brings bytes
+  std::vector<std::string> asked;                                ///< of what is there
   std::map<std::string, unsigned> documents_put;                 ///< how often each
   std::set<std::string> fails_once;                              ///< when it is put
   std::string damage;                                            ///< is added to what comes
+
+  using Sizes = std::map<std::string, std::uint64_t>;
+  std::optional<Sizes> listing;  ///< what listings show in place of the truth
+  std::size_t page_size = 1000;
+  unsigned pages = 0;  ///< so many were given
+  unsigned most_pages = std::numeric_limits<unsigned>::max();
+  bool ignores_place = false;  ///< each page is the first
 
  private:
   class Parted final : public LargeObject {
@@ -97,6 +119,12 @@ class MemoryStore final : public ObjectStore {
     MemoryStore& store_;
     LargeObjectPlace place_;
   };
+
+  Sizes true_listing() const {
+    Sizes sizes;
+    for (const auto& [name, text] : objects) sizes[name] = text.size();
+    return sizes;
+  }
 
   static std::string taken_from(ByteSource& bytes, std::uint64_t size) {
     std::string text = read_all(bytes, size + 1);

@@ -1,8 +1,12 @@
 #include "s3/answer_xml.h"
 
 #include <catch2/catch.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
 
 using streamsync::element_text;
+using streamsync::elements;
 
 namespace {
 
@@ -49,4 +53,22 @@ TEST_CASE("only the beginning of a long answer counts") {
   const std::string long_answer = std::string(64 * 1024 - 8, ' ') + "<Code>x</Code>";
   CHECK_FALSE(element_text(long_answer, "Code"));
   CHECK(element_text(long_answer.substr(1), "Code") == "x");
+}
+
+TEST_CASE("what is inside elements") {
+  using Parts = std::vector<std::string_view>;
+  CHECK(elements("<a><b>1</b> <c/> <s:b x=\"y\"><c>2</c></s:b><bb>3</bb></a>", "b") ==
+        Parts{"1", "<c>2</c>"});
+  CHECK(elements("<b></b>", "b") == Parts{""});
+  CHECK(elements("<b>1<b>2</b>3</b>", "b") == Parts{"1<b>2"});
+  CHECK(elements("</b><b>1</b><b>2", "b") == Parts{"1"});
+  CHECK(elements("<b/>", "b").empty());
+  CHECK(elements("<b", "b").empty());
+  CHECK(elements("", "b").empty());
+}
+
+TEST_CASE("an answer of tags that do not end is passed in one go") {
+  const std::string opened(4 << 20, '<');
+  CHECK(elements(opened + "b>1</b>", "b") == std::vector<std::string_view>{"1"});
+  CHECK_FALSE(element_text(opened, "b"));
 }

@@ -23,6 +23,7 @@ class FakeS3 {
     if (is_private && request.header("authorization").empty()) return refusal(403, "AccessDenied");
     const auto query_at = std::min(request.target.find('?'), request.target.size());
     const std::string path = request.target.substr(0, query_at);
+    if (path == kBucket && request.method == "GET") return page;
     if (path == kBucket) return bucket(request);
     return query_at == request.target.size() ? object(path, request) : upload(path, request);
   }
@@ -35,7 +36,8 @@ class FakeS3 {
   static constexpr const char* kBucket = "/images/";
 
   bool exists = true;
-  bool is_private = false;  ///< what is not signed is refused
+  bool is_private = false;                                   ///< what is not signed is refused
+  Reply page{200, "<ListBucketResult></ListBucketResult>"};  ///< of the listing
   std::string policy;
   bool takes_policies = true;
   std::map<std::string, std::string> objects;

@@ -192,6 +192,53 @@ TEST_CASE("what is stored is compared with what was written") {
   CHECK_THAT(error.what(), Contains("gives other bytes"));
 }
 
+TEST_CASE("a bucket is listed by pages") {
+  Service service;
+  S3Store store(service.client, "images");
+  SECTION("the first one") {
+    service.s3.page.body =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
+        "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>images</Name>"
+        "<Prefix></Prefix><KeyCount>2</KeyCount><IsTruncated>true</IsTruncated>"
+        "<Contents><Key>a &amp; \u00e9</Key><ETag>&quot;0123-2&quot;</ETag><Size>5</Size>"
+        "<Owner><ID>me</ID></Owner></Contents>\n"
+        "<Contents><Size>0</Size><Key>b</Key></Contents></ListBucketResult>";
+    const auto page = store.list("", "");
+    CHECK(service.server.log() == Lines{"GET /images/?list-type=2"});
+    REQUIRE(page.size() == 2);
+    CHECK(page[0].name == "a & \u00e9");
+    CHECK(page[0].size == 5);
+    CHECK(page[1].name == "b");
+    CHECK(page[1].size == 0);
+  }
+  SECTION("behind a name, below a prefix") {
+    CHECK(store.list("a b/", "a b/c+\u00e9").empty());
+    CHECK(service.server.log() ==
+          Lines{"GET /images/?list-type=2&prefix=a%20b%2F&start-after=a%20b%2Fc%2B%C3%A9"});
+  }
+  SECTION("who may not list") {
+    service.s3.page = FakeS3::refusal(403, "AccessDenied");
+    CHECK(failure_of([&] { store.list("", ""); }).kind() == ErrorKind::Denied);
+  }
+}
+
+TEST_CASE("what is no page of a bucket") {
+  Service service;
+  service.s3.page.body = GENERATE(
+      "", "[]", "<html></html>", "<ListBucketResult><Contents><Key>a</Key><Size>1</Size>",
+      "<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>",
+      "<ListBucketResult><Contents><Size>1</Size></Contents></ListBucketResult>",
+      "<ListBucketResult><Contents><Key/><Size>1</Size></Contents></ListBucketResult>",
+      "<ListBucketResult><Contents><Key></Key><Size>1</Size></Contents></ListBucketResult>",
+      "<ListBucketResult><Contents><Key>a</Key><Size>-1</Size></Contents>"
+      "</ListBucketResult>");
+  CAPTURE(service.s3.page.body);
+  const auto error = failure_of([&] { S3Store(service.client, "images").list("", ""); });
+  CHECK(error.kind() == ErrorKind::Protocol);
+  CHECK(error.origin() == Origin::Target);
+  CHECK_THAT(error.what(), Contains("listing s3:images: "));
+}
+
 TEST_CASE("refusals of S3 that may pass") {
   Service service;
   service.s3.refusals = {
