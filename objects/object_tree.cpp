@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/http/exact_source.h"
 #include "base/text.h"
+#include "objects/listed_sizes.h"
 #include "objects/object_name.h"
 #include "objects/part_source.h"
 #include "streams/mirror_record.h"
@@ -196,19 +197,30 @@ bool ObjectTree::is_begun(const Item& item) {
   return is_begun;
 }
 
+std::map<std::string, std::uint64_t> ObjectTree::listed_sizes_of(
+    const std::vector<Held>& inventory) {
+  std::set<std::string> names;
+  for (const auto& held : inventory) names.insert(object_of(held.placement));
+  return listed_sizes(*store_, prefix_.empty() ? "" : prefix_ + '/', names);
+}
+
 std::vector<Held> ObjectTree::inventory() {
   std::vector<Held> inventory;
+  for (auto& item : all_recorded()) {
+    if (!item.path || !known_content(item)) continue;
+    const SharedText path = item.path->shared();
+    inventory.push_back({std::move(item), path, path, HeldState::Incomplete, 0});
+  }
+  const auto listed = listed_sizes_of(inventory);
   std::set<VersionKey> begun;
-  for (const auto& record : record_names()) {
-    for (auto& item : recorded(record)) {
-      const auto content = known_content(item);
-      if (!item.path || !content) continue;
-      const SharedText path = item.path->shared();
-      const auto size = size_of_object(object_of(path));
-      if (size || is_begun(item)) begun.insert(version_of(item.key));
-      const auto state = size == content->size ? HeldState::Present : HeldState::Incomplete;
-      inventory.push_back({std::move(item), path, path, state, size.value_or(0)});
-    }
+  for (auto& held : inventory) {
+    const auto promised = known_content(held.item)->size;
+    const auto shown = listed.find(object_of(held.placement));
+    const bool is_shown = shown != listed.end() && shown->second == promised;
+    const auto size = is_shown ? promised : size_of_object(object_of(held.placement));
+    if (size || is_begun(held.item)) begun.insert(version_of(held.item.key));
+    if (size == promised) held.state = HeldState::Present;
+    held.size = size.value_or(0);
   }
   // What was announced, but nothing of its version ever came, is not held; nor is a version of
   // which a killed run has removed the last.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,8 +24,8 @@ struct ObjectTreeLimits {
 
 /// A tree in a container or bucket: items and documents below a prefix, at the paths their stream
 /// gives them. What it holds is recorded as in a directory (docs/adr/0007), in objects of the same
-/// names; `.data/.records` names the records, so that nothing is ever decided by a listing. An item
-/// above the part size comes in parts (docs/adr/0016).
+/// names; `.data/.records` names the records, and a listing only saves requests (docs/adr/0026). An
+/// item above the part size comes in parts (docs/adr/0016).
 class ObjectTree final : public ItemTarget, public MetadataTarget {
  public:
   ObjectTree(std::shared_ptr<ObjectStore> store, const std::string& prefix,
@@ -61,6 +62,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   void name_records(const std::set<std::string>& names);
   void record_renewals();
 
+  std::map<std::string, std::uint64_t> listed_sizes_of(const std::vector<Held>& inventory);
   std::optional<std::uint64_t> size_of_object(const std::string& name);
   bool is_begun(const Item& item);
   bool was_put(const std::string& path);

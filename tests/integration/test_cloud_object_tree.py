@@ -103,8 +103,8 @@ class ObjectTree(TreeCase):
                 run = self.mirror(entry(server.url))
             self.assertEqual((DONE, ""), (run.status, run.out), run.err)
             for asked in (swift.requests("swift-proxy"), rgw.requests("radosgw")):
-                self.assertEqual({"GET", "HEAD"}, {method for method, _, _ in asked}, "nothing is written")
-                self.assertEqual([], [path for _, path, _ in asked if "prefix=" in path or path.endswith("ubuntu")])
+                self.assertEqual({"GET"}, {method for method, _, _ in asked}, "nothing is written, no item is asked for")
+                self.assertEqual(1, len([path for _, path, _ in asked if re.search("prefix(=|%3D)", path)]), asked)
 
             newer = "20210901"
             self.add(self.stream, "focal", newer)

@@ -201,6 +201,67 @@ TEST_CASE("records are found by their names") {
   CHECK(other.inventory().empty());
 }
 
+TEST_CASE("what a listing shows as it was promised is not asked for") {
+  Scene scene;
+  const std::string bytes = some_bytes(250);
+  const BlobSpec blob = ubuntu_blob(bytes);
+  const std::string name = name_of(blob);
+  scene.put(blob, bytes);
+  scene.store->asked.clear();
+  scene.store->listing.emplace();
+  auto& listing = *scene.store->listing;
+  const Lines listed{"list " + name.substr(0, name.size() - 1)};
+  const Lines listed_and_asked{listed.front(), "size of " + name};
+
+  SECTION("it is shown") {
+    listing[name] = 250;
+    CHECK(scene.tree.inventory().front().state == HeldState::Present);
+    CHECK(scene.store->asked == listed);
+  }
+  SECTION("it is shown and is gone: the next run may find that") {
+    listing[name] = 250;
+    scene.store->objects.erase(name);
+    CHECK(scene.tree.inventory().front().state == HeldState::Present);
+    CHECK(scene.store->asked == listed);
+    listing.clear();
+    CHECK(scene.tree.inventory().front().state == HeldState::Incomplete);
+  }
+  SECTION("it is not shown") {
+    CHECK(scene.tree.inventory().front().state == HeldState::Present);
+    CHECK(scene.store->asked == listed_and_asked);
+  }
+  SECTION("it is shown with another size, as a manifest") {
+    listing[name] = 60;
+    CHECK(scene.tree.inventory().front().state == HeldState::Present);
+    CHECK(scene.store->asked == listed_and_asked);
+  }
+  SECTION("it is shown with another size, and has another one") {
+    listing[name] = 60;
+    scene.store->objects[name].resize(200);
+    const auto held = scene.tree.inventory();
+    CHECK(held.front().state == HeldState::Incomplete);
+    CHECK(held.front().size == 200);
+  }
+  SECTION("nobody may list") {
+    scene.store->most_pages = 0;
+    CHECK(scene.tree.inventory().front().state == HeldState::Present);
+    CHECK(scene.store->asked == listed_and_asked);
+  }
+}
+
+TEST_CASE("a tree without a prefix is listed from its first item on") {
+  auto store = std::make_shared<MemoryStore>();
+  ObjectTree tree{store, "", kLimits};
+  const BlobSpec blob = ubuntu_blob("bytes");
+  tree.announce({blob});
+  TextSource source("bytes");
+  tree.stage(blob, source);
+  store->asked.clear();
+  CHECK(tree.inventory().front().state == HeldState::Present);
+  const std::string path = blob.item.path->str();
+  CHECK(store->asked == Lines{"list " + path.substr(0, path.size() - 1)});
+}
+
 TEST_CASE("what was announced and never came is not held") {
   Scene scene;
   scene.tree.announce({ubuntu_blob(some_bytes(250)), ubuntu_blob("tiny")});
