@@ -27,6 +27,12 @@ Validator validator_of(const Headers& headers) {
   return validator;
 }
 
+// Empty when the answer has none: a weak one may be the same for other bytes.
+std::string strong_tag_of(const Response& head) {
+  const std::string etag = head.headers.find("ETag").value_or("");
+  return etag.starts_with('"') ? etag : "";
+}
+
 // The bytes of an answer behind those that the item has already.
 class Continuation final : public ByteSink {
  public:
@@ -34,8 +40,7 @@ class Continuation final : public ByteSink {
 
   void begin(const Response& head) {
     known_ = head.status == 206 ? 0 : progress_.offset;
-    const std::string etag = head.headers.find("ETag").value_or("");
-    progress_.etag = etag.starts_with('"') ? etag : "";
+    progress_.etag = strong_tag_of(head);
   }
 
   void write(Bytes bytes) override {
@@ -70,6 +75,18 @@ void require_rest(const Request& request, const Response& head, std::uint64_t of
                     fmt::format("GET {}: answers with the part \"{}\", which is not the one that "
                                 "begins at byte {}",
                                 request.url.redacted(), printable(field), offset));
+}
+
+// Such parts must not be combined (RFC 9110 §15.3.7.3), and who heeds If-Range gives none. A whole
+// file is not judged by this: servers behind one name may have tags of their own for the same
+// bytes.
+void require_same_file(const Response& head, const std::string& tag_of_beginning) {
+  const auto tag = strong_tag_of(head);
+  const bool is_known = !tag.empty() && !tag_of_beginning.empty();
+  if (head.status != 206 || !is_known || tag == tag_of_beginning) return;
+  throw Error(ErrorKind::Corrupt, Origin::Source,
+              fmt::format("is another file now: its rest has the ETag {}, its beginning had {}",
+                          printable(tag), printable(tag_of_beginning)));
 }
 
 // What says nothing about ranges: the same would be answered without one.
@@ -140,6 +157,7 @@ Response MirrorSource::get_behind(const Request& request, ItemProgress& progress
   LimitedSink limited(rest, rules_.rate.get());
   return http_.get(request, [&](const Response& head) -> ByteSink& {
     require_rest(request, head, progress.offset);
+    require_same_file(head, progress.etag);
     rest.begin(head);
     return limited;
   });

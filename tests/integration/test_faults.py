@@ -322,6 +322,12 @@ class Resumed(FaultCase):
         rest = Exchange(HALF, '"one"', 200, SIZE)
         self.assertEqual([Exchange(None, None, 200, HALF), rest], exchanges(server))
 
+    def test_a_rest_with_another_tag_is_not_taken(self):
+        server = self.cut_then(once(etag='"two"', ignore_if_range=1), etag='"one"')
+        self.assert_done(self.sync_from(server))
+        self.assertEqual([None, HALF, None], starts(server))
+        self.assertEqual([200, 206, 200], [exchange.status for exchange in exchanges(server)])
+
     def test_a_tag_that_is_weak_or_missing_is_no_condition(self):
         for tag in ('W/"one"', ""):
             with self.subTest(tag):

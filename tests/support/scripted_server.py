@@ -44,6 +44,7 @@ conditions
     last_modified=DATE      default for files: their time; for others none. If-Modified-Since: 304
     ignore_range=1          a Range is answered with 200 and all of it; default: 206 or 416, and
                             If-Range is heeded
+    ignore_if_range=1       but not then
     range_shift=N           Content-Range says a start that is N too high
 faults
     drop=1                  closes without an answer
@@ -110,7 +111,7 @@ NUMBERS = {
     "size", "status", "hops", "content_length", "range_shift", "close_after", "stall_after", "rate",
     "flip", "read_only", "skip", "times",
 }  # fmt: skip
-SWITCHES = {"echo", "no_length", "chunked", "ignore_range", "drop", "reset", "linger"}
+SWITCHES = {"echo", "no_length", "chunked", "ignore_range", "ignore_if_range", "drop", "reset", "linger"}
 LISTS = {"header"}
 UPLOADS = ("PUT", "POST", "PATCH")
 TEXTS = {
@@ -400,7 +401,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def send_range(self, content, validators):
         if_range = self.headers.get("If-Range")
-        if if_range is not None and if_range not in dict(validators).values():
+        is_heeded = if_range is not None and not self.settings.get("ignore_if_range")
+        if is_heeded and if_range not in dict(validators).values():
             self.send_content(200, content, validators)
             return
         first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")

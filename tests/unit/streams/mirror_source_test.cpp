@@ -133,6 +133,22 @@ TEST_CASE("a part that nobody asked for is an error") {
   CHECK(progress.offset == offset);
 }
 
+TEST_CASE("a rest that is of another file is not taken") {
+  Mirror mirror(R"("body": "0123456789", "etag": "\"other\"", "ignore_if_range": true)");
+  SECTION("by its tag") {
+    ItemProgress progress{4, "\"first\"", true};
+    const Error error = failure_of([&] { mirror.stream(progress); });
+    CHECK(error.kind() == ErrorKind::Corrupt);
+    CHECK(error.origin() == Origin::Source);
+    CHECK_THAT(error.what(), Contains("\"other\"") && Contains("\"first\""));
+    CHECK(progress.offset == 4);
+  }
+  SECTION("where the beginning had none it may be the same") {
+    ItemProgress progress{4, {}, true};
+    CHECK(mirror.stream(progress) == "456789");
+  }
+}
+
 TEST_CASE("a server that is busy is not one that gives no parts") {
   Mirror mirror(R"("status": 503)");
   ItemProgress progress{4, {}, true};
