@@ -20,6 +20,11 @@ Error&& Error::that_is_unanswered() && {
   return std::move(*this);
 }
 
+Error&& Error::that_is_unreached() && {
+  unreached_ = true;
+  return std::move(*this);
+}
+
 void Error::add_context(std::string_view doing) { text_.insert(0, std::string(doing) + ": "); }
 
 std::string_view to_string(ErrorKind kind) noexcept {

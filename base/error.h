@@ -55,6 +55,10 @@ class Error : public std::exception {
   bool is_unanswered() const noexcept { return unanswered_; }
   Error&& that_is_unanswered() &&;
 
+  /// No connection was made: nothing was asked.
+  bool is_unreached() const noexcept { return unreached_; }
+  Error&& that_is_unreached() &&;
+
   /// It was tried again as often as it may be: no outer layer starts over.
   bool is_given_up() const noexcept { return given_up_; }
   void give_up() noexcept { given_up_ = true; }
@@ -68,6 +72,7 @@ class Error : public std::exception {
   std::string text_;
   std::string host_;
   bool unanswered_ = false;
+  bool unreached_ = false;
   bool given_up_ = false;
   std::optional<std::chrono::seconds> retry_after_;
 };

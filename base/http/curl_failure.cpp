@@ -29,6 +29,15 @@ constexpr std::array<CURLcode, 13> kMayPass = {
     CURLE_AGAIN,
 };
 
+// Nothing was asked. Of our own limits the one for connecting alone is libcurl's to watch, so no
+// other wait "timed out".
+constexpr std::array<CURLcode, 4> kNotReached = {
+    CURLE_COULDNT_RESOLVE_PROXY,
+    CURLE_COULDNT_RESOLVE_HOST,
+    CURLE_COULDNT_CONNECT,
+    CURLE_OPERATION_TIMEDOUT,
+};
+
 // openssl-verification-options(1): no trusted issuer was found, so another store may hold it. An
 // expired certificate or one for another host is wrong under any store.
 constexpr std::array<long, 5> kIssuerUnknown = {2, 18, 19, 20, 21};
@@ -75,9 +84,10 @@ Error to_error(const CurlFailure& failure, std::string_view doing, Origin origin
                  fmt::format("{} can't be used: {}", ca_option(origin), failure.reason));
   }
   if (is_denied_by_proxy(failure)) return error(ErrorKind::Denied, failure.reason);
-  const bool may_pass =
-      contains(kMayPass, static_cast<CURLcode>(failure.code)) || is_left_over(failure);
-  return error(may_pass ? ErrorKind::Transient : ErrorKind::Protocol, failure.reason);
+  const auto code = static_cast<CURLcode>(failure.code);
+  const bool may_pass = contains(kMayPass, code) || is_left_over(failure);
+  Error told = error(may_pass ? ErrorKind::Transient : ErrorKind::Protocol, failure.reason);
+  return contains(kNotReached, code) ? std::move(told).that_is_unreached() : told;
 }
 
 void require_curl(int code) {

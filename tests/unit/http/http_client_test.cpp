@@ -315,12 +315,14 @@ TEST_CASE("nobody there") {
         failure_of([&] { client.send(request_for("http://127.0.0.1:" + port.port() + "/")); });
     CHECK(error.kind() == ErrorKind::Transient);
     CHECK_THAT(error.what(), Contains("connect"));
+    CHECK(error.is_unreached());
   }
   SECTION("no such host, and there is none when it is tried again") {
     for (int attempt = 0; attempt < 3; ++attempt) {
       const Error error = failure_of([&] { client.send(request_for("http://no.such.invalid/")); });
       CHECK(error.kind() == ErrorKind::Transient);
       CHECK_THAT(error.what(), Contains("resolve"));
+      CHECK(error.is_unreached());
     }
   }
 }
@@ -612,6 +614,7 @@ TEST_CASE("a server that does not answer in time") {
     CHECK(error.kind() == ErrorKind::Transient);
     CHECK_THAT(error.what(), Contains("no answer within 2 s"));
     CHECK(error.is_unanswered());
+    CHECK_FALSE(error.is_unreached());
   }
 }
 
@@ -649,6 +652,7 @@ TEST_CASE("a server that is silent before TLS is up counts as not connected") {
   const Error error =
       failure_of([&] { client.send(request_for("https://127.0.0.1:" + port.port() + "/")); });
   CHECK(error.kind() == ErrorKind::Transient);
+  CHECK(error.is_unreached());
 }
 
 TEST_CASE("the time that a sink or a source takes is not the network's") {
