@@ -6,18 +6,28 @@
 
 namespace streamsync {
 ContentCopy::ContentCopy(std::vector<WantedItem> wanted, std::vector<PresentItem> present,
-                         const TransferRules& rules, JobEvents& events)
-    : wanted_(std::move(wanted)), present_(std::move(present)), rules_(rules), events_(events) {}
+                         const TransferRules& rules, SilentTargets& silent, JobEvents& events)
+    : wanted_(std::move(wanted)),
+      present_(std::move(present)),
+      rules_(rules),
+      silent_(silent),
+      events_(events) {}
 
 void ContentCopy::run() {
   began_ = Clock::now();
   for (auto& wanted : std::exchange(wanted_, {})) {
-    if (!is_there(wanted)) wanted_.push_back(wanted);
+    if (!is_left_out(wanted) && !is_there(wanted)) wanted_.push_back(wanted);
   }
   while (!wanted_.empty()) {
     begin_round();
     bring();
   }
+}
+
+bool ContentCopy::is_left_out(const WantedItem& wanted) {
+  if (!silent_.why(*wanted.target)) return false;
+  events_.post(LeftOut{wanted.id});
+  return true;
 }
 
 bool ContentCopy::is_there(const WantedItem& wanted) {
@@ -61,9 +71,12 @@ void ContentCopy::begin_round() {
   std::set<const ItemTarget*> targets;
   std::vector<WantedItem> later;
   for (auto& wanted : wanted_) {
+    if (is_left_out(wanted)) continue;
     (targets.insert(wanted.target).second ? round_ : later).push_back(wanted);
   }
   wanted_ = std::move(later);
+  std::erase_if(present_,
+                [this](const PresentItem& present) { return silent_.why(*present.target); });
 }
 
 // Bytes that do not match are asked for once more, then at the next place; a target's failure is no
@@ -141,11 +154,16 @@ std::vector<ItemPlace> ContentCopy::places() const {
 }
 
 // The newest, until it fails itself: a target that fails takes nothing from what it was given.
-HeadStart ContentCopy::head_start() const {
+HeadStart ContentCopy::head_start() {
   if (present_.empty()) return nullptr;
-  return [present = present_.back(), rate = rules_.rate](ByteSink& to) {
-    LimitedSink limited(to, rate.get());
-    present.target->copy_out(present.held, limited);
+  return [this, present = present_.back()](ByteSink& to) {
+    LimitedSink limited(to, rules_.rate.get());
+    try {
+      present.target->copy_out(present.held, limited);
+    } catch (const Error& error) {
+      silent_.note(*present.target, error);
+      throw;
+    }
   };
 }
 
@@ -180,6 +198,7 @@ void ContentCopy::staged(const WantedItem& wanted, Held held) {
 }
 
 void ContentCopy::failed(const WantedItem& wanted, const Error& error) {
+  silent_.note(*wanted.target, error);
   events_.post(Failed{wanted.id, error, std::exchange(fetched_, {}), Clock::now() - began_});
 }
 

@@ -7,6 +7,7 @@
 
 #include "sync/job_events.h"
 #include "sync/plan.h"
+#include "sync/silent_targets.h"
 #include "sync/transfer.h"
 
 namespace streamsync {
@@ -30,12 +31,13 @@ struct PresentItem {
 };
 
 /// Brings one content to all items that want it, wherever they are: what a target has is linked or
-/// copied, the rest fetched once for all of them. What becomes of each is posted. One thread.
+/// copied, the rest fetched once for all of them. What becomes of each is posted. Targets that are
+/// silent are left out. One thread.
 class ContentCopy {
  public:
   /// `wanted` and `present` all have the same size and strongest digest.
   ContentCopy(std::vector<WantedItem> wanted, std::vector<PresentItem> present,
-              const TransferRules& rules, JobEvents& events);
+              const TransferRules& rules, SilentTargets& silent, JobEvents& events);
 
   /// Throws `Cancelled` when asked to end.
   void run();
@@ -43,6 +45,7 @@ class ContentCopy {
  private:
   using Clock = std::chrono::steady_clock;
 
+  bool is_left_out(const WantedItem& wanted);
   bool is_there(const WantedItem& wanted);
   bool is_adopted(const WantedItem& wanted);
   bool is_linked(const WantedItem& wanted);
@@ -52,7 +55,7 @@ class ContentCopy {
   void copy_from(const std::vector<ItemPlace>& places, std::size_t& place);
   void copy_once(const std::vector<ItemPlace>& places, std::size_t& place);
   std::vector<ItemPlace> places() const;
-  HeadStart head_start() const;
+  HeadStart head_start();
   void tell(std::vector<Delivered> delivered);
   void tell_retry(const Error& error, std::chrono::milliseconds wait);
   void staged(const WantedItem& wanted, Held held);
@@ -61,6 +64,7 @@ class ContentCopy {
   std::vector<WantedItem> wanted_;
   std::vector<PresentItem> present_;
   const TransferRules& rules_;
+  SilentTargets& silent_;
   JobEvents& events_;
   std::vector<WantedItem> round_;       ///< what is being brought now: one item a target
   std::map<ActionId, Error> failures_;  ///< of the round's items, the last of each

@@ -9,12 +9,14 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <variant>
 
 #include "base/crypto/digest.h"
 #include "sync/job_events.h"
 #include "sync/results.h"
+#include "sync/silent_targets.h"
 
 namespace streamsync {
 namespace {
@@ -23,6 +25,9 @@ using Clock = std::chrono::steady_clock;
 
 // An index can be ahead of its files while a mirror is being filled.
 constexpr std::chrono::milliseconds kMayComeWithin{4000};
+
+// A service that is started anew is back by then.
+constexpr std::chrono::milliseconds kMayAnswerWithin{60'000};
 
 // All pipes together hold 24 MiB, and two chunks each where there are more jobs (docs/adr/0013); at
 // 4 chunks either leg can go on while the other waits for the scheduler.
@@ -56,6 +61,12 @@ std::optional<ContentKey> key_of_held(const Held& held) {
   }
 }
 
+Error not_tried(const Error& why) {
+  return Error(why.kind(), why.origin(),
+               fmt::format("not tried, because its target did not answer: {}", why.what()))
+      .with_host(why.host());
+}
+
 // Some servers answer 403 for what is not there.
 bool is_missing(const Error& error) {
   return error.origin() == Origin::Source &&
@@ -77,15 +88,14 @@ class Copying {
     const auto coming = chosen(brings_bytes);
     observer_.starting(size_of(coming));
     for (auto& results : results_) results.remove_begun();
-    update(chosen(updates_shown));
-    tell();
-    const bool asks_again = rules_.retries.attempts > 1;
-    carry_out(coming, asks_again ? Missing::MayCome : Missing::HasFailed);
+    carry_out(chosen(updates_shown), PutOff::Silent);
+    carry_out(coming, asks_again() ? PutOff::MissingAndSilent : PutOff::Silent);
     if (!missing_.empty()) {
       wait_for(may_come_within(), rules_.stop);
       ask_what_has_changed();
-      carry_out(std::exchange(missing_, {}), Missing::HasFailed);
+      carry_out(std::exchange(missing_, {}), PutOff::Silent);
     }
+    ask_silent_targets();
     show_again();
     std::vector<std::vector<ActionResult>> taken;
     for (auto& results : results_) taken.push_back(std::move(results).take());
@@ -93,12 +103,22 @@ class Copying {
   }
 
  private:
-  // What a source says it does not have.
-  enum class Missing { MayCome, HasFailed };
+  // What is tried again when all others are done: what a source says it does not have, and what is
+  // for a target that does not answer.
+  enum class PutOff { Nothing, Silent, MissingAndSilent };
+
+  bool asks_again() const { return rules_.retries.attempts > 1; }
 
   std::chrono::milliseconds may_come_within() const {
     return std::min<std::chrono::milliseconds>(kMayComeWithin, rules_.retries.max_wait);
   }
+
+  std::chrono::milliseconds may_answer_within() const {
+    if (!asks_again()) return {};
+    return std::min<std::chrono::milliseconds>(kMayAnswerWithin, rules_.retries.max_wait);
+  }
+
+  ItemTarget& target(const ActionId& id) const { return *assignments_[id.assignment].target; }
 
   const Action& action(const ActionId& id) const {
     return assignments_[id.assignment].plan.actions[id.action];
@@ -136,17 +156,26 @@ class Copying {
     return contents;
   }
 
+  // What was there before, and what has come by now.
   void add_present(Contents& contents) const {
     if (contents.empty()) return;
-    for (const auto& assignment : assignments_) {
-      for (const auto& action : assignment.plan.actions) {
+    for (std::size_t at = 0; at < assignments_.size(); ++at) {
+      const auto& actions = assignments_[at].plan.actions;
+      for (std::size_t index = 0; index < actions.size(); ++index) {
+        const auto& action = actions[index];
+        const auto& held = brings_bytes(action) ? results_[at].held(index) : std::nullopt;
+        if (held) add_present({assignments_[at].target, *held}, contents);
         if (!action.held || action.held->state != HeldState::Present) continue;
-        const auto key = key_of_held(*action.held);
-        const auto content = key ? contents.find(*key) : contents.end();
-        if (content == contents.end() || lacks(*action.held, content->second)) continue;
-        content->second.present.push_back({assignment.target, *action.held});
+        add_present({assignments_[at].target, *action.held}, contents);
       }
     }
+  }
+
+  void add_present(PresentItem present, Contents& contents) const {
+    const auto key = key_of_held(present.held);
+    const auto content = key ? contents.find(*key) : contents.end();
+    if (content == contents.end() || lacks(present.held, content->second)) return;
+    content->second.present.push_back(std::move(present));
   }
 
   // Its metadata promise these bytes, and its target tells of others.
@@ -175,39 +204,111 @@ class Copying {
       auto& results = results_[id.assignment];
       results.version_failed(id.action) ? results.hold_back(id.action) : ids.push_back(id);
     }
-    update(ids);
+    carry_out(ids, PutOff::Silent);
+    ask_silent_targets();
+  }
+
+  void carry_out(const std::vector<ActionId>& ids, PutOff put_off) {
+    std::vector<ActionId> updates, coming;
+    for (const auto& id : ids) {
+      (action(id).kind == ActionKind::Update ? updates : coming).push_back(id);
+    }
+    update(updates, put_off);
+    copy(coming, put_off);
     tell();
   }
 
-  void update(const std::vector<ActionId>& ids) {
+  void update(const std::vector<ActionId>& ids, PutOff put_off) {
     JobEvents events;
-    in_jobs(ids.size(), events, Missing::HasFailed,
-            [&](std::size_t at) { events.post(updated(ids[at])); });
+    in_jobs(ids.size(), events, put_off, [&](std::size_t at) { events.post(updated(ids[at])); });
   }
 
-  Updated updated(const ActionId& id) const {
+  JobEvent updated(const ActionId& id) {
+    if (silent_.why(target(id))) return LeftOut{id};
     try {
-      auto& target = *assignments_[id.assignment].target;
       const auto& update = action(id);
       const Item* told = update.blob ? &update.blob->item : nullptr;
-      return {id, target.update(*update.held, told), std::nullopt};
+      return Updated{id, target(id).update(*update.held, told), std::nullopt};
     } catch (const Error& error) {
-      return {id, std::nullopt, error};
+      silent_.note(target(id), error);
+      return Updated{id, std::nullopt, error};
     }
   }
 
-  void carry_out(const std::vector<ActionId>& ids, Missing missing) {
+  void copy(const std::vector<ActionId>& ids, PutOff put_off) {
     auto contents = contents_of(ids);
     add_present(contents);
     const auto order = largest_first(contents);
     JobEvents events;
-    in_jobs(order.size(), events, missing, [&](std::size_t at) {
-      ContentCopy(wanted(*order[at]), order[at]->present, rules_, events).run();
+    in_jobs(order.size(), events, put_off, [&](std::size_t at) {
+      ContentCopy(wanted(*order[at]), order[at]->present, rules_, silent_, events).run();
     });
   }
 
+  // One item alone shows whether the others are worth all their attempts.
+  void ask_silent_targets() {
+    while (!waiting_.empty()) {
+      auto waiting = std::exchange(waiting_, {});
+      const auto first = one_for_each_target(waiting);
+      for (const auto& id : first) {
+        waiting.erase(id);
+        observer_.retrying(action(id), reason_of_silence(id), may_answer_within());
+      }
+      wait_for(may_answer_within(), rules_.stop);
+      silent_.forget();
+      carry_out(first, PutOff::Nothing);
+      go_on_with(waiting);
+    }
+  }
+
+  // Another one than that which was not answered, if there is one: it may be the item's own fault.
+  // Of those the smallest.
+  std::vector<ActionId> one_for_each_target(const std::set<ActionId>& waiting) const {
+    const auto rank = [this](const ActionId& id) {
+      return std::tuple(unanswered_.contains(id), action(id).size, id);
+    };
+    std::map<const ItemTarget*, ActionId> chosen;
+    for (const auto& id : waiting) {
+      const auto [known, is_first] = chosen.try_emplace(&target(id), id);
+      if (!is_first && rank(id) < rank(known->second)) known->second = id;
+    }
+    std::vector<ActionId> ids;
+    for (const auto& [target, id] : chosen) ids.push_back(id);
+    return ids;
+  }
+
+  // One that nobody answers must not have the others put off again.
+  void go_on_with(const std::set<ActionId>& waiting) {
+    std::vector<ActionId> untried, tried;
+    for (const auto& id : waiting) {
+      if (silent_.why(target(id))) {
+        fail(id, reason_of_silence(id));
+      } else {
+        (unanswered_.contains(id) ? tried : untried).push_back(id);
+      }
+    }
+    carry_out(untried, PutOff::Silent);
+    carry_out(tried, PutOff::Silent);
+  }
+
+  // Of an item whose target is silent.
+  Error reason_of_silence(const ActionId& id) const {
+    const auto own = unanswered_.find(id);
+    return own == unanswered_.end() ? not_tried(*silent_.why(target(id))) : own->second;
+  }
+
+  void fail(const ActionId& id, const Error& error) {
+    auto& results = results_[id.assignment];
+    if (action(id).kind == ActionKind::Update) {
+      results.updated({id, std::nullopt, error});
+    } else {
+      observer_.ended(action(id));
+      results.failed({id, error, {}, {}});
+    }
+  }
+
   // `work` for each number below `count`, in as many threads as there may be.
-  void in_jobs(std::size_t count, JobEvents& events, Missing missing,
+  void in_jobs(std::size_t count, JobEvents& events, PutOff put_off,
                const std::function<void(std::size_t)>& work) {
     std::atomic<std::size_t> next{0};
     const auto job = [&] {
@@ -227,7 +328,7 @@ class Copying {
       for (auto running = jobs.size(); running > 0;) {
         for (auto& event : events.take()) {
           if (std::holds_alternative<JobEnded>(event)) --running;
-          handle(event, missing);
+          handle(event, put_off);
         }
         for (auto& results : results_) results.reveal_versions();
         tell();
@@ -249,28 +350,58 @@ class Copying {
     return items;
   }
 
-  void handle(const JobEvent& event, Missing missing) {
+  void handle(const JobEvent& event, PutOff put_off) {
     if (const auto* ended = std::get_if<JobEnded>(&event)) {
       if (ended->failure) std::rethrow_exception(ended->failure);
     } else if (const auto* progress = std::get_if<Progress>(&event)) {
       observer_.progress(action(progress->id), progress->arrival);
     } else if (const auto* retry = std::get_if<Retry>(&event)) {
       observer_.retrying(action(retry->id), retry->error, retry->wait);
+    } else if (const auto* left_out = std::get_if<LeftOut>(&event)) {
+      waiting_.insert(left_out->id);
     } else if (const auto* updated = std::get_if<Updated>(&event)) {
-      results_[updated->id.assignment].updated(*updated);
+      handle(*updated, put_off);
     } else if (const auto* staged = std::get_if<Staged>(&event)) {
       observer_.ended(action(staged->id));
       results_[staged->id.assignment].staged(*staged);
     } else if (const auto* failed = std::get_if<Failed>(&event)) {
-      if (is_missing(failed->error) && missing == Missing::MayCome) {
-        observer_.retrying(action(failed->id), failed->error, may_come_within());
-        results_[failed->id.assignment].put_off(*failed);
-        missing_.push_back(failed->id);
-      } else {
-        observer_.ended(action(failed->id));
-        results_[failed->id.assignment].failed(as_of_now(*failed));
-      }
+      handle(*failed, put_off);
     }
+  }
+
+  void handle(const Updated& updated, PutOff put_off) {
+    if (updated.error && may_be_answered(updated.id, *updated.error, put_off)) {
+      wait_for_target(updated.id, *updated.error);
+    } else {
+      results_[updated.id.assignment].updated(updated);
+    }
+  }
+
+  void handle(const Failed& failed, PutOff put_off) {
+    auto& results = results_[failed.id.assignment];
+    if (is_missing(failed.error) && put_off == PutOff::MissingAndSilent) {
+      observer_.retrying(action(failed.id), failed.error, may_come_within());
+      results.put_off(failed);
+      missing_.push_back(failed.id);
+    } else if (may_be_answered(failed.id, failed.error, put_off)) {
+      results.put_off(failed);
+      wait_for_target(failed.id, failed.error);
+    } else {
+      observer_.ended(action(failed.id));
+      results.failed(as_of_now(failed));
+    }
+  }
+
+  bool may_be_answered(const ActionId& id, const Error& error, PutOff put_off) const {
+    return is_silence(error) && put_off != PutOff::Nothing && asks_again() &&
+           !unanswered_.contains(id);
+  }
+
+  void wait_for_target(const ActionId& id, const Error& error) {
+    observer_.warn(fmt::format("{}: {}; its target is asked again when all others are done",
+                               action(id).name, error.what()));
+    waiting_.insert(id);
+    unanswered_.emplace(id, error);
   }
 
   // Once of each entry, whatever number of its items is missing.
@@ -308,7 +439,10 @@ class Copying {
   Observer& observer_;
   std::vector<Results> results_;
   std::vector<ActionId> missing_;
-  std::set<std::size_t> changed_;  // entries
+  SilentTargets silent_;
+  std::set<ActionId> waiting_;            // for silent targets
+  std::map<ActionId, Error> unanswered_;  // what was tried at one; once more at most
+  std::set<std::size_t> changed_;         // entries
 };
 
 }  // namespace

@@ -48,6 +48,10 @@ struct Failed {
   FetchedBytes fetched;
   std::chrono::duration<double> seconds;
 };
+/// Its target is silent, so nobody was asked for it.
+struct LeftOut {
+  ActionId id;
+};
 struct Updated {
   ActionId id;
   std::optional<Held> held;  ///< as it is then; else:
@@ -56,7 +60,7 @@ struct Updated {
 struct JobEnded {
   std::exception_ptr failure;  ///< none, but for what no item is to blame for
 };
-using JobEvent = std::variant<Progress, Retry, Staged, Failed, Updated, JobEnded>;
+using JobEvent = std::variant<Progress, Retry, Staged, Failed, LeftOut, Updated, JobEnded>;
 
 /// From many threads to one.
 class JobEvents {

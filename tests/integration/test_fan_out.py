@@ -3,10 +3,13 @@
 import json
 import unittest
 
+from silent_bucket import SilentBucket
+from stream_tree import StreamTree
+from streamsync_program import Program
 from tree_case import ITEM_SIZE, NEW, NEWEST, OLD, TreeCase, entry
 from tree_server import TreeServer
 
-DONE, ITEMS_FAILED, REFUSED = 0, 1, 3
+DONE, ITEMS_FAILED, REFUSED, NO_TARGET = 0, 1, 3, 5
 BIONIC = "com.ubuntu.cloud:server:18.04:amd64"
 
 
@@ -92,6 +95,64 @@ class SeveralTargets(FanOutCase):
             self.assertEqual(DONE, run.status, run.err)
             self.assertEqual(1, len(self.items_asked_for(server)))
         self.assertEqual(content, (self.second / self.path("focal", NEW)).read_bytes())
+
+
+class SilentTarget(FanOutCase):
+    """A bucket that falls silent when the first item comes (ADR 0025)."""
+
+    SERIALS = [f"202107{day:02}" for day in range(1, 16)]
+    JOBS, ATTEMPTS = 2, 2
+
+    def make_stream(self, name):
+        tree = StreamTree(self.work / name, self.key)
+        for serial in self.SERIALS:
+            self.add(tree, "focal", serial)
+        tree.write()
+        return tree
+
+    def sync_into(self, bucket, *targets):
+        account = {"AWS_ENDPOINT_URL": bucket.url, "AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "secret"}
+        self.program = Program(self.work, **account)
+        with self.served() as server:
+            run = self.sync(
+                entry(server.url, max=len(self.SERIALS)),
+                images=[*targets, "s3:images/ubuntu"],
+                jobs=self.JOBS,
+                timeouts={"connect": "1s", "first_byte": "1s"},
+                retries={"attempts": self.ATTEMPTS, "max_wait": "0s"},
+            )
+            return run, self.items_asked_for(server)
+
+    def is_complete(self):
+        return all((self.target / self.path("focal", serial)).exists() for serial in self.SERIALS)
+
+    def assert_few_were_tried(self, run, bucket):
+        self.assertEqual(NO_TARGET, run.status, run.err)
+        self.assertLessEqual(bucket.tries, (self.JOBS + 1) * self.ATTEMPTS)
+        untried = [line for line in run.err.splitlines() if "not tried, because its target did not answer" in line]
+        self.assertGreaterEqual(len(untried), len(self.SERIALS) - self.JOBS - 1)
+
+    def test_it_brakes_no_other_and_is_asked_for_few_items(self):
+        with SilentBucket() as bucket:
+            run, fetched = self.sync_into(bucket, str(self.target))
+        self.assert_few_were_tried(run, bucket)
+        self.assertTrue(self.is_complete())
+        self.assertEqual(len(self.SERIALS), len(fetched))
+        self.assertTrue((self.target / "streams/v1/index.sjson").exists())
+
+    def test_alone_it_is_asked_for_few_items(self):
+        with SilentBucket() as bucket:
+            run, _ = self.sync_into(bucket)
+        self.assert_few_were_tried(run, bucket)
+
+    def test_one_that_answers_again_is_given_all_of_what_the_other_has(self):
+        with SilentBucket(lambda: not self.is_complete()) as bucket:
+            run, fetched = self.sync_into(bucket, str(self.target))
+        self.assertEqual(DONE, run.status, run.err)
+        self.assertEqual(len(self.SERIALS), len(fetched))
+        self.assertEqual(len(self.SERIALS), len([path for path in bucket.objects if path.endswith(".img")]))
+        sizes = len(self.SERIALS) * ITEM_SIZE
+        self.assertEqual((sizes, 2 * sizes, sizes), self.totals())
 
 
 class Numbers(FanOutCase):

@@ -3,13 +3,16 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
 
 #include "base/crypto/digest.h"
+#include "sync/exit_status.h"
 #include "sync/removal.h"
 
 namespace streamsync {
@@ -54,6 +57,7 @@ class MemoryTarget final : public ItemTarget {
   void announce(const std::vector<BlobSpec>&) override {}
   Held stage(const BlobSpec& blob, ByteSource& bytes) override {
     const auto path = blob.item.path->str();
+    require_answer(path);
     if (refused.contains(path)) {
       throw Error(ErrorKind::NoRoom, Origin::Target, path + ": no room");
     }
@@ -65,6 +69,7 @@ class MemoryTarget final : public ItemTarget {
     }
     const std::lock_guard lock(mutex_);
     staged[path] = std::move(content);
+    ++taken;
     return {blob.item, path, path, HeldState::Unrevealed, blob.content.size};
   }
   std::optional<Held> link(const Held& held, const BlobSpec& blob) override {
@@ -74,6 +79,7 @@ class MemoryTarget final : public ItemTarget {
     return Held{blob.item, path, path, HeldState::Unrevealed, held.size};
   }
   void copy_out(const Held& held, ByteSink& to) override {
+    require_answer(held.placement);
     const std::lock_guard lock(mutex_);
     to.write(as_bytes(staged.at(held.placement)));
   }
@@ -94,6 +100,7 @@ class MemoryTarget final : public ItemTarget {
     revealed.insert(held.placement);
   }
   Held update(const Held& held, const Item* told) override {
+    require_answer(held.placement);
     std::unique_lock lock(mutex_);
     ++begun_updates;
     update_has_begun.notify_all();
@@ -129,6 +136,8 @@ class MemoryTarget final : public ItemTarget {
   bool adoptable = true;
   bool can_link = false;
   bool settling_fails = false;
+  std::function<bool(const std::string& path)> is_silent;
+  std::atomic<std::size_t> asked = 0, taken = 0;
   std::string busy;                                    // why it takes nothing now
   unsigned failures_to_come = 0;                       // at the end of an item
   std::size_t updates_at_once = 0, begun_updates = 0;  // none ends before so many have begun
@@ -141,6 +150,12 @@ class MemoryTarget final : public ItemTarget {
   Files staged;
 
  private:
+  void require_answer(const std::string& path) {
+    ++asked;
+    if (!is_silent || !is_silent(path)) return;
+    throw Error(ErrorKind::Transient, Origin::Target, path + ": nobody there").that_is_unreached();
+  }
+
   std::mutex mutex_;
 };
 
@@ -655,6 +670,170 @@ TEST_CASE("each target of a common transfer fails for its own reason") {
   const auto results = scene.executor().copy();
   CHECK_THAT(results[0][0].error->what(), Catch::Contains("one is busy"));
   CHECK_THAT(results[1][0].error->what(), Catch::Contains("the other is busy"));
+}
+
+namespace {
+
+// So many items of different sizes; the first is the largest.
+struct Series {
+  Files files;
+  Plan plan;
+  std::uint64_t bytes = 0;
+
+  explicit Series(std::size_t count, ActionKind kind = ActionKind::Create) {
+    for (auto size = count; size > 0; --size) {
+      const auto product = "p" + std::to_string(100 + count - size);
+      const std::string content(size, 'x');
+      plan.actions.push_back(action(kind, product, "1", "a", content));
+      files.emplace(plan.actions.back().name, content);
+      bytes += size;
+    }
+  }
+};
+
+bool always(const std::string&) { return true; }
+
+bool is_untried(const ActionResult& result) {
+  return result.error &&
+         std::string(result.error->what()).find("not tried, because") != std::string::npos;
+}
+
+bool is_done(const ActionResult& result) { return result.status == ActionStatus::Done; }
+
+std::size_t count(const std::vector<ActionResult>& results, bool (*what)(const ActionResult&)) {
+  return static_cast<std::size_t>(std::count_if(results.begin(), results.end(), what));
+}
+
+std::uint64_t fetched(const std::vector<std::vector<ActionResult>>& results) {
+  std::uint64_t bytes = 0;
+  for (const auto& of_target : results) {
+    for (const auto& result : of_target) bytes += result.fetched.all;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("a target that does not answer is asked by few items and brakes no other") {
+  const Series series(30);
+  Scene scene(series.files);
+  scene.attempts = GENERATE(1U, 3U);
+  scene.target.is_silent = always;
+  MemoryTarget other;
+  scene.assignments = {scene.assignment(scene.target, series.plan),
+                       scene.assignment(other, series.plan)};
+  const auto results = scene.executor().copy();
+  CHECK(count(results[1], is_done) == 30);
+  CHECK(scene.target.asked <= (scene.jobs + 1) * scene.attempts);
+  CHECK(fetched(results) == series.bytes);
+  CHECK(count(results[0], is_untried) + scene.target.asked / scene.attempts == 30);
+  for (const auto& result : results[0]) {
+    REQUIRE(result.error);
+    CHECK(exit_status_of_item(*result.error) == ExitStatus::TargetUnavailable);
+    CHECK_THAT(result.error->what(), Catch::Contains("nobody there"));
+  }
+  CHECK(scene.observer.warnings.size() <= scene.jobs);
+  CHECK(scene.observer.warnings.empty() == (scene.attempts == 1));
+  for (const auto& warning : scene.observer.warnings) {
+    CHECK_THAT(warning, Catch::Contains("asked again when all others are done"));
+  }
+}
+
+TEST_CASE("one target alone that does not answer is asked by few items") {
+  const Series series(30);
+  Scene scene(series.files);
+  scene.target.is_silent = always;
+  CHECK(count(scene.copy(series.plan), is_untried) >= 30 - scene.jobs - 1);
+  CHECK(scene.target.asked <= scene.jobs + 1);
+}
+
+TEST_CASE("a target that answers again is given all in the same run, of what the others have") {
+  const Series series(30);
+  Scene scene(series.files);
+  scene.attempts = 2;
+  MemoryTarget other, third;
+  for (auto* silent : {&scene.target, &third}) {
+    silent->is_silent = [&](const std::string&) { return other.taken < 30; };
+  }
+  scene.assignments = {scene.assignment(scene.target, series.plan),
+                       scene.assignment(other, series.plan), scene.assignment(third, series.plan)};
+  const auto results = scene.executor().copy();
+  for (const auto& of_target : results) CHECK(count(of_target, is_done) == 30);
+  CHECK(scene.target.revealed.size() == 30);
+  CHECK(scene.sources.front()->asked == 30);
+  CHECK(fetched(results) == series.bytes);
+  CHECK(scene.observer.lines.front() == "create " + series.plan.actions.front().name.str());
+}
+
+TEST_CASE("a target that falls silent again is asked again") {
+  const Series series(10);
+  Scene scene(series.files);
+  scene.jobs = 1;
+  scene.attempts = 2;
+  std::atomic<std::size_t> asked = 0;
+  scene.target.is_silent = [&](const std::string&) {
+    const auto at = ++asked;
+    return at == 1 || at == 2 || at == 6 || at == 7;
+  };
+  CHECK(count(scene.copy(series.plan), is_done) == 10);
+  CHECK(scene.target.asked == 14);
+}
+
+TEST_CASE("an item that nobody answers has no other fail") {
+  const Series series(10);
+  Scene scene(series.files);
+  scene.jobs = 1;
+  scene.attempts = 2;
+  const std::size_t bad = GENERATE(1U, 3U);
+  const auto& actions = series.plan.actions;
+  scene.target.is_silent = [&](const std::string& path) {
+    return std::any_of(actions.begin(), actions.begin() + static_cast<std::ptrdiff_t>(bad),
+                       [&](const Action& action) { return action.name == path; });
+  };
+  const auto results = scene.copy(series.plan);
+  CHECK(count(results, is_done) == 10 - bad);
+  CHECK(count(results, is_untried) == 0);
+  CHECK(scene.target.asked <= 10 - bad + 2 * scene.attempts * bad);
+}
+
+TEST_CASE("what a target says of one item is no silence") {
+  const Series series(10);
+  Scene scene(series.files);
+  scene.jobs = 1;
+  scene.target.busy = "no time";
+  const auto results = scene.copy(series.plan);
+  CHECK(scene.target.asked == 10);
+  CHECK(count(results, is_untried) == 0);
+}
+
+TEST_CASE("what a silent target holds is fetched") {
+  const Series wanted(10), there(10, ActionKind::Keep);
+  Scene scene(wanted.files);
+  scene.jobs = 1;
+  MemoryTarget holder;
+  holder.is_silent = always;
+  scene.assignments = {scene.assignment(holder, there.plan),
+                       scene.assignment(scene.target, wanted.plan)};
+  CHECK(count(scene.executor().copy()[1], is_done) == 10);
+  CHECK(holder.asked == 1);
+}
+
+TEST_CASE("updates are put off, too") {
+  const Series series(10, ActionKind::Update);
+  Scene scene({});
+  scene.jobs = 1;
+  scene.attempts = 2;
+  SECTION("and fail where nobody answers") {
+    scene.target.is_silent = always;
+    const auto results = scene.copy(series.plan);
+    CHECK(scene.target.asked == 2);
+    CHECK(count(results, is_untried) == 8);
+  }
+  SECTION("or are done later") {
+    scene.target.is_silent = [&](const std::string&) { return scene.target.asked == 1; };
+    CHECK(count(scene.copy(series.plan), is_done) == 10);
+    CHECK(scene.target.asked == 11);
+  }
 }
 
 }  // namespace streamsync

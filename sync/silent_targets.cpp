@@ -1,0 +1,26 @@
+#include "sync/silent_targets.h"
+
+namespace streamsync {
+
+bool is_silence(const Error& error) noexcept {
+  return error.origin() == Origin::Target && (error.is_unreached() || error.is_unanswered());
+}
+
+void SilentTargets::note(const ItemTarget& target, const Error& error) {
+  if (!is_silence(error)) return;
+  const std::lock_guard lock(mutex_);
+  targets_.insert_or_assign(&target, error);
+}
+
+std::optional<Error> SilentTargets::why(const ItemTarget& target) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = targets_.find(&target);
+  return found == targets_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void SilentTargets::forget() {
+  const std::lock_guard lock(mutex_);
+  targets_.clear();
+}
+
+}  // namespace streamsync
