@@ -165,7 +165,8 @@ class CatalogWalk {
 
   std::optional<FetchedDocument> fetch(const RelativePath& path, const Validator& known) {
     std::optional<FetchedDocument> result;
-    retrying(reader_.retries, reader_.stop, nullptr, [&] { result = source_.fetch(path, known); });
+    retrying(reader_.retries, reader_.stop, reader_.on_retry,
+             [&] { result = source_.fetch(path, known); });
     return result;
   }
 
@@ -378,7 +379,7 @@ Catalog read_base(const CatalogReader& reader, Source& source, const RelativePat
   std::optional<Catalog> catalog;
   std::optional<std::string> contradiction;
   try {
-    retrying(reader.retries, reader.stop, nullptr, [&] {
+    retrying(reader.retries, reader.stop, reader.on_retry, [&] {
       CatalogWalk walk(reader, source);
       contradiction.reset();
       catalog = walk.walk(entry);

@@ -86,6 +86,7 @@ struct CatalogReader {
   CatalogScope scope = CatalogScope::ImageDownloads;
   std::function<bool(const Tags&)> index_filter;  ///< none: all entries in scope
   RetryPolicy retries;
+  RetryListener on_retry;  ///< may be empty
   std::stop_token stop;
   DocumentCache& cache;
   /// URLs whose cached documents this run has found unchanged, asking as for this entry: other

@@ -252,7 +252,7 @@ class Copying {
       const auto first = one_for_each_target(waiting);
       for (const auto& id : first) {
         waiting.erase(id);
-        observer_.retrying(action(id), reason_of_silence(id), may_answer_within());
+        observer_.retrying(action(id).name, reason_of_silence(id), may_answer_within());
       }
       wait_for(may_answer_within(), rules_.stop);
       silent_.forget();
@@ -356,7 +356,7 @@ class Copying {
     } else if (const auto* progress = std::get_if<Progress>(&event)) {
       observer_.progress(action(progress->id), progress->arrival);
     } else if (const auto* retry = std::get_if<Retry>(&event)) {
-      observer_.retrying(action(retry->id), retry->error, retry->wait);
+      observer_.retrying(action(retry->id).name, retry->error, retry->wait);
     } else if (const auto* left_out = std::get_if<LeftOut>(&event)) {
       waiting_.insert(left_out->id);
     } else if (const auto* updated = std::get_if<Updated>(&event)) {
@@ -380,7 +380,7 @@ class Copying {
   void handle(const Failed& failed, PutOff put_off) {
     auto& results = results_[failed.id.assignment];
     if (is_missing(failed.error) && put_off == PutOff::MissingAndSilent) {
-      observer_.retrying(action(failed.id), failed.error, may_come_within());
+      observer_.retrying(action(failed.id).name, failed.error, may_come_within());
       results.put_off(failed);
       missing_.push_back(failed.id);
     } else if (may_be_answered(failed.id, failed.error, put_off)) {

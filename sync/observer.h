@@ -35,7 +35,8 @@ class Observer {
   /// So many bytes are to come to all targets together.
   virtual void starting(std::uint64_t bytes) = 0;
   virtual void progress(const Action& action, const Arrival& arrival) = 0;
-  virtual void retrying(const Action& action, const Error& error,
+  /// An action or an entry, by its name, is tried again after `wait`.
+  virtual void retrying(std::string_view name, const Error& error,
                         std::chrono::milliseconds wait) = 0;
   /// No more of it comes: it is there, or has failed. What became of it is told later.
   virtual void ended(const Action& action) = 0;

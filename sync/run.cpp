@@ -181,6 +181,10 @@ struct Run::Impl {
                          .scope = scope,
                          .index_filter = nullptr,
                          .retries = config.retries,
+                         .on_retry =
+                             [this, entry](const Error& error, std::chrono::milliseconds wait) {
+                               observer.retrying(config.mirrors[entry].name, error, wait);
+                             },
                          .stop = stop,
                          .cache = cache,
                          .unchanged = unchanged[first_that_asks_like(entry)]};

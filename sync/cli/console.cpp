@@ -134,8 +134,8 @@ void Console::progress(const Action& action, const Arrival& arrival) {
   redraw();
 }
 
-void Console::retrying(const Action& action, const Error& error, std::chrono::milliseconds wait) {
-  log(LogLevel::Warning, fmt::format("{}: {}; trying again in {:.1f} s", action.name, error.what(),
+void Console::retrying(std::string_view name, const Error& error, std::chrono::milliseconds wait) {
+  log(LogLevel::Warning, fmt::format("{}: {}; trying again in {:.1f} s", name, error.what(),
                                      static_cast<double>(wait.count()) / 1000));
 }
 

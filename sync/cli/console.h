@@ -38,7 +38,7 @@ class Console final : public Observer {
   void warn(std::string_view message) override { log(LogLevel::Warning, message); }
   void starting(std::uint64_t bytes) override;
   void progress(const Action& action, const Arrival& arrival) override;
-  void retrying(const Action& action, const Error& error, std::chrono::milliseconds wait) override;
+  void retrying(std::string_view name, const Error& error, std::chrono::milliseconds wait) override;
   void ended(const Action& action) override;
   void finished(const Action& action, const ActionResult& result) override;
 

@@ -135,6 +135,10 @@ ExitStatus query_command(const Options& options, Console& console, const Interru
                        .scope = CatalogScope::Everything,
                        .index_filter = nullptr,
                        .retries = config.retries,
+                       .on_retry =
+                           [&](const Error& error, std::chrono::milliseconds wait) {
+                             console.retrying(entry.name, error, wait);
+                           },
                        .stop = interrupts.token(),
                        .cache = cache,
                        .unchanged = unchanged};

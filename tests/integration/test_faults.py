@@ -640,6 +640,19 @@ class Busy(FaultCase):
                 self.setUp()
                 self.assert_done(self.seconds(once(status=status))[0])
 
+    def assert_waits_are_told(self, name, run):
+        self.assertEqual(0, run.status, run.err)
+        told = [line for line in run.err.splitlines() if "status 503; trying again in " in line]
+        self.assertEqual(2, len(told), run.err)
+        self.assertTrue(all(line.startswith(f"warning: {name}: GET ") for line in told), told)
+
+    def test_waits_for_documents_are_told(self):
+        busy = {"path": "/streams/*", "times": 2, "status": 503}
+        run = self.sync(entry(self.serve(busy).url, name="a-mirror"), retries=ONE_AFTER_THE_OTHER)
+        self.assert_waits_are_told("a-mirror", run)
+        run = self.program.run("query", self.serve(busy).url, "--keyring", self.keyring)
+        self.assert_waits_are_told("127.0.0.1", run)
+
     def test_the_wait_that_is_asked_for_is_kept(self):
         for status, wait in ((429, "1"), (503, email.utils.formatdate(time.time() + 3600, usegmt=True))):
             with self.subTest(f"{status}, {wait}"):

@@ -38,7 +38,7 @@ class NoObserver final : public Observer {
   void starting(std::uint64_t) override {}
   void progress(const Action&, const Arrival&) override {}
   void ended(const Action&) override {}
-  void retrying(const Action&, const Error&, std::chrono::milliseconds) override {}
+  void retrying(std::string_view, const Error&, std::chrono::milliseconds) override {}
   void finished(const Action&, const ActionResult&) override {}
 };
 
