@@ -560,17 +560,17 @@ class Planner {
   void plan_held() {
     const auto left = unsettled();
     if (left.empty()) return;
-    Placements staying = settled_placements();
+    staying_ = settled_placements();
     std::vector<std::pair<const Held*, std::string>> going;
     VersionCount lost;
     for (const auto& [key, copies] : left) {
       for (const auto* held : *copies) {
-        if (staying.contains(held->placement)) continue;
+        if (staying_.contains(held->placement)) continue;
         if (auto reason = reason_to_go(*held)) {
           going.emplace_back(held, std::move(*reason));
           note_loss(*held, lost);
         } else if (is_in_place(*held)) {
-          staying.insert(held->placement);
+          staying_.insert(held->placement);
           plan_staying(*held);
         }
       }
@@ -579,7 +579,7 @@ class Planner {
     for (auto& [held, reason] : going) {
       if (capped && is_in_place(*held)) {
         stay(*held, "max_delete allows no removals in this run");
-      } else if (!capped && !staying.contains(held->placement) &&
+      } else if (!capped && !staying_.contains(held->placement) &&
                  !coming_names_.contains(held->placement)) {
         plan_.actions.push_back(about(ActionKind::Remove, *held, std::move(reason)));
         plan_.actions.back().is_named = may_be_named(*held);
@@ -616,7 +616,7 @@ class Planner {
       return "was begun and is no longer wanted";
     }
     const Held& best = *address.copies.front();
-    if (&best != &held && standing(best).is_settled) {
+    if (&best != &held && staying_.contains(best.placement)) {
       return fmt::format("second copy of {}", best.placement.str());
     }
     const auto verdict = verdicts_.find(product_of(key));
@@ -769,6 +769,7 @@ class Planner {
   std::set<std::string> sources_;
   std::set<std::string> giving_;  // those of which something is selected (T23)
   std::unordered_set<std::string> coming_names_;
+  Placements staying_;
   std::set<ProductKey> stuck_products_;
   std::set<std::pair<std::size_t, std::string>> conflicting_;
 };
