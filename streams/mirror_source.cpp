@@ -59,7 +59,7 @@ class Continuation final : public ByteSink {
   std::uint64_t known_ = 0;  // bytes still to come that the item has already
 };
 
-// A 206 of another part than is wanted, asked for or not.
+// A 206 of another part or file than is wanted, asked for or not.
 class AnotherPart : public Error {
  public:
   using Error::Error;
@@ -80,13 +80,16 @@ void require_rest(const Request& request, const Response& head, std::uint64_t of
 // Such parts must not be combined (RFC 9110 §15.3.7.3), and who heeds If-Range gives none. A whole
 // file is not judged by this: servers behind one name may have tags of their own for the same
 // bytes.
-void require_same_file(const Response& head, const std::string& tag_of_beginning) {
+void require_same_file(const Request& request, const Response& head,
+                       const std::string& tag_of_beginning) {
   const auto tag = strong_tag_of(head);
   const bool is_known = !tag.empty() && !tag_of_beginning.empty();
   if (head.status != 206 || !is_known || tag == tag_of_beginning) return;
-  throw Error(ErrorKind::Corrupt, Origin::Source,
-              fmt::format("is another file now: its rest has the ETag {}, its beginning had {}",
-                          printable(tag), printable(tag_of_beginning)));
+  throw AnotherPart(
+      ErrorKind::Protocol, Origin::Source,
+      fmt::format("GET {}: answers with a part of the file with the ETag {}, and the "
+                  "beginning had {}",
+                  request.url.redacted(), printable(tag), printable(tag_of_beginning)));
 }
 
 // What says nothing about ranges: the same would be answered without one.
@@ -157,7 +160,7 @@ Response MirrorSource::get_behind(const Request& request, ItemProgress& progress
   LimitedSink limited(rest, rules_.rate.get());
   return http_.get(request, [&](const Response& head) -> ByteSink& {
     require_rest(request, head, progress.offset);
-    require_same_file(head, progress.etag);
+    require_same_file(request, head, progress.etag);
     rest.begin(head);
     return limited;
   });
