@@ -75,8 +75,9 @@ void ContentCopy::begin_round() {
     (targets.insert(wanted.target).second ? round_ : later).push_back(wanted);
   }
   wanted_ = std::move(later);
-  std::erase_if(present_,
-                [this](const PresentItem& present) { return silent_.why(*present.target); });
+  std::erase_if(present_, [this](const PresentItem& present) {
+    return silent_.gives_nothing(*present.target);
+  });
 }
 
 // Bytes that do not match are asked for once more, then at the next place; a target's failure is no
@@ -161,7 +162,7 @@ HeadStart ContentCopy::head_start() {
     try {
       present.target->copy_out(present.held, limited);
     } catch (const Error& error) {
-      silent_.note(*present.target, error);
+      silent_.note_as_giver(*present.target, error);
       throw;
     }
   };

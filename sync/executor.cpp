@@ -202,7 +202,13 @@ class Copying {
     std::vector<ActionId> ids;
     for (const auto& id : chosen(shows_again)) {
       auto& results = results_[id.assignment];
-      results.version_failed(id.action) ? results.hold_back(id.action) : ids.push_back(id);
+      if (results.version_failed(id.action)) {
+        results.hold_back(id.action);
+      } else if (silent_.why(target(id))) {
+        fail(id, reason_of_silence(id));
+      } else {
+        ids.push_back(id);
+      }
     }
     carry_out(ids, PutOff::Silent);
     ask_silent_targets();
@@ -249,10 +255,13 @@ class Copying {
   void ask_silent_targets() {
     while (!waiting_.empty()) {
       auto waiting = std::exchange(waiting_, {});
+      fail_those_out_of_budget(waiting);
       const auto first = one_for_each_target(waiting);
+      tell();
+      if (first.empty()) continue;
       for (const auto& id : first) {
         waiting.erase(id);
-        observer_.retrying(action(id).name, reason_of_silence(id), may_answer_within());
+        observer_.retrying(action(id).name, *silent_.why(target(id)), may_answer_within());
       }
       wait_for(may_answer_within(), rules_.stop);
       silent_.forget();
@@ -261,19 +270,35 @@ class Copying {
     }
   }
 
+  // The wait counts as any other for that host does (`cli.md` §3, `retries`).
+  void fail_those_out_of_budget(std::set<ActionId>& waiting) {
+    std::map<const ItemTarget*, bool> may_wait;
+    std::erase_if(waiting, [&](const ActionId& id) {
+      const auto [known, is_first] = may_wait.try_emplace(&target(id), true);
+      if (is_first) known->second = has_budget_for(*silent_.why(target(id)));
+      if (!known->second) fail(id, reason_of_silence(id));
+      return !known->second;
+    });
+  }
+
+  bool has_budget_for(const Error& silence) const {
+    return rules_.retries.waits->add(silence.host(), WaitsPerHost::Clock::now(),
+                                     may_answer_within(), rules_.retries.budget);
+  }
+
   // Another one than that which was not answered, if there is one: it may be the item's own fault.
   // Of those the smallest.
   std::vector<ActionId> one_for_each_target(const std::set<ActionId>& waiting) const {
     const auto rank = [this](const ActionId& id) {
       return std::tuple(unanswered_.contains(id), action(id).size, id);
     };
-    std::map<const ItemTarget*, ActionId> chosen;
+    std::map<std::size_t, ActionId> chosen;  // by assignment
     for (const auto& id : waiting) {
-      const auto [known, is_first] = chosen.try_emplace(&target(id), id);
+      const auto [known, is_first] = chosen.try_emplace(id.assignment, id);
       if (!is_first && rank(id) < rank(known->second)) known->second = id;
     }
     std::vector<ActionId> ids;
-    for (const auto& [target, id] : chosen) ids.push_back(id);
+    for (const auto& [assignment, id] : chosen) ids.push_back(id);
     return ids;
   }
 

@@ -18,9 +18,21 @@ std::optional<Error> SilentTargets::why(const ItemTarget& target) const {
   return found == targets_.end() ? std::nullopt : std::optional(found->second);
 }
 
+void SilentTargets::note_as_giver(const ItemTarget& target, const Error& error) {
+  if (!is_silence(error)) return;
+  const std::lock_guard lock(mutex_);
+  givers_.insert(&target);
+}
+
+bool SilentTargets::gives_nothing(const ItemTarget& target) const {
+  const std::lock_guard lock(mutex_);
+  return givers_.contains(&target) || targets_.contains(&target);
+}
+
 void SilentTargets::forget() {
   const std::lock_guard lock(mutex_);
   targets_.clear();
+  givers_.clear();
 }
 
 }  // namespace streamsync

@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "streams/target.h"
@@ -21,12 +22,18 @@ class SilentTargets {
   void note(const ItemTarget& target, const Error& error);
   /// What it was last found silent by; none: it is asked.
   std::optional<Error> why(const ItemTarget& target) const;
+  /// As `note`, when it was to give an item that it has. That is tried once, so it is given others
+  /// all the same.
+  void note_as_giver(const ItemTarget& target, const Error& error);
+  /// Whether nobody waits for what it has.
+  bool gives_nothing(const ItemTarget& target) const;
   /// All are asked again.
   void forget();
 
  private:
   mutable std::mutex mutex_;
   std::map<const ItemTarget*, Error> targets_;
+  std::set<const ItemTarget*> givers_;
 };
 
 }  // namespace streamsync

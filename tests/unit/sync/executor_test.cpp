@@ -204,6 +204,7 @@ struct Scene {
   std::stop_source stop;
   std::size_t jobs = 4;
   unsigned attempts = 1;
+  std::chrono::seconds max_wait{0}, budget{600};
   std::shared_ptr<RateLimit> rate;
   std::vector<Assignment> assignments;
 
@@ -219,8 +220,12 @@ struct Scene {
     return {&to, std::move(plan), {bases}};
   }
   Executor executor() {
-    return {assignments,      jobs,    RetryPolicy{.attempts = attempts, .max_wait = {}}, rate,
-            stop.get_token(), observer};
+    return {assignments,
+            jobs,
+            RetryPolicy{.attempts = attempts, .max_wait = max_wait, .budget = budget},
+            rate,
+            stop.get_token(),
+            observer};
   }
   std::vector<ActionResult> copy(const Plan& plan) {
     assignments.clear();
@@ -680,9 +685,10 @@ struct Series {
   Plan plan;
   std::uint64_t bytes = 0;
 
-  explicit Series(std::size_t count, ActionKind kind = ActionKind::Create) {
+  explicit Series(std::size_t count, ActionKind kind = ActionKind::Create,
+                  const std::string& name = "p") {
     for (auto size = count; size > 0; --size) {
-      const auto product = "p" + std::to_string(100 + count - size);
+      const auto product = name + std::to_string(100 + count - size);
       const std::string content(size, 'x');
       plan.actions.push_back(action(kind, product, "1", "a", content));
       files.emplace(plan.actions.back().name, content);
@@ -765,6 +771,19 @@ TEST_CASE("a target that answers again is given all in the same run, of what the
   CHECK(scene.observer.lines.front() == "create " + series.plan.actions.front().name.str());
 }
 
+TEST_CASE("who has no budget left for it does not wait for a target to come back") {
+  const Series series(10);
+  Scene scene(series.files);
+  scene.jobs = 1;
+  scene.attempts = 2;
+  scene.max_wait = std::chrono::seconds(1);
+  scene.budget = std::chrono::seconds(0);
+  scene.target.is_silent = [&](const std::string&) { return scene.target.asked <= 2; };
+  const auto results = scene.copy(series.plan);
+  CHECK(count(results, is_untried) == 9);
+  CHECK(scene.target.asked == 2);
+}
+
 TEST_CASE("a target that falls silent again is asked again") {
   const Series series(10);
   Scene scene(series.files);
@@ -816,6 +835,20 @@ TEST_CASE("what a silent target holds is fetched") {
                        scene.assignment(scene.target, wanted.plan)};
   CHECK(count(scene.executor().copy()[1], is_done) == 10);
   CHECK(holder.asked == 1);
+}
+
+TEST_CASE("a target that does not give what it has is given the rest all the same") {
+  Series wanted(10);
+  const Series there(10, ActionKind::Keep, "q");
+  Scene scene(wanted.files);
+  scene.jobs = 1;
+  scene.target.is_silent = [](const std::string& path) { return path.starts_with("q"); };
+  wanted.plan.actions.insert(wanted.plan.actions.end(), there.plan.actions.begin(),
+                             there.plan.actions.end());
+  const auto results = scene.copy(wanted.plan);
+  CHECK(count(results, is_done) == 20);
+  CHECK(scene.target.asked == 11);
+  CHECK(scene.sources.front()->asked == 10);
 }
 
 TEST_CASE("updates are put off, too") {
