@@ -27,8 +27,8 @@ void read_pages(ObjectStore& store, const std::string& prefix, const std::set<st
   for (auto unknown = names.begin(); unknown != names.end();) {
     // What lies before the next name is of no interest: segments, for one.
     after = std::max(after, place_before(*unknown));
-    std::vector<ListedObject> page;
-    store.with_retries([&] { page = store.list(prefix, after); });
+    // Tried once: what it does not tell is asked for all the same.
+    const auto page = store.list(prefix, after);
     if (page.empty()) return;
     for (const auto& object : page) {
       if (names.contains(object.name)) sizes[object.name] = object.size;

@@ -91,10 +91,13 @@ class ObjectStore {
   /// None where there is no such object.
   virtual std::optional<std::uint64_t> size_of(const std::string& name) = 0;
   /// One page, as long as the store likes it, of the objects whose names begin with `prefix` and
-  /// come behind `after`, in the order of their bytes; empty when there are none. It may lack what
-  /// was just written and show what is gone (`threats-and-faults.md` F27). What it says is not
-  /// judged here but for its form, which throws Protocol.
-  virtual std::vector<ListedObject> list(const std::string& prefix, const std::string& after) = 0;
+  /// come behind `after`, in the order of their bytes; empty when there are none. What it says is
+  /// not judged here but for its form, which throws Protocol. A store whose listing may show what
+  /// is gone has none (`threats-and-faults.md` F27, docs/adr/0026).
+  virtual std::vector<ListedObject> list(const std::string& /*prefix*/,
+                                         const std::string& /*after*/) {
+    return {};
+  }
   /// Makes the container, readable for everybody, where there is none. Throws Conflict when the
   /// condition does not hold; a store that knows no conditions writes always.
   virtual void put(const std::string& name, const DocumentPut& document) = 0;

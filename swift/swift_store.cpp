@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "swift/container_page.h"
 #include "swift/static_large_object.h"
 
 namespace streamsync {
@@ -111,18 +110,6 @@ std::optional<std::uint64_t> SwiftStore::size_of(const std::string& name) {
   if (response.status == 404) return std::nullopt;
   require_ok(request, response, Origin::Target);
   return parse_decimal(response.headers.find("Content-Length").value_or(""));
-}
-
-std::vector<ListedObject> SwiftStore::list(const std::string& prefix, const std::string& after) {
-  Url url = container_url_.with_query("format", "json");
-  if (!prefix.empty()) url = url.with_query("prefix", prefix);
-  if (!after.empty()) url = url.with_query("marker", after);
-  const Request request{.url = url, .headers = {}};
-  const Response response = session_.send(request);
-  require_ok(request, response, Origin::Target);
-  if (response.status == 204) return {};
-  return with_context("listing " + describe(""),
-                      [&] { return read_container_page(response.body); });
 }
 
 void SwiftStore::put(const std::string& name, const DocumentPut& document) {

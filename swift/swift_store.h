@@ -3,7 +3,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "keystone/keystone_session.h"
 #include "objects/object_store.h"
@@ -24,7 +23,6 @@ class SwiftStore final : public ObjectStore {
   Found get_as_anyone(const std::string& name, ByteSink& bytes) override;
   bool may_be_private() const override { return false; }
   std::optional<std::uint64_t> size_of(const std::string& name) override;
-  std::vector<ListedObject> list(const std::string& prefix, const std::string& after) override;
   void put(const std::string& name, const DocumentPut& document) override;
   StoredPart put(const std::string& name, ByteSource& bytes, std::uint64_t size) override;
   void remove(const std::string& name) override;

@@ -3,7 +3,6 @@
 #include <stop_token>
 
 #include "tests/conformance/metadata_target_under_test.h"
-#include "tests/conformance/object_store_under_test.h"
 #include "tests/conformance/object_tree_under_test.h"
 #include "tests/support/public_container.h"
 
@@ -68,15 +67,6 @@ class SwiftItems final : public ObjectTreeUnderTest {
   std::list<KeystoneSession> sessions_;  // stay where they are
 };
 
-class SwiftObjects final : public ObjectStoreUnderTest {
- public:
-  std::shared_ptr<ObjectStore> open() override { return container_.store_of(container_.session); }
-
- private:
-  Credentials credentials_ = cloud_credentials().value();
-  testing::PublicContainer container_{credentials_};
-};
-
 }  // namespace
 
 std::unique_ptr<ItemTargetUnderTest> item_target_under_test() {
@@ -85,10 +75,6 @@ std::unique_ptr<ItemTargetUnderTest> item_target_under_test() {
 
 std::unique_ptr<MetadataTargetUnderTest> metadata_target_under_test() {
   return std::make_unique<SwiftDocuments>();
-}
-
-std::unique_ptr<ObjectStoreUnderTest> object_store_under_test() {
-  return std::make_unique<SwiftObjects>();
 }
 
 }  // namespace streamsync

@@ -48,6 +48,10 @@ class Gateway:
         return account()["AWS_ENDPOINT_URL"]
 
 
+def listings(requests):
+    return [path for _, path, _ in requests if re.search("prefix(=|%3D)", path)]
+
+
 class ObjectTree(TreeCase):
     def setUp(self):
         super().setUp()
@@ -102,9 +106,11 @@ class ObjectTree(TreeCase):
             ) as rgw:
                 run = self.mirror(entry(server.url))
             self.assertEqual((DONE, ""), (run.status, run.out), run.err)
-            for asked in (swift.requests("swift-proxy"), rgw.requests("radosgw")):
-                self.assertEqual({"GET"}, {method for method, _, _ in asked}, "nothing is written, no item is asked for")
-                self.assertEqual(1, len([path for _, path, _ in asked if re.search("prefix(=|%3D)", path)]), asked)
+            of_swift, of_rgw = swift.requests("swift-proxy"), rgw.requests("radosgw")
+            self.assertEqual({"GET", "HEAD"}, {method for method, _, _ in of_swift}, "nothing is written")
+            self.assertEqual([], listings(of_swift))
+            self.assertEqual({"GET"}, {method for method, _, _ in of_rgw}, "no item is asked for")
+            self.assertEqual(1, len(listings(of_rgw)), of_rgw)
 
             newer = "20210901"
             self.add(self.stream, "focal", newer)

@@ -36,10 +36,7 @@ class FakeSwift {
       refusals.pop_back();
       if (status != 0) return {status, "no"};
     }
-    const auto query_at = std::min(request.target.find('?'), request.target.size());
-    const bool is_container = request.target.substr(0, query_at) == kContainer;
-    if (is_container && request.method == "GET") return page;
-    return is_container ? container(request) : object(request);
+    return request.target == kContainer ? container(request) : object(request);
   }
 
   static constexpr const char* kContainer = "/v1/AUTH_p1/simplestreams";
@@ -50,7 +47,6 @@ class FakeSwift {
   std::vector<int> refusals;  ///< of coming PUTs of objects, the last first; 0 lets one pass
   std::string damage;         ///< is added to what is stored
   int to_anyone = 0;          ///< who has no token gets this
-  Reply page{200, "[]"};      ///< of the listing
 
  private:
   Reply container(const Received& request) {
@@ -340,47 +336,6 @@ TEST_CASE("a static large object") {
     object->sweep();
     for (const auto& line : cloud.log()) CHECK_THAT(line, !Contains("GET "));
   }
-}
-
-TEST_CASE("a container is listed by pages") {
-  Cloud cloud;
-  const auto store = cloud.store();
-  SECTION("the first one") {
-    cloud.swift.page.body =
-        R"([{"name":"a \u00e9","bytes":5,"hash":"0123"},{"bytes":0,"name":"b","content_type":"x"}])";
-    const auto page = store->list("", "");
-    CHECK(cloud.log() == Lines{std::string("GET ") + FakeSwift::kContainer + "?format=json"});
-    REQUIRE(page.size() == 2);
-    CHECK(page[0].name == "a \u00e9");
-    CHECK(page[0].size == 5);
-    CHECK(page[1].name == "b");
-    CHECK(page[1].size == 0);
-  }
-  SECTION("behind a name, below a prefix") {
-    CHECK(store->list("a b/", "a b/c+\u00e9").empty());
-    CHECK(cloud.log() == Lines{std::string("GET ") + FakeSwift::kContainer +
-                               "?format=json&prefix=a%20b%2F&marker=a%20b%2Fc%2B%C3%A9"});
-  }
-  SECTION("nothing is there") {
-    cloud.swift.page = {204};
-    CHECK(store->list("", "").empty());
-  }
-  SECTION("who may not list") {
-    cloud.swift.page = {403, "no"};
-    CHECK(target_error([&] { store->list("", ""); }).kind() == ErrorKind::Denied);
-  }
-}
-
-TEST_CASE("what is no page of a container") {
-  Cloud cloud;
-  cloud.swift.page.body =
-      GENERATE("", "a\nb\n", "{}", "[\"a\"]", "[{\"name\":\"a\"}]", "[{\"bytes\":1}]",
-               R"([{"subdir":"a/"}])", R"([{"name":1,"bytes":1}])", R"([{"name":"a","bytes":-1}])",
-               R"([{"name":"a","bytes":"1"}])", R"([{"name":"a","bytes":1})");
-  CAPTURE(cloud.swift.page.body);
-  const auto error = target_error([&] { cloud.store()->list("", ""); });
-  CHECK(error.kind() == ErrorKind::Protocol);
-  CHECK_THAT(error.what(), Contains("listing swift:simplestreams: "));
 }
 
 TEST_CASE("bytes of an item are put once, and what may pass is for the caller to repeat") {
