@@ -24,8 +24,6 @@ target_compile_options(streamsync_compiler INTERFACE
   # GCC 12 sees overflows inside its own std::string when it optimises (GCC bug 105651 and others).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
-  # It takes what an optional without a value does not hold for read (GCC bug 80635).
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
   $<$<BOOL:${STREAMSYNC_WERROR}>:-Werror>
   $<$<CONFIG:Release,RelWithDebInfo>:-D_FORTIFY_SOURCE=2 -fstack-protector-strong>)
 target_link_options(streamsync_compiler INTERFACE -Wl,-z,relro,-z,now)

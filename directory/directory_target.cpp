@@ -67,7 +67,8 @@ std::vector<Found> find_all(const std::vector<Item>& items, const RootDirectory&
   std::vector<std::future<void>> others;
   for (auto first = share; first < items.size(); first += share) {
     const auto last = std::min(first + share, items.size());
-    others.push_back(std::async(std::launch::async, look, first, last));
+    // Without a policy this thread looks where there can be no other.
+    others.push_back(std::async(look, first, last));
   }
   look(0, std::min(share, items.size()));
   for (auto& other : others) other.get();
