@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <rapidjson/prettywriter.h>
-#include <rapidjson/stringbuffer.h>
 
 #include <algorithm>
 #include <map>
@@ -10,11 +9,12 @@
 #include <utility>
 
 #include "base/text.h"
+#include "sync/json_stream.h"
 
 namespace streamsync {
 namespace {
 
-using Writer = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
+using Writer = rapidjson::PrettyWriter<JsonStream>;
 
 void member(Writer& json, const char* name, std::string_view value) {
   json.Key(name);
@@ -232,14 +232,6 @@ void write_totals(Writer& json, const Totals& totals) {
   json.EndObject();
 }
 
-// A buffer that grows is copied each time; what of it is not written to takes no memory.
-std::size_t usual_size(const RunReport& report) {
-  constexpr std::size_t kHead = 4096, kAction = 1024;
-  std::size_t actions = 0;
-  for (const auto& destination : report.destinations) actions += destination.actions.size();
-  return kHead + actions * kAction;
-}
-
 // Every error of a run with the status it stands for.
 std::vector<std::pair<ExitStatus, const Error*>> errors_of(const RunReport& report) {
   std::vector<std::pair<ExitStatus, const Error*>> errors;
@@ -287,9 +279,9 @@ std::string RunReport::verdict() const {
   return {};
 }
 
-std::string to_json(const RunReport& report) {
-  rapidjson::StringBuffer buffer(nullptr, usual_size(report));
-  Writer json(buffer);
+void write_json(const RunReport& report, ByteSink& to) {
+  JsonStream text(to);
+  Writer json(text);
   json.SetIndent(' ', 2);
   json.StartObject();
   member(json, "schema", "streamsync.report/1");
@@ -349,8 +341,8 @@ std::string to_json(const RunReport& report) {
   json.EndArray();
   write_totals(json, totals_of(report));
   json.EndObject();
-  buffer.Put('\n');
-  return without_raw_controls({buffer.GetString(), buffer.GetSize()});
+  text.Put('\n');
+  text.Flush();
 }
 
 std::string place_of(const DestinationReport& destination) {

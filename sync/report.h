@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/io/bytes.h"
 #include "base/time.h"
 #include "sync/exit_status.h"
 #include "sync/observer.h"
@@ -50,8 +51,8 @@ struct RunReport {
 /// For people: "cloud/region", or the root of a tree.
 std::string place_of(const DestinationReport& destination);
 
-/// `streamsync.report/1`, one JSON document.
-std::string to_json(const RunReport& report);
+/// `streamsync.report/1`, one JSON document, in blocks. `to` is not finished.
+void write_json(const RunReport& report, ByteSink& to);
 
 /// The plan for people: one line per action, with reasons for what is kept and skipped.
 std::string to_text(const RunReport& report);

@@ -7,6 +7,7 @@
 #include "base/crypto/digest.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "sync/report.h"
 
 namespace streamsync {
 namespace {
@@ -115,6 +116,10 @@ void StateDirectory::remember(const SupersededState& superseded) {
   root_.write(kSuperseded, superseded.str());
 }
 
-void StateDirectory::record_run(std::string_view report) { root_.write("last-run.json", report); }
+void StateDirectory::record_run(const RunReport& report) {
+  const auto file = root_.create("last-run.json");
+  write_json(report, *file);
+  file->finish();
+}
 
 }  // namespace streamsync

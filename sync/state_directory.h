@@ -4,7 +4,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/io/root_directory.h"
@@ -18,6 +17,8 @@ namespace streamsync {
 struct CachedDocument : FetchedDocument {
   std::string examination;  ///< `TrustedText::examination_record`; empty: it was not verified
 };
+
+struct RunReport;
 
 /// Documents as they were last fetched, with what the server said about them and what GnuPG found
 /// in them, so that an unchanged one costs a conditional request and no GnuPG (`cli.md` §4.9).
@@ -52,7 +53,7 @@ class StateDirectory final : public DocumentCache {
   void remember(const SupersededState& superseded);
   std::vector<LedgerEntry> ledger() const { return Ledger(root_).read(); }
 
-  void record_run(std::string_view report);
+  void record_run(const RunReport& report);
 
  private:
   RootDirectory root_;

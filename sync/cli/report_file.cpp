@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <ctime>
+#include <memory>
 #include <system_error>
 
 #include "base/error.h"
@@ -72,23 +73,42 @@ class BrokenPipeSignal {
   sigset_t signal_{}, before_{};
 };
 
-void write_stream(int stream, std::string_view text) {
-  constexpr int kPatience = 30'000;  // milliseconds; the state directory is locked meanwhile
-  const BrokenPipeSignal held_back;
-  while (!text.empty()) {
-    const auto written = ::write(stream, text.data(), text.size());
-    if (written >= 0) {
-      text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {
-      pollfd ready{stream, POLLOUT, 0};
-      if (::poll(&ready, 1, kPatience) == 0) {
-        throw Error(ErrorKind::Transient, Origin::Local,
-                    "writing the report: whoever reads it has stopped to; run with a file instead");
+/// A pipe or a device. Whoever reads it has to.
+class StreamSink final : public ByteSink {
+ public:
+  explicit StreamSink(int stream) : stream_(stream) {}
+
+  void write(Bytes bytes) override {
+    while (!bytes.empty()) {
+      const auto written = ::write(stream_, bytes.data(), bytes.size());
+      if (written >= 0) {
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+      } else if (errno == EAGAIN) {
+        wait_for_reader();
+      } else if (errno != EINTR) {
+        throw local_error(errno, "writing the report");
       }
-    } else if (errno != EINTR) {
-      throw local_error(errno, "writing the report");
     }
   }
+  void finish() override {}
+
+ private:
+  void wait_for_reader() const {
+    constexpr int kPatience = 30'000;  // milliseconds; the state directory is locked meanwhile
+    pollfd ready{stream_, POLLOUT, 0};
+    if (::poll(&ready, 1, kPatience) == 0) {
+      throw Error(ErrorKind::Transient, Origin::Local,
+                  "writing the report: whoever reads it has stopped to; run with a file instead");
+    }
+  }
+
+  int stream_;
+  BrokenPipeSignal held_back_;
+};
+
+std::unique_ptr<ByteSink> sink_for(const fs::path& file, const FileDescriptor& stream) {
+  if (stream.is_open()) return std::make_unique<StreamSink>(stream.get());
+  return RootDirectory(file.parent_path()).create(file.filename().string());
 }
 
 }  // namespace
@@ -107,12 +127,10 @@ ReportFile::ReportFile(const fs::path& file) {
   try_directory(file, file_);
 }
 
-void ReportFile::write(std::string_view report) const {
-  if (stream_.is_open()) {
-    write_stream(stream_.get(), report);
-  } else {
-    RootDirectory(file_.parent_path()).write(file_.filename().string(), report);
-  }
+void ReportFile::write(const RunReport& report) const {
+  const auto to = sink_for(file_, stream_);
+  write_json(report, *to);
+  to->finish();
 }
 
 }  // namespace streamsync

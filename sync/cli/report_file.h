@@ -1,9 +1,9 @@
 #pragma once
 
 #include <filesystem>
-#include <string_view>
 
 #include "base/io/file_descriptor.h"
+#include "sync/report.h"
 
 namespace streamsync {
 
@@ -16,7 +16,7 @@ class ReportFile {
 
   /// A regular file is replaced by rename; a pipe or a device, as /dev/stdout may be, is written
   /// to.
-  void write(std::string_view report) const;
+  void write(const RunReport& report) const;
 
  private:
   std::filesystem::path file_;  ///< links followed

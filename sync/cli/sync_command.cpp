@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
 
+#include "base/io/local_error.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "sync/cli/commands.h"
@@ -77,19 +79,31 @@ std::optional<ReportFile> report_file(const Options& options) {
   return std::optional<ReportFile>(*options.report);
 }
 
-// The report as text. What keeps it from its file counts among the run's errors and takes the place
-// of none of them.
-std::string deliver(RunReport& report, const std::optional<ReportFile>& file, Console& console) {
-  auto json = to_json(report);
-  if (!file) return json;
+// What keeps the report from its file counts among the run's errors and takes the place of none of
+// them.
+void deliver(RunReport& report, const std::optional<ReportFile>& file, Console& console) {
+  if (!file) return;
   try {
-    file->write(json);
+    file->write(report);
   } catch (const Error& error) {
     console.warn(fmt::format("the report is not written: {}", error.what()));
     report.unwritten = error;
-    json = to_json(report);
   }
-  return json;
+}
+
+class StandardOutput final : public ByteSink {
+ public:
+  void write(Bytes bytes) override {
+    if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) {
+      throw local_error(errno, "writing the report to standard output");
+    }
+  }
+  void finish() override {}
+};
+
+void print_json(const RunReport& report) {
+  StandardOutput output;
+  write_json(report, output);
 }
 
 ExitStatus conclude(const RunReport& report, Console& console) {
@@ -123,8 +137,12 @@ ExitStatus plan_command(const Options& options, Console& console, Interrupts& in
   if (config.run_timeout) interrupts.end_after(*config.run_timeout);
   const auto file = report_file(options);
   RunReport report = make_plan_report(options, console, interrupts, config);
-  const auto json = deliver(report, file, console);
-  fmt::print("{}", options.console.output == OutputFormat::Json ? json : to_text(report));
+  deliver(report, file, console);
+  if (options.console.output == OutputFormat::Json) {
+    print_json(report);
+  } else {
+    fmt::print("{}", to_text(report));
+  }
   return conclude(report, console);
 }
 
@@ -149,14 +167,14 @@ ExitStatus sync_command(const Options& options, Console& console, Interrupts& in
     state.accept(trust, news);
   };
   RunReport report = run(options, console, interrupts, config, state, request);
-  const auto json = deliver(report, file, console);
+  deliver(report, file, console);
   try {
-    state.record_run(json);
+    state.record_run(report);
   } catch (const Error& error) {
     console.warn(error.what());
   }
   if (options.console.output == OutputFormat::Json) {
-    fmt::print("{}", json);
+    print_json(report);
   }
   return conclude(report, console);
 }

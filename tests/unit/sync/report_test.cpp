@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/unit/http/kept_bytes.h"
+
 namespace streamsync {
 namespace {
 
@@ -25,9 +27,15 @@ RunReport with_action(Action action) {
   return report;
 }
 
+std::string json_of(const RunReport& report) {
+  KeptBytes kept;
+  write_json(report, kept);
+  return kept.text();
+}
+
 /// The value of the first member of that name; empty when there is none.
 std::string member_of(const RunReport& report, const std::string& name) {
-  const auto json = to_json(report);
+  const auto json = json_of(report);
   const auto opening = "\"" + name + "\": \"";
   const auto at = json.find(opening);
   if (at == std::string::npos) return {};
