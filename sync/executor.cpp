@@ -3,18 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <functional>
 #include <map>
 #include <optional>
 #include <set>
-#include <thread>
 #include <tuple>
 #include <utility>
 #include <variant>
 
 #include "base/crypto/digest.h"
 #include "sync/job_events.h"
+#include "sync/jobs.h"
 #include "sync/results.h"
 #include "sync/silent_targets.h"
 
@@ -332,37 +331,15 @@ class Copying {
     }
   }
 
-  // `work` for each number below `count`, in as many threads as there may be.
   void in_jobs(std::size_t count, JobEvents& events, PutOff put_off,
                const std::function<void(std::size_t)>& work) {
-    std::atomic<std::size_t> next{0};
-    const auto job = [&] {
-      std::exception_ptr failure;
-      try {
-        for (auto at = next++; at < count && !rules_.stop.stop_requested(); at = next++) work(at);
-      } catch (const Cancelled&) {
-        // The run sees it, too.
-      } catch (const std::exception&) {
-        failure = std::current_exception();
-      }
-      events.post(JobEnded{failure});
+    const auto reveal_and_tell = [this] {
+      for (auto& results : results_) results.reveal_versions();
+      tell();
     };
-    std::vector<std::jthread> jobs(std::min(jobs_, count));
-    try {
-      for (auto& thread : jobs) thread = std::jthread(job);
-      for (auto running = jobs.size(); running > 0;) {
-        for (auto& event : events.take()) {
-          if (std::holds_alternative<JobEnded>(event)) --running;
-          handle(event, put_off);
-        }
-        for (auto& results : results_) results.reveal_versions();
-        tell();
-      }
-    } catch (...) {
-      next = count;  // else all the rest would be done before anybody hears of it
-      throw;
-    }
-    if (rules_.stop.stop_requested()) throw Cancelled();
+    streamsync::in_jobs(
+        count, jobs_, rules_.stop, events, work,
+        {[this, put_off](const JobEvent& event) { handle(event, put_off); }, reveal_and_tell});
   }
 
   std::vector<WantedItem> wanted(const Content& content) const {
@@ -376,9 +353,7 @@ class Copying {
   }
 
   void handle(const JobEvent& event, PutOff put_off) {
-    if (const auto* ended = std::get_if<JobEnded>(&event)) {
-      if (ended->failure) std::rethrow_exception(ended->failure);
-    } else if (const auto* progress = std::get_if<Progress>(&event)) {
+    if (const auto* progress = std::get_if<Progress>(&event)) {
       observer_.progress(action(progress->id), progress->arrival);
     } else if (const auto* retry = std::get_if<Retry>(&event)) {
       observer_.retrying(action(retry->id).name, retry->error, retry->wait);
