@@ -55,6 +55,11 @@ Found find(const Item& item, FileSizes& sizes) {
   return found;
 }
 
+Held held_at_its_path(Item item, HeldState state, std::uint64_t size) {
+  const SharedText path = item.path->shared();
+  return {std::move(item), path, path, state, size};
+}
+
 // Several at once: each look waits for the kernel, and on a network for the file server.
 std::vector<Found> find_all(const std::vector<Item>& items, const RootDirectory& root) {
   constexpr std::size_t kAtOnce = 4, kShare = 500;
@@ -160,6 +165,7 @@ std::vector<Held> DirectoryTarget::inventory() {
   if (!root_) {
     return inventory;
   }
+  absent_.clear();
   stale_records_.clear();
   auto items = recorded();
   const auto found = find_all(items, *root_);
@@ -174,12 +180,12 @@ std::vector<Held> DirectoryTarget::inventory() {
     // Of a version of which nothing ever came nothing was begun: it was only announced.
     if (!expected || !begun.contains(version_of(item.key))) {
       stale_records_.insert(item.key.content_id.str());
+      if (expected) absent_.push_back(held_at_its_path(std::move(item), HeldState::Incomplete, 0));
       continue;
     }
-    const SharedText path = item.path->shared();
     const auto state = state_of(found[index]);
     const auto size = state == HeldState::Incomplete ? file.value_or(0) : *expected;
-    inventory.push_back({std::move(item), path, path, state, size});
+    inventory.push_back(held_at_its_path(std::move(item), state, size));
   }
   return inventory;
 }

@@ -28,6 +28,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   explicit DirectoryTarget(const std::filesystem::path& root, std::stop_token stop = {});
 
   std::vector<Held> inventory() override;
+  std::vector<Held> absent() const override { return absent_; }
   std::string name_of(const Item& item) const override;
   std::optional<std::uint64_t> room() const override;
   void announce(const std::vector<BlobSpec>& coming) override;
@@ -79,6 +80,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   bool names_are_synced_ = false;
   Renewals renewals_;
   Departures departures_;
+  std::vector<Held> absent_;
   std::set<std::string> stale_records_;  ///< content_ids: what they name is not there
 };
 

@@ -224,11 +224,15 @@ std::vector<Held> ObjectTree::inventory() {
   }
   // What was announced, but nothing of its version ever came, is not held; nor is a version of
   // which a killed run has removed the last.
+  absent_.clear();
   stale_records_.clear();
   std::erase_if(inventory, [&](const Held& held) {
     const bool is_stale = held.size == 0 && held.state == HeldState::Incomplete &&
                           !begun.contains(version_of(held.item.key));
-    if (is_stale) stale_records_.insert(held.item.key.content_id.str());
+    if (is_stale) {
+      stale_records_.insert(held.item.key.content_id.str());
+      absent_.push_back(held);
+    }
     return is_stale;
   });
   return inventory;

@@ -32,6 +32,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
              const ObjectTreeLimits& limits);
 
   std::vector<Held> inventory() override;
+  std::vector<Held> absent() const override { return absent_; }
   std::string name_of(const Item& item) const override;
   void announce(const std::vector<BlobSpec>& coming) override;
   Held stage(const BlobSpec& blob, ByteSource& bytes) override;
@@ -83,6 +84,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   std::mutex records_mutex_;
   Renewals renewals_;  // guarded by it
   Departures departures_;
+  std::vector<Held> absent_;
   std::set<std::string> stale_records_;  // content_ids: what they name is not there
 };
 

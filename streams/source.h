@@ -18,24 +18,29 @@ struct ItemProgress {
   bool takes_parts = true;     ///< false once the source did not give the part it was asked for
 };
 
-/// Where a stream comes from: a mirror reached by HTTP or file, later a bundle. Thread-safe.
-class Source {
+/// Where the documents of a stream are read. Thread-safe, unless it says otherwise.
+class DocumentSource {
  public:
-  virtual ~Source() = default;
+  virtual ~DocumentSource() = default;
 
   /// The document as it stands there; none when the server says that it still is what `known`
-  /// describes. Throws `Error{NotFound, Source}` and the others of the transport.
+  /// describes. Throws `Error{NotFound}` and the others of the transport.
   virtual std::optional<FetchedDocument> fetch(const RelativePath& path,
                                                const Validator& known) = 0;
 
+  /// The URL of `path` for people.
+  virtual std::string describe(const RelativePath& path) const = 0;
+};
+
+/// Where a stream comes from: a mirror reached by HTTP or file, later a bundle. Failures are
+/// `Error` with origin Source.
+class Source : public DocumentSource {
+ public:
   /// Pushes the item's bytes from `progress.offset` on into `sink`, which is finished by the
   /// caller, and moves the offset with each. Tried once; asked again, it goes on from there.
   /// Nothing but size and digest tells whether the parts are of one file (threats-and-faults.md
   /// F5).
   virtual void stream(const RelativePath& path, ItemProgress& progress, ByteSink& sink) = 0;
-
-  /// The URL of `path` for people.
-  virtual std::string describe(const RelativePath& path) const = 0;
 };
 
 }  // namespace streamsync

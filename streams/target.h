@@ -79,6 +79,10 @@ class ItemTarget {
   /// All items of the scope, in any state; nothing foreign.
   virtual std::vector<Held> inventory() = 0;
 
+  /// For a target that records what it holds: what is recorded, and of whose version the last
+  /// `inventory` found nothing. It never came, or it is gone.
+  virtual std::vector<Held> absent() const { return {}; }
+
   /// The name the item gets, for people: what `created` lines show.
   virtual std::string name_of(const Item& item) const = 0;
 

@@ -70,7 +70,7 @@ constexpr std::size_t kLongestContentId = 1024;
 // Reads one base.
 class CatalogWalk {
  public:
-  CatalogWalk(const CatalogReader& reader, Source& source)
+  CatalogWalk(const CatalogReader& reader, DocumentSource& source)
       : reader_(reader), trust_(reader.trust), source_(source) {}
 
   /// Ends early where documents do not fit together; `contradiction` says so.
@@ -248,7 +248,9 @@ class CatalogWalk {
   }
 
   std::string_view what_to_do_unsigned(const Reference& reference) const {
-    if (!trust_.allow_unsigned) return "set allow_unsigned for this mirror if that is meant";
+    if (!trust_.allow_unsigned) {
+      return "if that is meant, set allow_unsigned for this mirror, or use --no-verify";
+    }
     if (reference.is_index_signed) return "the document that names it is";
     return "it was before; if that is meant to end, run once with --accept-unsigned REASON";
   }
@@ -366,7 +368,7 @@ class CatalogWalk {
 
   const CatalogReader& reader_;
   const TrustPolicy& trust_;
-  Source& source_;
+  DocumentSource& source_;
   Catalog catalog_;
   std::deque<Reference> pending_;
   std::set<std::string> seen_;
@@ -375,7 +377,7 @@ class CatalogWalk {
   std::optional<std::string> contradiction_;
 };
 
-Catalog read_base(const CatalogReader& reader, Source& source, const RelativePath& entry) {
+Catalog read_base(const CatalogReader& reader, DocumentSource& source, const RelativePath& entry) {
   std::optional<Catalog> catalog;
   std::optional<std::string> contradiction;
   try {
@@ -397,7 +399,7 @@ Catalog read_base(const CatalogReader& reader, Source& source, const RelativePat
 
 }  // namespace
 
-void CatalogReader::keep(const Catalog& catalog, const Source& base) const {
+void CatalogReader::keep(const Catalog& catalog, const DocumentSource& base) const {
   // What nobody vouched for must not come back as if somebody had.
   if (trust.verification == Verification::Off) return;
   for (const auto& document : catalog.documents) {
@@ -422,6 +424,10 @@ std::set<std::string> Catalog::signed_by() const {
   return keys;
 }
 
+Catalog CatalogReader::read(DocumentSource& source, const RelativePath& entry) const {
+  return read_base(*this, source, entry);
+}
+
 Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
                             const RelativePath& entry) const {
   std::optional<Catalog> incomplete;
@@ -429,7 +435,7 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
   std::vector<std::string> refusals;
   for (std::size_t base = 0; base < bases.size(); ++base) {
     try {
-      Catalog catalog = read_base(*this, *bases[base], entry);
+      Catalog catalog = read(*bases[base], entry);
       catalog.base = base;
       if (catalog.missing.empty()) {
         catalog.refusals = std::move(refusals);
@@ -456,7 +462,7 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
   throw Error(*failure);
 }
 
-bool has_changed(const Catalog& catalog, Source& base) {
+bool has_changed(const Catalog& catalog, DocumentSource& base) {
   const auto is_replaced = [&](const CatalogDocument& document) {
     auto now = base.fetch(document.path, document.validator);
     return now && is_another(std::move(now->bytes), document);

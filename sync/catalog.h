@@ -99,14 +99,16 @@ struct CatalogReader {
   /// set that does not fit together, because the source is being updated, is read again as often as
   /// `retries` says, then refused (threats-and-faults.md T8).
   Catalog read(const std::vector<std::unique_ptr<Source>>& bases, const RelativePath& entry) const;
+  /// The same of one place.
+  Catalog read(DocumentSource& source, const RelativePath& entry) const;
 
   /// Puts the documents into the cache, once all of them were found good. `base` is the one that
   /// the catalog came from.
-  void keep(const Catalog& catalog, const Source& base) const;
+  void keep(const Catalog& catalog, const DocumentSource& base) const;
 };
 
 /// Whether `base`, which `catalog` came from, has another of its documents by now. They are asked
 /// for one after the other, once; where there is no answer it can't be told, which is false.
-bool has_changed(const Catalog& catalog, Source& base);
+bool has_changed(const Catalog& catalog, DocumentSource& base);
 
 }  // namespace streamsync

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -277,6 +278,15 @@ std::string RunReport::verdict() const {
     }
   }
   return {};
+}
+
+RunReport begin_report(std::string command) {
+  RunReport report;
+  report.started = now();
+  report.command = std::move(command);
+  std::random_device random;
+  report.run_id = fmt::format("{}-{:08x}", to_rfc3339(report.started), random());
+  return report;
 }
 
 void write_json(const RunReport& report, ByteSink& to) {

@@ -48,6 +48,9 @@ struct RunReport {
   std::string verdict() const;
 };
 
+/// Of what begins now, under an id of its own.
+RunReport begin_report(std::string command);
+
 /// For people: "cloud/region", or the root of a tree.
 std::string place_of(const DestinationReport& destination);
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <future>
 #include <map>
-#include <random>
 #include <set>
 #include <utility>
 
@@ -21,11 +20,6 @@
 
 namespace streamsync {
 namespace {
-
-std::string new_run_id(Time started) {
-  std::random_device random;
-  return fmt::format("{}-{:08x}", to_rfc3339(started), random());
-}
 
 // "If both a root tarball and squashfs matched, squashfs is skipped" (`upstream-gss.md` §4.3).
 void prefer_root_tarballs(Selection& selection) {
@@ -105,9 +99,7 @@ struct Run::Impl {
   std::shared_ptr<RateLimit> rate{};  ///< of all that comes in; none when there is no limit
 
   RunReport execute(const RunRequest& request) {
-    report.started = now();
-    report.command = request.command;
-    report.run_id = new_run_id(report.started);
+    report = begin_report(request.command);
     prepare(request);
     for (const auto& destination : destinations) {
       read_catalogs(destination);

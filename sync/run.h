@@ -29,6 +29,7 @@ struct Destination {
   std::optional<Error>
       unavailable;  ///< it can't even be asked what it holds; then all below is none
   std::unique_ptr<ItemTarget> items;
+  MetadataTarget* documents = nullptr;       ///< of a tree: the same as `items`
   std::unique_ptr<Publication> publication;  ///< may be none: nothing is published
   std::optional<Error> publication_error;    ///< why there is none, when there should be
 };

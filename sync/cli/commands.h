@@ -10,6 +10,7 @@ namespace streamsync {
 /// that the error stands for.
 ExitStatus sync_command(const Options& options, Console& console, Interrupts& interrupts);
 ExitStatus plan_command(const Options& options, Console& console, Interrupts& interrupts);
+ExitStatus verify_command(const Options& options, Console& console, Interrupts& interrupts);
 ExitStatus query_command(const Options& options, Console& console, const Interrupts& interrupts);
 ExitStatus ledger_command(const Options& options);
 ExitStatus config_check_command(const Options& options, Console& console);

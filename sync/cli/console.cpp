@@ -121,6 +121,8 @@ std::string Console::line_of(LogLevel level, std::string_view message) const {
 void Console::starting(std::uint64_t bytes) {
   moving_since_ = Clock::now();
   total_ = bytes;
+  ended_bytes_ = 0;
+  moved_ = 0;
 }
 
 // While nothing but known bytes is read again, nothing has begun to move.

@@ -412,6 +412,7 @@ class TreeDestinations {
   template <typename Tree>
   static void set_tree(Destination& destination, std::unique_ptr<Tree> tree) {
     destination.publication = std::make_unique<OriginalDocuments>(*tree);
+    destination.documents = tree.get();
     destination.items = std::move(tree);
   }
 

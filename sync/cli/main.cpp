@@ -63,26 +63,38 @@ void add_global_options(CLI::App& app, Options& options) {
       ->type_name("BYTES");
 }
 
-void add_selection_options(CLI::App& command, Options& options) {
-  command.add_option("--keyring", options.keyring, "Public keys that sources are signed with")
+void add_trust_options(CLI::App& command, Options& options) {
+  command.add_option("--keyring", options.keyring, "Public keys that documents are signed with")
       ->type_name("FILE");
-  command.add_option("--max", options.max, "Versions of each product")->type_name("N");
   command.add_option("--path", options.path, "Entry document below the base URL")->type_name("P");
   command.add_flag("--no-verify", options.no_verify, "Do not check signatures");
+}
+
+void add_selection_options(CLI::App& command, Options& options) {
+  add_trust_options(command, options);
+  command.add_option("--max", options.max, "Versions of each product")->type_name("N");
+}
+
+void add_identity_option(CLI::App& command, Options& options) {
+  command.add_option("--identity", options.identity, "Upstream's identity.yaml")->type_name("FILE");
+}
+
+void add_report_option(CLI::App& command, Options& options) {
+  command.add_option("--report", options.report, "Write the report here")->type_name("FILE");
 }
 
 void add_run_options(CLI::App& command, Options& options) {
   add_selection_options(command, options);
   command.add_flag("--keep", options.keep,
                    "Keep versions that left the source while there is room");
-  command.add_option("--identity", options.identity, "Upstream's identity.yaml")->type_name("FILE");
+  add_identity_option(command, options);
   command.add_option("--mirror", options.mirrors, "Entry of the mirror_list, repeatable")
       ->type_name("NAME_OR_INDEX");
   command
       .add_option("--max-delete", options.max_delete,
                   "Most removals without a replacement: a number, or a share such as 50%")
       ->type_name("N|P%");
-  command.add_option("--report", options.report, "Write the report here")->type_name("FILE");
+  add_report_option(command, options);
 }
 
 // "streamsync help sync" is "streamsync sync --help".
@@ -108,6 +120,7 @@ class CommandLine {
     add_global_options(app_, options_);
     add_sync();
     add_plan();
+    add_verify();
     add_query();
     add_ledger();
     add_config();
@@ -162,6 +175,25 @@ class CommandLine {
     command->callback([this] {
       command_ = [this](Console& console, Interrupts& interrupts) {
         return plan_command(options_, console, interrupts);
+      };
+    });
+  }
+
+  void add_verify() {
+    auto* command =
+        app_.add_subcommand("verify", "Read a mirrored tree again and say what is damaged in it");
+    command->add_option("target", options_.target, "Directory, swift:CONTAINER or s3:BUCKET")
+        ->required();
+    command
+        ->add_option("--repair", options_.repair,
+                     "Fetch what is damaged again from this base URL, or URL of a document")
+        ->type_name("SOURCE");
+    add_trust_options(*command, options_);
+    add_identity_option(*command, options_);
+    add_report_option(*command, options_);
+    command->callback([this] {
+      command_ = [this](Console& console, Interrupts& interrupts) {
+        return verify_command(options_, console, interrupts);
       };
     });
   }

@@ -116,4 +116,8 @@ void warn_of_keys_without_effect(const Config& config, Console& console) {
                            fmt::join(config.without_effect, ", ")));
 }
 
+void warn_of_no_verify(const Options& options, Console& console) {
+  if (options.no_verify) console.warn("--no-verify: signatures are not checked in this run");
+}
+
 }  // namespace streamsync

@@ -36,6 +36,9 @@ struct Options {
 
   std::optional<std::string> key, only_key, since, until;  ///< of `ledger`
 
+  std::string target;                 ///< of `verify`
+  std::optional<std::string> repair;  ///< SOURCE that it fetches from
+
   std::string source;
   std::vector<std::string> filters;
   std::optional<std::string> index_filter;
@@ -49,6 +52,7 @@ ConfigDefaults config_defaults();
 Config effective_config(const Options& options);
 /// Says which keys of the charm's are accepted and do nothing.
 void warn_of_keys_without_effect(const Config& config, Console& console);
+void warn_of_no_verify(const Options& options, Console& console);
 /// The same say over one entry.
 void apply(const Options& options, MirrorEntry& entry);
 

@@ -117,9 +117,7 @@ TrustPolicy trust_in(const MirrorEntry& entry, const Options& options) {
 }  // namespace
 
 ExitStatus query_command(const Options& options, Console& console, const Interrupts& interrupts) {
-  if (options.no_verify) {
-    console.warn("--no-verify: signatures are not checked in this run");
-  }
+  warn_of_no_verify(options, console);
   MirrorEntry entry = entry_for(options.source, config_defaults());
   apply(options, entry);
   const auto filters = FilterSet::parse(options.filters);

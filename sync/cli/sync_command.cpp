@@ -1,16 +1,14 @@
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
 
-#include "base/io/local_error.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "sync/cli/commands.h"
 #include "sync/cli/destinations.h"
-#include "sync/cli/report_file.h"
+#include "sync/cli/report_output.h"
 #include "sync/run.h"
 #include "sync/state_directory.h"
 
@@ -26,12 +24,6 @@ RunRequest request_of(const Options& options, RunMode mode) {
   request.accept_rollback = options.accept_rollback;
   request.accept_unsigned = options.accept_unsigned;
   return request;
-}
-
-void warn_of_no_verify(const Options& options, Console& console) {
-  if (options.no_verify) {
-    console.warn("--no-verify: signatures are not checked in this run");
-  }
 }
 
 // Without it `grace` begins anew, which does no harm.
@@ -72,46 +64,6 @@ RunReport run(const Options& options, Console& console, const Interrupts& interr
   for (const auto& warning : destinations.warnings) console.warn(warning);
   Run run(config, std::move(destinations.all), cache, console, interrupts.token());
   return run.execute(request);
-}
-
-std::optional<ReportFile> report_file(const Options& options) {
-  if (!options.report) return std::nullopt;
-  return std::optional<ReportFile>(*options.report);
-}
-
-// What keeps the report from its file counts among the run's errors and takes the place of none of
-// them.
-void deliver(RunReport& report, const std::optional<ReportFile>& file, Console& console) {
-  if (!file) return;
-  try {
-    file->write(report);
-  } catch (const Error& error) {
-    console.warn(fmt::format("the report is not written: {}", error.what()));
-    report.unwritten = error;
-  }
-}
-
-class StandardOutput final : public ByteSink {
- public:
-  void write(Bytes bytes) override {
-    if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) {
-      throw local_error(errno, "writing the report to standard output");
-    }
-  }
-  void finish() override {}
-};
-
-void print_json(const RunReport& report) {
-  StandardOutput output;
-  write_json(report, output);
-}
-
-ExitStatus conclude(const RunReport& report, Console& console) {
-  const auto status = report.exit_status();
-  if (status != ExitStatus::Done) {
-    console.error(report.verdict());
-  }
-  return status;
 }
 
 RunReport make_plan_report(const Options& options, Console& console, const Interrupts& interrupts,

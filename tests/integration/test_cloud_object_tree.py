@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 import anonymous_http  # noqa: E402
+import s3_api  # noqa: E402
 from cloud_log import CloudLog  # noqa: E402
 from cloud_setup import new_cloud  # noqa: E402
 from openstack_api import Cloud  # noqa: E402
@@ -25,7 +26,7 @@ from stream_tree import write_random  # noqa: E402
 from streamsync_program import Program  # noqa: E402
 from tree_case import INDEX, NEW, NEWEST, OLD, PRODUCTS, TreeCase, entry  # noqa: E402
 
-DONE = 0
+DONE, ITEMS_FAILED = 0, 1
 PART = 16 << 20
 CLOUD = {}
 
@@ -119,6 +120,39 @@ class ObjectTree(TreeCase):
             self.assertEqual(DONE, run.status, run.err)
             self.assert_like_the_source(("bionic", NEW), ("focal", newer))
             self.assertEqual([], [name for name in self.names() if "/parts/" in name or NEWEST in name])
+
+    def test_what_is_damaged_is_found_and_repaired(self):
+        self.add_large("focal", NEWEST, PART + 1000)
+        small, large = self.path("bionic", NEW), self.path("focal", NEWEST)
+        with self.served() as server:
+            self.assertEqual(DONE, self.mirror(entry(server.url)).status)
+            for target, root in zip(self.targets, self.roots, strict=True):
+                with self.subTest(target):
+                    self.assertEqual(DONE, self.verify(target).status)
+                    self.damage(target, small, b"x" * len(self.read(root, small).body))
+                    self.damage(target, large, None)
+                    run = self.verify(target)
+                    self.assertEqual(ITEMS_FAILED, run.status, run.err)
+                    self.assertEqual([f"damaged {small}", f"damaged {large}"], [line.split(": ")[0] for line in run.lines()])
+                    server.take_requests()
+                    run = self.verify(target, "--repair", server.url)
+                    self.assertEqual(DONE, run.status, run.err)
+                    self.assertEqual({f"/{small}", f"/{large}"}, set(server.paths()))
+                    self.assertEqual(DONE, self.verify(target).status)
+        self.assert_like_the_source(("bionic", NEW), ("focal", NEWEST))
+
+    def damage(self, target, path, content):
+        """Writes over the object, or takes it away."""
+        container, _, name = f"{target.partition(':')[2]}/{path}".partition("/")
+        if target.startswith("s3:"):
+            s3_api.send(account(), "DELETE" if content is None else "PUT", container, name, content)
+        elif content is None:
+            self.cloud.delete_object(container, name)
+        else:
+            self.cloud.put_object(container, name, content)
+
+    def verify(self, target, *arguments):
+        return self.program.run("verify", target, "--keyring", self.keyring, *arguments)
 
     def test_a_killed_run_is_gone_on_with(self):
         self.add_large("focal", NEWEST, 3 * PART)

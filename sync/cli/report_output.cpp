@@ -1,0 +1,53 @@
+#include "sync/cli/report_output.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "base/io/local_error.h"
+
+namespace streamsync {
+namespace {
+
+class StandardOutput final : public ByteSink {
+ public:
+  void write(Bytes bytes) override {
+    if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) {
+      throw local_error(errno, "writing the report to standard output");
+    }
+  }
+  void finish() override {}
+};
+
+}  // namespace
+
+std::optional<ReportFile> report_file(const Options& options) {
+  if (!options.report) return std::nullopt;
+  return std::optional<ReportFile>(*options.report);
+}
+
+void deliver(RunReport& report, const std::optional<ReportFile>& file, Console& console) {
+  if (!file) return;
+  try {
+    file->write(report);
+  } catch (const Error& error) {
+    console.warn(fmt::format("the report is not written: {}", error.what()));
+    report.unwritten = error;
+  }
+}
+
+void print_json(const RunReport& report) {
+  StandardOutput output;
+  write_json(report, output);
+}
+
+ExitStatus conclude(const RunReport& report, Console& console) {
+  const auto status = report.exit_status();
+  if (status != ExitStatus::Done) {
+    console.error(report.verdict());
+  }
+  return status;
+}
+
+}  // namespace streamsync

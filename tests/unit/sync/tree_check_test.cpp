@@ -1,0 +1,174 @@
+#include "sync/tree_check.h"
+
+#include <fmt/format.h>
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <mutex>
+
+namespace streamsync {
+namespace {
+
+class NoObserver final : public Observer {
+ public:
+  void warn(std::string_view) override {}
+  void starting(std::uint64_t bytes) override { expected = bytes; }
+  void progress(const Action& action, const Arrival& arrival) override {
+    come[action.name] = arrival.bytes;
+  }
+  void ended(const Action&) override { ++ends; }
+  void retrying(std::string_view name, const Error&, std::chrono::milliseconds) override {
+    retried.emplace_back(name);
+  }
+  void finished(const Action&, const ActionResult&) override {}
+
+  std::uint64_t expected = 0;
+  std::map<std::string, std::uint64_t> come;
+  std::size_t ends = 0;
+  std::vector<std::string> retried;
+};
+
+class Tree final : public ItemTarget {
+ public:
+  std::vector<Held> inventory() override { return held; }
+  std::vector<Held> absent() const override { return gone; }
+  std::string name_of(const Item& item) const override { return item.key.str(); }
+  void announce(const std::vector<BlobSpec>&) override {}
+  Held stage(const BlobSpec&, ByteSource&) override { return {}; }
+  void copy_out(const Held& item, ByteSink& to) override {
+    const std::lock_guard lock(mutex_);
+    if (failures[item.placement] > 0) {
+      --failures[item.placement];
+      throw Error(ErrorKind::Transient, Origin::Target, "503");
+    }
+    to.write(as_bytes(contents.at(item.placement)));
+  }
+  std::optional<Held> verify_unrevealed(const Held&, const BlobSpec&) override { return {}; }
+  void reveal(const Held&) override {}
+  Removal remove(const Held&) override { return {}; }
+
+  std::vector<Held> held, gone;
+  std::map<std::string, std::string> contents;
+  std::map<std::string, int> failures;
+
+ private:
+  std::mutex mutex_;
+};
+
+Held recorded(const std::string& version, const std::string& promised) {
+  const auto path = version + "/disk.img";
+  const Item item{{"source", "p", version, "disk.img"},
+                  {{"size", std::to_string(promised.size())},
+                   {"sha256", digest_of(DigestAlgorithm::Sha256, promised).hex()},
+                   {"path", path}},
+                  RelativePath::parse(path)};
+  return {item, path, path, HeldState::Present, promised.size()};
+}
+
+TrustedText document_of(const std::string& version, const std::string& promised) {
+  const auto text = fmt::format(
+      R"({{"format": "products:1.0", "content_id": "source", "products": {{"p": {{"versions":
+          {{"{0}": {{"items": {{"disk.img": {{"ftype": "disk.img", "path": "{0}/disk.img",
+            "size": {1}, "sha256": "{2}"}}}}}}}}}}}}}})",
+      version, promised.size(), digest_of(DigestAlgorithm::Sha256, promised).hex());
+  return accept_unverified(spool_of(text), "document");
+}
+
+struct Scene {
+  Tree tree;
+  NoObserver observer;
+  std::stop_source stop;
+  unsigned attempts = 1;
+
+  void hold(const std::string& version, const std::string& promised, const std::string& content) {
+    tree.held.push_back(recorded(version, promised));
+    tree.contents[tree.held.back().placement] = content;
+  }
+  TreeCheck check() {
+    return {tree, 2, RetryPolicy{.attempts = attempts, .max_wait = {}}, stop.get_token(), observer};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what has the promised bytes is right, and nothing else is") {
+  Scene scene;
+  scene.hold("1", "as promised", "as promised");
+  scene.hold("2", "as promised", "AS promised");
+  scene.hold("3", "as promised", "as promise");
+  scene.hold("4", "as promised", "as promised, and more");
+  const auto check = scene.check();
+  const auto damaged = check.damaged(check.items());
+  CHECK(damaged.size() == 3);
+  CHECK_FALSE(damaged.contains(0));
+  for (const auto& [number, error] : damaged) {
+    CHECK(error.kind() == ErrorKind::Corrupt);
+    CHECK(error.origin() == Origin::Target);
+    CHECK(std::string(error.what()).starts_with(std::to_string(number + 1) + "/disk.img: "));
+  }
+  CHECK(scene.observer.expected == 4 * 11);
+  CHECK(scene.observer.come["1/disk.img"] == 11);
+  CHECK(scene.observer.ends == 4);
+}
+
+TEST_CASE("what can't be read is tried again, and then not called damaged but unread") {
+  Scene scene;
+  scene.attempts = 2;
+  scene.hold("1", "content", "content");
+  scene.hold("2", "content", "content");
+  scene.tree.failures = {{"1/disk.img", 1}, {"2/disk.img", 2}};
+  const auto check = scene.check();
+  const auto damaged = check.damaged(check.items());
+  REQUIRE(damaged.size() == 1);
+  CHECK(damaged.at(1).kind() == ErrorKind::Transient);
+  CHECK(scene.observer.retried.size() == 2);
+}
+
+TEST_CASE("a document of the tree counts more than its record") {
+  Scene scene;
+  scene.hold("1", "of the record", "of the document");
+  auto check = scene.check();
+  CHECK(check.damaged(check.items()).size() == 1);
+  check.believe(document_of("1", "of the document"), "document");
+  CHECK(check.damaged(check.items()).empty());
+}
+
+TEST_CASE("what is recorded and not there is missed where a document names it") {
+  Scene scene;
+  scene.hold("1", "content", "content");
+  for (const auto* version : {"2", "3"}) {
+    scene.tree.gone.push_back(recorded(version, "content"));
+    scene.tree.gone.back().state = HeldState::Incomplete;
+    scene.tree.gone.back().size = 0;
+  }
+  auto check = scene.check();
+  CHECK(check.damaged(check.items()).empty());
+  check.believe(document_of("3", "content"), "document");
+  const auto items = check.items();
+  const auto damaged = check.damaged(items);
+  REQUIRE(damaged.size() == 1);
+  CHECK(items[damaged.begin()->first].name == "3/disk.img");
+}
+
+TEST_CASE("an item of which nothing usable is promised is not said to be right") {
+  Scene scene;
+  scene.hold("1", "content", "content");
+  scene.tree.held.front().item.tags = {{"size", "7"}, {"path", "1/disk.img"}};
+  auto check = scene.check();
+  const auto damaged = check.damaged(check.items());
+  REQUIRE(damaged.size() == 1);
+  CHECK(damaged.at(0).kind() == ErrorKind::Malformed);
+  CHECK_FALSE(check.items().front().blob);
+  check.believe(document_of("1", "content"), "document");
+  CHECK(check.damaged(check.items()).empty());
+}
+
+TEST_CASE("a check ends when it is asked to") {
+  Scene scene;
+  scene.hold("1", "content", "content");
+  scene.stop.request_stop();
+  const auto check = scene.check();
+  CHECK_THROWS_AS(check.damaged(check.items()), Cancelled);
+}
+
+}  // namespace streamsync
