@@ -601,8 +601,8 @@ struct Run::Impl {
       record(*assignments[index].target, removals, told);
       const auto came =
           look_again(*assignments[index].target, plan, results[index], removals, told);
+      mark_latest(*assignments[index].target, shown_items(plan, results[index]), removals, told);
       auto input = publication_input(destinations[served[index]], plan, results[index]);
-      mark_latest(*assignments[index].target, input.shown, removals, told);
       input.only_where_named.insert(came.begin(), came.end());
       publish(destinations[served[index]], input, removals, told);
       removals.grant(grace_at(destinations[served[index]]));

@@ -13,17 +13,23 @@ from pathlib import Path
 
 from cloud_log import CloudLog
 from cloud_setup import control
-from sync_scene import NEW, OLD, Scene, Source, created
+from sync_scene import NEW, NEWEST, OLD, Scene, Source, created
 
 DONE, TARGET_UNAVAILABLE = 0, 5
 NOBODY = "!"
 
 
 # Glance asks the first section that matches, and refuses what none does.
-NO_DELETION = "\n".join(
-    f"[{properties}]\ncreate = admin\nread = admin\nupdate = admin\ndelete = {who}\n"
-    for properties, who in (("^streamsync_", NOBODY), (".*", "admin"))
-)
+def protection(*rules):
+    """Of properties, who may create and who may delete them."""
+    return "\n".join(
+        f"[{properties}]\ncreate = {creates}\nread = admin\nupdate = admin\ndelete = {deletes}\n"
+        for properties, creates, deletes in (*rules, (".*", "admin", "admin"))
+    )
+
+
+NO_DELETION = protection(("^streamsync_", "admin", NOBODY))
+NO_MARK = protection(("^latest$", NOBODY, "admin"))
 
 
 @contextlib.contextmanager
@@ -109,6 +115,19 @@ class Visibility(unittest.TestCase):
         self.source.server.take_requests()
         self.assertEqual(2, len(created(self.sync())))
         self.assertEqual([], self.items_asked_for())
+
+    def test_what_stays_because_the_newest_can_not_be_marked_is_named_as_before(self):
+        self.scene.write_config(set_latest_property=True)
+        self.sync()
+        before = set(self.scene.published_items())
+        self.source.add_one(NEWEST)
+        self.source.write()
+        with glance_reading(NO_MARK, "[DEFAULT]\nproperty_protection_file"):
+            run = self.sync(TARGET_UNAVAILABLE)
+        self.assertEqual(2, run.err.count("the newest images could not be marked"), run.err)
+        self.assertLess(before, set(self.scene.published_items()))
+        self.sync()
+        self.assertEqual({NEWEST}, {version for _, version, _ in self.scene.published_items()})
 
     def test_it_is_asked_once_with_the_empty_image(self):
         log = CloudLog.of_environment(self.scene.cloud)
