@@ -162,19 +162,20 @@ class Copying {
       const auto& actions = assignments_[at].plan.actions;
       for (std::size_t index = 0; index < actions.size(); ++index) {
         const auto& action = actions[index];
-        const auto& held = brings_bytes(action) ? results_[at].held(index) : std::nullopt;
-        if (held) add_present({assignments_[at].target, *held}, contents);
+        auto& target = *assignments_[at].target;
+        const auto& come = results_[at].held(index);
+        if (come && brings_bytes(action)) add_present(target, *come, contents);
         if (!action.held || action.held->state != HeldState::Present) continue;
-        add_present({assignments_[at].target, *action.held}, contents);
+        add_present(target, *action.held, contents);
       }
     }
   }
 
-  void add_present(PresentItem present, Contents& contents) const {
-    const auto key = key_of_held(present.held);
+  void add_present(ItemTarget& target, const Held& held, Contents& contents) const {
+    const auto key = key_of_held(held);
     const auto content = key ? contents.find(*key) : contents.end();
-    if (content == contents.end() || lacks(present.held, content->second)) return;
-    content->second.present.push_back(std::move(present));
+    if (content == contents.end() || lacks(held, content->second)) return;
+    content->second.present.push_back({&target, held});
   }
 
   // Its metadata promise these bytes, and its target tells of others.
@@ -203,8 +204,6 @@ class Copying {
       auto& results = results_[id.assignment];
       if (results.version_failed(id.action)) {
         results.hold_back(id.action);
-      } else if (silent_.why(target(id))) {
-        fail(id, reason_of_silence(id));
       } else {
         ids.push_back(id);
       }
@@ -250,36 +249,42 @@ class Copying {
     });
   }
 
-  // One item alone shows whether the others are worth all their attempts.
   void ask_silent_targets() {
     while (!waiting_.empty()) {
       auto waiting = std::exchange(waiting_, {});
-      fail_those_out_of_budget(waiting);
-      const auto first = one_for_each_target(waiting);
-      tell();
-      if (first.empty()) continue;
-      for (const auto& id : first) {
-        waiting.erase(id);
-        observer_.retrying(action(id).name, *silent_.why(target(id)), may_answer_within());
-      }
-      wait_for(may_answer_within(), rules_.stop);
+      wait_for_answers(waiting);
       silent_.forget();
-      carry_out(first, PutOff::Nothing);
+      try_one_for_each_target(waiting);
       go_on_with(waiting);
     }
   }
 
-  // The wait counts as any other for that host does (`cli.md` §3, `retries`).
-  void fail_those_out_of_budget(std::set<ActionId>& waiting) {
-    std::map<const ItemTarget*, bool> may_wait;
-    std::erase_if(waiting, [&](const ActionId& id) {
-      const auto [known, is_first] = may_wait.try_emplace(&target(id), true);
-      if (is_first) known->second = has_budget_for(*silent_.why(target(id)));
-      if (!known->second) fail(id, reason_of_silence(id));
-      return !known->second;
-    });
+  void wait_for_answers(const std::set<ActionId>& waiting) {
+    std::chrono::milliseconds wait{0};
+    const auto first = one_for_each_target(waiting);
+    for (const auto& id : first) {
+      if (has_budget_for(*silent_.why(target(id)))) wait = may_answer_within();
+    }
+    for (const auto& id : first) {
+      observer_.retrying(action(id).name, *silent_.why(target(id)), wait);
+    }
+    wait_for(wait, rules_.stop);
   }
 
+  // One item alone shows whether the others are worth all their attempts, or the next one where its
+  // target was not asked in the end.
+  void try_one_for_each_target(std::set<ActionId>& waiting) {
+    for (auto first = one_for_each_target(waiting); !first.empty();) {
+      for (const auto& id : first) waiting.erase(id);
+      unasked_.clear();
+      carry_out(first, PutOff::Nothing);
+      auto left = waiting;
+      std::erase_if(left, [&](const ActionId& id) { return !unasked_.contains(id.assignment); });
+      first = one_for_each_target(left);
+    }
+  }
+
+  // The wait counts as any other for that host does (`cli.md` §3, `retries`).
   bool has_budget_for(const Error& silence) const {
     return rules_.retries.waits->add(silence.host(), WaitsPerHost::Clock::now(),
                                      may_answer_within(), rules_.retries.budget);
@@ -387,6 +392,7 @@ class Copying {
       results.put_off(failed);
       wait_for_target(failed.id, failed.error);
     } else {
+      if (failed.error.origin() != Origin::Target) unasked_.insert(failed.id.assignment);
       observer_.ended(action(failed.id));
       results.failed(as_of_now(failed));
     }
@@ -442,6 +448,7 @@ class Copying {
   SilentTargets silent_;
   std::set<ActionId> waiting_;            // for silent targets
   std::map<ActionId, Error> unanswered_;  // what was tried at one; once more at most
+  std::set<std::size_t> unasked_;         // assignments: what was tried last failed elsewhere
   std::set<std::size_t> changed_;         // entries
 };
 

@@ -165,11 +165,14 @@ class Recorder final : public Observer {
   void starting(std::uint64_t) override {}
   void progress(const Action&, const Arrival&) override {}
   void ended(const Action&) override {}
-  void retrying(std::string_view, const Error&, std::chrono::milliseconds) override {}
+  void retrying(std::string_view, const Error&, std::chrono::milliseconds wait) override {
+    waits.push_back(wait);
+  }
   void finished(const Action& action, const ActionResult&) override {
     lines.push_back(std::string(to_string(action.kind)) + " " + action.name.str());
   }
   std::vector<std::string> lines, warnings;
+  std::vector<std::chrono::milliseconds> waits;
 };
 
 Action action(ActionKind kind, const std::string& product, const std::string& version,
@@ -771,17 +774,56 @@ TEST_CASE("a target that answers again is given all in the same run, of what the
   CHECK(scene.observer.lines.front() == "create " + series.plan.actions.front().name.str());
 }
 
-TEST_CASE("who has no budget left for it does not wait for a target to come back") {
+TEST_CASE("a target is waited for before it is asked again, as far as the budget goes") {
   const Series series(10);
   Scene scene(series.files);
   scene.jobs = 1;
   scene.attempts = 2;
   scene.max_wait = std::chrono::seconds(1);
-  scene.budget = std::chrono::seconds(0);
   scene.target.is_silent = [&](const std::string&) { return scene.target.asked <= 2; };
+  std::chrono::milliseconds wait = scene.max_wait;
+  SECTION("which has it") {}
+  SECTION("which does not have it: then it is asked at once") {
+    scene.budget = std::chrono::seconds(0);
+    wait = std::chrono::milliseconds(0);
+  }
   const auto results = scene.copy(series.plan);
-  CHECK(count(results, is_untried) == 9);
-  CHECK(scene.target.asked == 2);
+  CHECK(count(results, is_done) == 10);
+  REQUIRE_FALSE(scene.observer.waits.empty());
+  CHECK(scene.observer.waits.back() == wait);
+}
+
+TEST_CASE("what is missing at its source says nothing of a target") {
+  Series series(10);
+  // The two smallest, which are the next to be tried.
+  for (const auto* gone : {"p108/1/a", "p109/1/a"}) series.files.erase(gone);
+  Scene scene(series.files);
+  scene.jobs = 1;
+  scene.attempts = 2;
+  scene.target.is_silent = always;
+  const auto results = scene.copy(series.plan);
+  CHECK(count(results, is_done) == 0);
+  // All but one at first, and the three that are tried; fewer where the target is asked in time.
+  CHECK(count(results, is_untried) >= 6);
+}
+
+TEST_CASE("an item that is never answered keeps no hidden one from being shown again") {
+  Series series(3, ActionKind::Create);
+  Series hidden(2, ActionKind::Update, "q");
+  for (auto& action : hidden.plan.actions) {
+    auto held = *action.held;
+    held.state = HeldState::Hidden;
+    action.held = std::make_shared<const Held>(std::move(held));
+  }
+  Scene scene(series.files);
+  scene.attempts = 2;
+  scene.jobs = 1;
+  scene.target.is_silent = [](const std::string& path) { return path.starts_with("p100"); };
+  auto plan = series.plan;
+  plan.actions.insert(plan.actions.end(), hidden.plan.actions.begin(), hidden.plan.actions.end());
+  const auto results = scene.copy(plan);
+  CHECK(count(results, is_done) == 4);
+  CHECK(results.front().status == ActionStatus::Failed);
 }
 
 TEST_CASE("a target that falls silent again is asked again") {
