@@ -14,23 +14,32 @@
 namespace streamsync {
 namespace {
 
-// A date is only good enough to ask with when the document can't have changed again within the same
-// second (RFC 9110 §8.8.2.2).
-Validator validator_of(const Headers& headers) {
-  Validator validator{headers.find("ETag").value_or(""), {}};
-  const auto modified = headers.find("Last-Modified");
-  const auto changed_at = parse_date(modified.value_or(""));
+// So old that the file can't have changed again within that second, whichever clocks both dates are
+// of: RFC 9110 §8.8.2.2 wants them far enough apart, and RFC 7232 §2.2.2 said how far.
+std::string strong_date_of(const Headers& headers) {
+  const auto modified = headers.find("Last-Modified").value_or("");
+  const auto changed_at = parse_date(modified);
   const auto answered_at = parse_date(headers.find("Date").value_or(""));
-  if (changed_at && answered_at && *answered_at - *changed_at > std::chrono::seconds(1)) {
-    validator.last_modified = *modified;
-  }
-  return validator;
+  const bool is_strong =
+      changed_at && answered_at && *answered_at - *changed_at >= std::chrono::seconds(60);
+  return is_strong ? modified : "";
 }
 
-// Empty when the answer has none: a weak one may be the same for other bytes.
-std::string strong_tag_of(const Response& head) {
-  const std::string etag = head.headers.find("ETag").value_or("");
-  return etag.starts_with('"') ? etag : "";
+Validator validator_of(const Headers& headers) {
+  return {headers.find("ETag").value_or(""), strong_date_of(headers)};
+}
+
+// A weak tag may be the same for other bytes.
+bool is_strong_tag(std::string_view validator) { return validator.starts_with('"'); }
+
+std::string strong_tag_of(const Headers& headers) {
+  const auto etag = headers.find("ETag").value_or("");
+  return is_strong_tag(etag) ? etag : "";
+}
+
+// Where there is any tag, also a weak one, the date must not be asked with (RFC 9110 §13.1.5).
+std::string strong_validator_of(const Headers& headers) {
+  return headers.find("ETag") ? strong_tag_of(headers) : strong_date_of(headers);
 }
 
 // The bytes of an answer behind those that the item has already.
@@ -39,8 +48,11 @@ class Continuation final : public ByteSink {
   Continuation(ItemProgress& progress, ByteSink& item) : progress_(progress), item_(item) {}
 
   void begin(const Response& head) {
-    known_ = head.status == 206 ? 0 : progress_.offset;
-    progress_.etag = strong_tag_of(head);
+    const bool is_part = head.status == 206;
+    known_ = is_part ? 0 : progress_.offset;
+    // A part may leave out what the beginning said (RFC 9110 §15.3.7).
+    if (is_part && !progress_.validator.empty()) return;
+    progress_.validator = strong_validator_of(head.headers);
   }
 
   void write(Bytes bytes) override {
@@ -78,18 +90,17 @@ void require_rest(const Request& request, const Response& head, std::uint64_t of
 }
 
 // Such parts must not be combined (RFC 9110 §15.3.7.3), and who heeds If-Range gives none. A whole
-// file is not judged by this: servers behind one name may have tags of their own for the same
+// file is not judged by this: servers behind one name may have validators of their own for the same
 // bytes.
-void require_same_file(const Request& request, const Response& head,
-                       const std::string& tag_of_beginning) {
-  const auto tag = strong_tag_of(head);
-  const bool is_known = !tag.empty() && !tag_of_beginning.empty();
-  if (head.status != 206 || !is_known || tag == tag_of_beginning) return;
-  throw AnotherPart(
-      ErrorKind::Protocol, Origin::Source,
-      fmt::format("GET {}: answers with a part of the file with the ETag {}, and the "
-                  "beginning had {}",
-                  request.url.redacted(), printable(tag), printable(tag_of_beginning)));
+void require_same_file(const Request& request, const Response& head, const std::string& validator) {
+  if (head.status != 206 || validator.empty()) return;
+  const auto given = is_strong_tag(validator) ? strong_tag_of(head.headers)
+                                              : head.headers.find("Last-Modified").value_or("");
+  if (given.empty() || given == validator) return;
+  throw AnotherPart(ErrorKind::Protocol, Origin::Source,
+                    fmt::format("GET {}: answers with a part of another file: {}, and the "
+                                "beginning had {}",
+                                request.url.redacted(), printable(given), printable(validator)));
 }
 
 // What says nothing about ranges: the same would be answered without one.
@@ -138,7 +149,7 @@ void MirrorSource::stream(const RelativePath& path, ItemProgress& progress, Byte
 bool MirrorSource::stream_rest(const RelativePath& path, ItemProgress& progress, ByteSink& sink) {
   Request request = request_for(path);
   request.headers.add("Range", fmt::format("bytes={}-", progress.offset));
-  if (!progress.etag.empty()) request.headers.add("If-Range", progress.etag);
+  if (!progress.validator.empty()) request.headers.add("If-Range", progress.validator);
   try {
     const Response response = get_behind(request, progress, sink);
     if (response.ok() || is_about_the_file(response.status)) {
@@ -160,7 +171,7 @@ Response MirrorSource::get_behind(const Request& request, ItemProgress& progress
   LimitedSink limited(rest, rules_.rate.get());
   return http_.get(request, [&](const Response& head) -> ByteSink& {
     require_rest(request, head, progress.offset);
-    require_same_file(request, head, progress.etag);
+    require_same_file(request, head, progress.validator);
     rest.begin(head);
     return limited;
   });

@@ -13,7 +13,7 @@ namespace streamsync {
 /// How far an item has come from a source. Good for one source at a time.
 struct ItemProgress {
   std::uint64_t offset = 0;    ///< so many bytes were given: the next is wanted
-  std::string etag;            ///< strong, of the file that gave them; empty: unknown
+  std::string validator;       ///< strong tag or date of the file that gave them; empty: unknown
   std::uint64_t repeated = 0;  ///< so many bytes came that were known, and were dropped
   bool takes_parts = true;     ///< false once the source did not give the part it was asked for
 };

@@ -131,7 +131,7 @@ class SourceLeg {
             error.origin() == Origin::Source && error.kind() != ErrorKind::Corrupt;
         if (!may_another_do_better || place_ + 1 == places_.size()) throw;
       }
-      progress_.etag.clear();
+      progress_.validator.clear();
       progress_.takes_parts = true;
     }
   }

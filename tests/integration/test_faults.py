@@ -36,6 +36,7 @@ ONLY_ONCE = {"attempts": 1}
 # A block between pipe and disk, and what the pipe withholds.
 IN_FLIGHT = MEBIBYTE + 256 * 1024
 CLOSED = "http://127.0.0.1:1/"
+LONG_AGO, DAY_AFTER = "Fri, 01 Jan 2021 00:00:00 GMT", "Sat, 02 Jan 2021 00:00:00 GMT"
 # How often a document is asked for: of what came after the index nobody knows whether it fits.
 FIRST_READING = ((INDEX, 2), (PRODUCTS, 1))
 # Below the root of the server, in place of the image: other bytes, its own behind other ones, its first half.
@@ -328,11 +329,25 @@ class Resumed(FaultCase):
         self.assertEqual([None, HALF, None], starts(server))
         self.assertEqual([200, 206, 200], [exchange.status for exchange in exchanges(server)])
 
-    def test_a_tag_that_is_weak_or_missing_is_no_condition(self):
-        for tag in ('W/"one"', ""):
-            with self.subTest(tag):
+    def test_where_there_is_no_tag_the_date_is_the_condition(self):
+        dated = {"etag": "", "last_modified": LONG_AGO}
+        server = self.cut_then(image(**dated), **dated)
+        self.assert_done(self.sync_from(server))
+        rest = Exchange(HALF, LONG_AGO, 206, SIZE - HALF)
+        self.assertEqual([Exchange(None, None, 200, HALF), rest], exchanges(server))
+
+    def test_a_rest_with_another_date_is_not_taken(self):
+        changed = once(etag="", last_modified=DAY_AFTER, ignore_if_range=1)
+        server = self.cut_then(changed, etag="", last_modified=LONG_AGO)
+        self.assert_done(self.sync_from(server))
+        self.assertEqual([None, HALF, None], starts(server))
+        self.assertEqual([200, 206, 200], [exchange.status for exchange in exchanges(server)])
+
+    def test_what_is_weak_or_missing_is_no_condition(self):
+        for said in ({"etag": 'W/"one"', "last_modified": LONG_AGO}, {"etag": "", "last_modified": ""}):
+            with self.subTest(said):
                 self.setUp()
-                server = self.cut_then(image(etag=tag), etag=tag)
+                server = self.cut_then(image(**said), **said)
                 self.assert_done(self.sync_from(server))
                 rest = Exchange(HALF, None, 206, SIZE - HALF)
                 self.assertEqual([Exchange(None, None, 200, HALF), rest], exchanges(server))
@@ -888,7 +903,7 @@ class Missing(FaultCase):
 class Unchanged(FaultCase):
     """F8: nothing new."""
 
-    DATED = {"path": "*.sjson", "last_modified": "Fri, 01 Jan 2021 00:00:00 GMT"}
+    DATED = {"path": "*.sjson", "last_modified": LONG_AGO}
 
     def test_by_tag(self):
         server = self.serve()

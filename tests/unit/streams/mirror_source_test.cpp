@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 
 const RelativePath kPath = RelativePath::parse("streams/v1/index.sjson");
+const std::string kDate = "Sun, 06 Nov 1994 08:49:37 GMT";
 
 /// One server for all paths, that does as the settings of scripted_server.py say.
 class Mirror {
@@ -147,7 +148,43 @@ TEST_CASE("a rest that is of another file is not taken") {
   SECTION("where the beginning had none it may be the same") {
     ItemProgress progress{4, {}, true};
     CHECK(mirror.stream(progress) == "456789");
+    CHECK(progress.validator == "\"other\"");
   }
+}
+
+TEST_CASE("a rest that is of a file of another date is not taken") {
+  Mirror mirror(R"("body": "0123456789", "ignore_if_range": true,
+                   "last_modified": "Sun, 06 Nov 1994 08:49:38 GMT")");
+  ItemProgress progress{.offset = 4, .validator = kDate};
+  CHECK(mirror.stream(progress) == "456789");
+  CHECK_FALSE(progress.takes_parts);
+  const auto requests = mirror.server().finish_and_read_log("request");
+  REQUIRE(requests.size() == 2);
+  CHECK_THAT(requests[0], Contains("bytes=4-"));
+  CHECK_THAT(requests[1], !Contains("bytes="));
+}
+
+TEST_CASE("a rest of a file of that date, or of none, is taken") {
+  const std::string date = GENERATE_COPY(kDate, std::string());
+  CAPTURE(date);
+  Mirror mirror(R"("body": "0123456789", "ignore_if_range": true, "last_modified": ")" + date +
+                '"');
+  ItemProgress progress{.offset = 4, .validator = kDate};
+  CHECK(mirror.stream(progress) == "456789");
+  CHECK(progress.takes_parts);
+  CHECK(progress.validator == kDate);
+  CHECK(mirror.server().finish_and_read_log("request").size() == 1);
+}
+
+TEST_CASE("a rest is asked for by the validator of the beginning") {
+  const auto [validator, asked] = GENERATE_COPY(table<std::string, std::string>({
+      {R"("v1")", R"("if-range":"\"v1\"")"},
+      {kDate, R"("if-range":")" + kDate + '"'},
+  }));
+  Mirror mirror(R"("body": "0123456789")");
+  ItemProgress progress{.offset = 4, .validator = validator};
+  mirror.stream(progress);
+  CHECK_THAT(mirror.server().finish_and_read_log("request").at(0), Contains(asked));
 }
 
 TEST_CASE("a server that is busy is not one that gives no parts") {
@@ -157,15 +194,40 @@ TEST_CASE("a server that is busy is not one that gives no parts") {
   CHECK(progress.takes_parts);
 }
 
-TEST_CASE("a strong tag is kept for the next part, a weak one is not") {
-  const auto [tag, kept] = GENERATE(table<std::string, std::string>({
-      {R"(\"v1\")", "\"v1\""},
-      {R"(W/\"v1\")", ""},
+TEST_CASE("the validator of the beginning is kept for the next part where it is strong") {
+  const std::string tag = R"(ETag: \"v1\"\r\n)", weak = R"(ETag: W/\"v1\"\r\n)",
+                    modified = R"(Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n)",
+                    a_minute_later = R"(Date: Sun, 06 Nov 1994 08:50:37 GMT\r\n)",
+                    too_close = R"(Date: Sun, 06 Nov 1994 08:50:36 GMT\r\n)",
+                    before = R"(Date: Sun, 06 Nov 1994 08:48:37 GMT\r\n)";
+  const auto [said, kept] = GENERATE_COPY(table<std::string, std::string>({
+      {tag, R"("v1")"},
+      {weak, ""},
+      {modified + a_minute_later, kDate},
+      {modified + too_close, ""},
+      {modified + before, ""},
+      {modified, ""},
+      {modified + R"(Date: then\r\n)", ""},
+      {R"(Last-Modified: then\r\n)" + a_minute_later, ""},
+      {tag + modified + a_minute_later, R"("v1")"},
+      {weak + modified + a_minute_later, ""},
   }));
-  Mirror mirror("\"body\": \"0123\", \"etag\": \"" + tag + "\"");
+  CAPTURE(said);
+  Mirror mirror(R"("raw": "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n)" + said + R"(\r\n0123")");
   ItemProgress progress;
   mirror.stream(progress);
-  CHECK(progress.etag == kept);
+  CHECK(progress.validator == kept);
+}
+
+TEST_CASE("a part that says nothing of its file leaves the validator, a whole file does not") {
+  const auto [settings, kept] = GENERATE(table<std::string, std::string>({
+      {R"("body": "0123456789", "ignore_if_range": true)", R"("v1")"},
+      {R"("body": "0123456789")", ""},
+  }));
+  Mirror mirror(settings);
+  ItemProgress progress{.offset = 4, .validator = R"("v1")"};
+  mirror.stream(progress);
+  CHECK(progress.validator == kept);
 }
 
 TEST_CASE("what is not signed is not fetched from elsewhere") {
