@@ -386,9 +386,11 @@ class Copying {
     auto& results = results_[failed.id.assignment];
     if (is_missing(failed.error) && put_off == PutOff::MissingAndSilent) {
       observer_.retrying(action(failed.id).name, failed.error, may_come_within());
+      observer_.put_off(action(failed.id));
       results.put_off(failed);
       missing_.push_back(failed.id);
     } else if (may_be_answered(failed.id, failed.error, put_off)) {
+      observer_.put_off(action(failed.id));
       results.put_off(failed);
       wait_for_target(failed.id, failed.error);
     } else {

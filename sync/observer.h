@@ -38,6 +38,8 @@ class Observer {
   /// An action or an entry, by its name, is tried again after `wait`.
   virtual void retrying(std::string_view name, const Error& error,
                         std::chrono::milliseconds wait) = 0;
+  /// No more of it comes for now: it is tried again when others are done.
+  virtual void put_off(const Action& action) = 0;
   /// No more of it comes: it is there, or has failed. What became of it is told later.
   virtual void ended(const Action& action) = 0;
   /// In the order of the plans, each as soon as it and all before it are done (`cli.md` §1).

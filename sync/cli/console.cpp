@@ -127,6 +127,7 @@ void Console::starting(std::uint64_t bytes) {
 
 // While nothing but known bytes is read again, nothing has begun to move.
 void Console::progress(const Action& action, const Arrival& arrival) {
+  running_.insert(waiting_.extract(&action));
   auto& shown = running_[&action];
   const auto before = arrival.bytes < shown.bytes ? 0 : shown.bytes;  // a new try may begin anew
   const auto fresh = arrival.bytes - std::max(before, arrival.known);
@@ -141,8 +142,14 @@ void Console::retrying(std::string_view name, const Error& error, std::chrono::m
                                      static_cast<double>(wait.count()) / 1000));
 }
 
+void Console::put_off(const Action& action) {
+  waiting_.insert(running_.extract(&action));
+  redraw();
+}
+
 void Console::ended(const Action& action) {
   running_.erase(&action);
+  waiting_.erase(&action);
   ended_bytes_ += action.size;
   redraw();
 }
@@ -190,8 +197,8 @@ void Console::print_result(const Action& action, const ActionResult& result) {
 
 std::string Console::total_line() const {
   auto done = ended_bytes_;
-  for (const auto& [action, shown] : running_) {
-    done += shown.bytes;
+  for (const auto* bars : {&running_, &waiting_}) {
+    for (const auto& [action, shown] : *bars) done += shown.bytes;
   }
   const auto line =
       fmt::format("{} {} of {}", bar(done, total_), human_size(done), human_size(total_));

@@ -39,6 +39,7 @@ class Console final : public Observer {
   void starting(std::uint64_t bytes) override;
   void progress(const Action& action, const Arrival& arrival) override;
   void retrying(std::string_view name, const Error& error, std::chrono::milliseconds wait) override;
+  void put_off(const Action& action) override;
   void ended(const Action& action) override;
   void finished(const Action& action, const ActionResult& result) override;
 
@@ -61,6 +62,7 @@ class Console final : public Observer {
   Options options_;
   bool bars_ = false;
   std::map<const Action*, Bar> running_;
+  std::map<const Action*, Bar> waiting_;  ///< have come so far, and are tried again later
   std::uint64_t total_ = 0;
   std::uint64_t ended_bytes_ = 0;
   std::uint64_t moved_ = 0;  ///< in all tries; not what was there and only read again

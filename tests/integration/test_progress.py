@@ -1,5 +1,6 @@
 """Progress bars, as somebody at a terminal sees them."""
 
+import itertools
 import re
 import unittest
 
@@ -17,9 +18,11 @@ TOTAL = re.compile(r"\] ([\d.]+) (\w+) of ")
 RATE = re.compile(r", ([\d.]+) (\w+)/s, \d+ s left")
 
 
-def found(pattern, run):
-    """What each total said, in bytes."""
-    return [float(number) * UNITS[unit] for line in run.lines() for number, unit in pattern.findall(line)]
+def found(pattern, run, *, below=""):
+    """What each total said, in bytes, where the line before it has that."""
+    lines = ["", *run.lines()]
+    totals = [line for before, line in itertools.pairwise(lines) if below in before]
+    return [float(number) * UNITS[unit] for line in totals for number, unit in pattern.findall(line)]
 
 
 class Progress(TreeCase):
@@ -75,6 +78,23 @@ class Progress(TreeCase):
         totals = found(TOTAL, run)
         self.assertGreater(len(totals), 3, run.text)
         self.assertEqual(sorted(totals), totals, run.text)
+
+    def test_what_is_put_off_has_no_bar_but_counts(self):
+        self.add_items("bionic", {"disk1.img": 4 * MEBIBYTE + 1})
+        self.add_items("focal", {"disk1.img": 4 * MEBIBYTE})
+        missing = item_path("bionic", "amd64", NEW, "disk1.img", "released")
+        run = self.watched(
+            {"path": f"/{missing}", "times": 1, "close_after": 3 * MEBIBYTE, "rate": 8 * MB},
+            {"path": f"/{missing}", "times": 1, "status": 404},
+            {"path": "*focal*", "rate": 8 * MB},
+            jobs=1,
+            retries={"max_wait": "0s"},
+        )
+        self.assertLessEqual(max(run.heights()), 2, run.text)
+        while_another_came = found(TOTAL, run, below="focal")
+        self.assertTrue(while_another_came, run.text)
+        self.assertGreater(min(while_another_came), 4 * MB, run.text)
+        self.assertLess(max(found(TOTAL, run)), 8.5 * MB, run.text)
 
 
 if __name__ == "__main__":

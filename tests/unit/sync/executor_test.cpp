@@ -63,6 +63,7 @@ class MemoryTarget final : public ItemTarget {
     }
     if (!busy.empty()) throw Error(ErrorKind::Transient, Origin::Target, busy);
     auto content = read_all(bytes, 1 << 20);
+    if (falls_silent && falls_silent(path)) throw nobody_there(path);
     if (failures_to_come > 0) {
       --failures_to_come;
       throw Error(ErrorKind::Transient, Origin::Target, "the link broke");
@@ -136,7 +137,7 @@ class MemoryTarget final : public ItemTarget {
   bool adoptable = true;
   bool can_link = false;
   bool settling_fails = false;
-  std::function<bool(const std::string& path)> is_silent;
+  std::function<bool(const std::string&path)> is_silent, falls_silent;  // first, last
   std::atomic<std::size_t> asked = 0, taken = 0;
   std::string busy;                                    // why it takes nothing now
   unsigned failures_to_come = 0;                       // at the end of an item
@@ -152,8 +153,10 @@ class MemoryTarget final : public ItemTarget {
  private:
   void require_answer(const std::string& path) {
     ++asked;
-    if (!is_silent || !is_silent(path)) return;
-    throw Error(ErrorKind::Transient, Origin::Target, path + ": nobody there").that_is_unreached();
+    if (is_silent && is_silent(path)) throw nobody_there(path);
+  }
+  static Error nobody_there(const std::string& path) {
+    return Error(ErrorKind::Transient, Origin::Target, path + ": nobody there").that_is_unreached();
   }
 
   std::mutex mutex_;
@@ -163,8 +166,12 @@ class Recorder final : public Observer {
  public:
   void warn(std::string_view message) override { warnings.emplace_back(message); }
   void starting(std::uint64_t) override {}
-  void progress(const Action&, const Arrival&) override {}
-  void ended(const Action&) override {}
+  void progress(const Action& action, const Arrival&) override {
+    running_.insert(action.name.str());
+    most_at_once = std::max(most_at_once, running_.size());
+  }
+  void put_off(const Action& action) override { running_.erase(action.name.str()); }
+  void ended(const Action& action) override { running_.erase(action.name.str()); }
   void retrying(std::string_view, const Error&, std::chrono::milliseconds wait) override {
     waits.push_back(wait);
   }
@@ -173,6 +180,10 @@ class Recorder final : public Observer {
   }
   std::vector<std::string> lines, warnings;
   std::vector<std::chrono::milliseconds> waits;
+  std::size_t most_at_once = 0;
+
+ private:
+  std::set<std::string> running_;
 };
 
 Action action(ActionKind kind, const std::string& product, const std::string& version,
@@ -855,6 +866,20 @@ TEST_CASE("an item that nobody answers has no other fail") {
   CHECK(count(results, is_done) == 10 - bad);
   CHECK(count(results, is_untried) == 0);
   CHECK(scene.target.asked <= 10 - bad + 2 * scene.attempts * bad);
+}
+
+TEST_CASE("an item that is put off does not run while others do") {
+  const Series series(3);
+  Scene scene(series.files);
+  scene.jobs = 1;
+  scene.attempts = 2;
+  unsigned tries = 0;
+  scene.target.falls_silent = [&](const std::string& path) {
+    return path == series.plan.actions.front().name && ++tries <= scene.attempts;
+  };
+  CHECK(count(scene.copy(series.plan), is_done) == 3);
+  CHECK(scene.observer.warnings.size() == 1);
+  CHECK(scene.observer.most_at_once == 1);
 }
 
 TEST_CASE("what a target says of one item is no silence") {

@@ -37,6 +37,7 @@ class NoObserver final : public Observer {
   void warn(std::string_view) override {}
   void starting(std::uint64_t) override {}
   void progress(const Action&, const Arrival&) override {}
+  void put_off(const Action&) override {}
   void ended(const Action&) override {}
   void retrying(std::string_view, const Error&, std::chrono::milliseconds) override {}
   void finished(const Action&, const ActionResult&) override {}

@@ -16,6 +16,7 @@ class NoObserver final : public Observer {
   void progress(const Action& action, const Arrival& arrival) override {
     come[action.name] = arrival.bytes;
   }
+  void put_off(const Action&) override {}
   void ended(const Action&) override { ++ends; }
   void retrying(std::string_view name, const Error&, std::chrono::milliseconds) override {
     retried.emplace_back(name);
