@@ -445,8 +445,8 @@ struct Run::Impl {
     for (const auto& destination : destinations) {
       auto& inventory = inventories.emplace_back();
       if (destination.unavailable || catalogs_of(destination).empty()) continue;
-      inventory = std::async(std::launch::async,
-                             [&items = *destination.items] { return items.inventory(); });
+      // Without a policy this thread asks where there can be no other.
+      inventory = std::async([&items = *destination.items] { return items.inventory(); });
     }
     return inventories;
   }
