@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <span>
 
 #include "base/crypto/digest.h"
 #include "base/error.h"
@@ -38,20 +38,32 @@ RootDirectory open_root(const std::filesystem::path& path) {
 
 // A server may send any validator, and what follows it is ours: no line may end early.
 constexpr std::size_t kLongestLine = 4096;
+constexpr std::size_t kLongestHeader = 3 * kLongestLine;
 
 bool fits(const Validator& validator, const std::string& examination) {
   return validator.etag.size() < kLongestLine && validator.last_modified.size() < kLongestLine &&
          examination.size() < kLongestLine;
 }
 
-std::optional<std::string> read_line(ByteSource& source) {
-  std::string line;
-  std::array<std::byte, 1> byte{};
-  while (line.size() < kLongestLine && source.read(byte) == 1) {
-    if (byte[0] == std::byte{'\n'}) return line;
-    line += static_cast<char>(byte[0]);
-  }
-  return std::nullopt;
+// As much as holds any header, or all there is.
+std::string read_beginning(ByteSource& file) {
+  std::string text(kLongestHeader, '\0');
+  std::size_t size = 0, count = 0;
+  do {
+    count = file.read(std::as_writable_bytes(std::span(text).subspan(size)));
+    size += count;
+  } while (count > 0 && size < text.size());
+  text.resize(size);
+  return text;
+}
+
+// None where it does not end in time.
+std::optional<std::string> take_line(std::string_view& text) {
+  const auto end = text.substr(0, kLongestLine).find('\n');
+  if (end == std::string_view::npos) return std::nullopt;
+  std::string line(text.substr(0, end));
+  text.remove_prefix(end + 1);
+  return line;
 }
 
 }  // namespace
@@ -68,13 +80,16 @@ std::optional<CachedDocument> StateDirectory::find(const std::string& url) {
     return std::nullopt;
   }
   const auto file = root_.open(name);
-  CachedDocument document;
-  const auto etag = read_line(*file);
-  const auto last_modified = etag ? read_line(*file) : std::nullopt;
-  const auto examination = last_modified ? read_line(*file) : std::nullopt;
+  const auto beginning = read_beginning(*file);
+  std::string_view rest = beginning;
+  const auto etag = take_line(rest);
+  const auto last_modified = etag ? take_line(rest) : std::nullopt;
+  const auto examination = last_modified ? take_line(rest) : std::nullopt;
   if (!examination) return std::nullopt;
+  CachedDocument document;
   document.validator = {*etag, *last_modified};
   document.examination = *examination;
+  document.bytes.write(as_bytes(rest));
   copy(*file, document.bytes);
   return document;
 }

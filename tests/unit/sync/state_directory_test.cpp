@@ -29,6 +29,23 @@ TEST_CASE("a document is kept with its validator and with what was found in it")
   CHECK(text_of(*found) == "text\nof it");
 }
 
+TEST_CASE("a document of any size is kept, behind a header of any size") {
+  const TemporaryDirectory place;
+  StateDirectory state(place.path());
+  const auto header = GENERATE(as<std::size_t>(), 1, 4095);
+  const auto size = GENERATE(as<std::size_t>(), 0, 1, 3 * 4096 - 1, 3 * 4096, 100'000);
+  CAPTURE(header, size);
+  std::string text(size, '\n');
+  for (std::size_t at = 0; at < size; at += 7) text[at] = static_cast<char>('a' + at % 26);
+  const std::string line(header, 'h');
+  state.store(kUrl, {line, line}, spool_of(text), line);
+  const auto found = state.find(kUrl);
+  REQUIRE(found);
+  CHECK(found->validator.last_modified == line);
+  CHECK(found->examination == line);
+  CHECK(text_of(*found) == text);
+}
+
 TEST_CASE("a validator can't be so long that it is taken for what was found") {
   const TemporaryDirectory place;
   StateDirectory state(place.path());
