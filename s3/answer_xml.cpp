@@ -78,7 +78,7 @@ std::optional<std::string> element_text(std::string_view xml, std::string_view n
     if (text_end == std::string_view::npos || !xml.substr(text_end).starts_with("</")) {
       return std::nullopt;
     }
-    return resolved(trimmed(xml.substr(tag->end, text_end - tag->end)));
+    return resolved(xml.substr(tag->end, text_end - tag->end));
   }
   return std::nullopt;
 }

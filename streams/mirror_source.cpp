@@ -14,14 +14,14 @@
 namespace streamsync {
 namespace {
 
-// So old that the file can't have changed again within that second, whichever clocks both dates are
-// of: RFC 9110 §8.8.2.2 wants them far enough apart, and RFC 7232 §2.2.2 said how far.
+// A date is only good enough to ask with when the file can't have changed again within the same
+// second (RFC 9110 §8.8.2.2).
 std::string strong_date_of(const Headers& headers) {
   const auto modified = headers.find("Last-Modified").value_or("");
   const auto changed_at = parse_date(modified);
   const auto answered_at = parse_date(headers.find("Date").value_or(""));
   const bool is_strong =
-      changed_at && answered_at && *answered_at - *changed_at >= std::chrono::seconds(60);
+      changed_at && answered_at && *answered_at - *changed_at > std::chrono::seconds(1);
   return is_strong ? modified : "";
 }
 
