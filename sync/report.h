@@ -41,7 +41,7 @@ struct RunReport {
   Time started{}, finished{};
   std::vector<MirrorReport> mirrors;
   std::vector<DestinationReport> destinations;
-  std::optional<Error> unwritten;  ///< why `--report FILE` does not hold it
+  std::optional<Error> unwritten;  ///< why nobody got it who was to
 
   ExitStatus exit_status() const;
   /// The line on stderr that ends a run that did not succeed: what, where, why, what to do.

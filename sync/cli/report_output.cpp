@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <functional>
 
 #include "base/io/local_error.h"
 
@@ -14,11 +15,22 @@ class StandardOutput final : public ByteSink {
  public:
   void write(Bytes bytes) override {
     if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) {
-      throw local_error(errno, "writing the report to standard output");
+      throw local_error(errno, "writing to standard output");
     }
   }
-  void finish() override {}
+  void finish() override {
+    if (std::fflush(stdout) != 0) throw local_error(errno, "writing to standard output");
+  }
 };
+
+void unless_lost(RunReport& report, Console& console, const std::function<void()>& write) {
+  try {
+    write();
+  } catch (const Error& error) {
+    console.warn(fmt::format("the report is not written: {}", error.what()));
+    report.unwritten = error;
+  }
+}
 
 }  // namespace
 
@@ -28,18 +40,15 @@ std::optional<ReportFile> report_file(const Options& options) {
 }
 
 void deliver(RunReport& report, const std::optional<ReportFile>& file, Console& console) {
-  if (!file) return;
-  try {
-    file->write(report);
-  } catch (const Error& error) {
-    console.warn(fmt::format("the report is not written: {}", error.what()));
-    report.unwritten = error;
-  }
+  if (file) unless_lost(report, console, [&] { file->write(report); });
 }
 
-void print_json(const RunReport& report) {
-  StandardOutput output;
-  write_json(report, output);
+void print_json(RunReport& report, Console& console) {
+  unless_lost(report, console, [&] {
+    StandardOutput output;
+    write_json(report, output);
+    output.finish();
+  });
 }
 
 ExitStatus conclude(const RunReport& report, Console& console) {

@@ -17,8 +17,8 @@ std::optional<ReportFile> report_file(const Options& options);
 /// them.
 void deliver(RunReport& report, const std::optional<ReportFile>& file, Console& console);
 
-/// To standard output.
-void print_json(const RunReport& report);
+/// The same for standard output.
+void print_json(RunReport& report, Console& console);
 
 /// Ends a run with its verdict.
 ExitStatus conclude(const RunReport& report, Console& console);

@@ -91,7 +91,7 @@ ExitStatus plan_command(const Options& options, Console& console, Interrupts& in
   RunReport report = make_plan_report(options, console, interrupts, config);
   deliver(report, file, console);
   if (options.console.output == OutputFormat::Json) {
-    print_json(report);
+    print_json(report, console);
   } else {
     fmt::print("{}", to_text(report));
   }
@@ -126,7 +126,7 @@ ExitStatus sync_command(const Options& options, Console& console, Interrupts& in
     console.warn(error.what());
   }
   if (options.console.output == OutputFormat::Json) {
-    print_json(report);
+    print_json(report, console);
   }
   return conclude(report, console);
 }

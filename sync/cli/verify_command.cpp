@@ -228,7 +228,7 @@ ExitStatus verify_command(const Options& options, Console& console, Interrupts& 
   if (tree.unavailable) throw Error(*tree.unavailable);
   RunReport report = TreeVerification(options, config, tree, console, interrupts.token()).run();
   deliver(report, file, console);
-  if (options.console.output == OutputFormat::Json) print_json(report);
+  if (options.console.output == OutputFormat::Json) print_json(report, console);
   return conclude(report, console);
 }
 

@@ -140,6 +140,15 @@ class Reports(TreeCase):
         run = self.sync(entry(f"file://{self.stream.root}"), arguments=["--report", "/dev/full"])
         self.assertEqual(run.status, 3, run.err)
 
+    def test_a_report_that_standard_output_does_not_take_is_lost_as_well(self):
+        with self.served() as server, open("/dev/full", "wb") as full:
+            config = self.configure(entry(server.url))
+            for command in ("sync", "plan"):
+                run = self.program.start(command, "-c", config, "--output", "json", stdout=full)
+                said = run.communicate(timeout=60)[1].decode()
+                self.assertEqual(6, run.returncode, said)
+                self.assertIn("the report is not written", said)
+
     def test_a_report_replaces_what_a_link_leads_to_and_goes_into_a_pipe(self):
         real, link, pipe = (self.work / name for name in ("real", "link", "pipe"))
         real.write_text("old", encoding="utf-8")
