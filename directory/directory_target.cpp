@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <future>
 #include <iterator>
 #include <map>
 #include <system_error>
@@ -14,6 +13,7 @@
 #include "base/crypto/digest.h"
 #include "base/error.h"
 #include "base/http/exact_source.h"
+#include "base/in_shares.h"
 #include "streams/mirror_record.h"
 
 namespace streamsync {
@@ -68,15 +68,7 @@ std::vector<Found> find_all(const std::vector<Item>& items, const RootDirectory&
     FileSizes sizes(root);
     for (auto at = first; at < last; ++at) found[at] = find(items[at], sizes);
   };
-  const std::size_t share = std::max(kShare, items.size() / kAtOnce + 1);
-  std::vector<std::future<void>> others;
-  for (auto first = share; first < items.size(); first += share) {
-    const auto last = std::min(first + share, items.size());
-    // Without a policy this thread looks where there can be no other.
-    others.push_back(std::async(look, first, last));
-  }
-  look(0, std::min(share, items.size()));
-  for (auto& other : others) other.get();
+  in_shares(items.size(), std::max(kShare, items.size() / kAtOnce + 1), look);
   return found;
 }
 

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <iterator>
+#include <mutex>
 #include <utility>
 
 #include "base/error.h"
 #include "base/http/exact_source.h"
+#include "base/in_shares.h"
 #include "base/text.h"
 #include "objects/listed_sizes.h"
 #include "objects/object_name.h"
@@ -21,6 +23,9 @@ constexpr const char* kRecords = ".data/";
 // No record has this name (record_file_name).
 constexpr const char* kNamesOfRecords = ".data/.records";
 constexpr const char* kParts = ".data/parts";
+
+/// Requests for sizes at once, and how many each thread has at least.
+constexpr std::size_t kAtOnce = 8, kShare = 8;
 
 /// What Swift takes in one manifest, unless its operator says more; S3 takes ten times as many.
 constexpr std::uint64_t kMostParts = 1000;
@@ -204,6 +209,14 @@ std::map<std::string, std::uint64_t> ObjectTree::listed_sizes_of(
   return listed_sizes(*store_, prefix_.empty() ? "" : prefix_ + '/', names);
 }
 
+/// Whether there is anything of it.
+bool ObjectTree::look_for(Held& held) {
+  const auto size = size_of_object(object_of(held.placement));
+  if (size == known_content(held.item)->size) held.state = HeldState::Present;
+  held.size = size.value_or(0);
+  return size || is_begun(held.item);
+}
+
 std::vector<Held> ObjectTree::inventory() {
   std::vector<Held> inventory;
   for (auto& item : all_recorded()) {
@@ -212,16 +225,28 @@ std::vector<Held> ObjectTree::inventory() {
     inventory.push_back({std::move(item), path, path, HeldState::Incomplete, 0});
   }
   const auto listed = listed_sizes_of(inventory);
+  std::vector<Held*> unlisted;
   std::set<VersionKey> begun;
   for (auto& held : inventory) {
     const auto promised = known_content(held.item)->size;
     const auto shown = listed.find(object_of(held.placement));
-    const bool is_shown = shown != listed.end() && shown->second == promised;
-    const auto size = is_shown ? promised : size_of_object(object_of(held.placement));
-    if (size || is_begun(held.item)) begun.insert(version_of(held.item.key));
-    if (size == promised) held.state = HeldState::Present;
-    held.size = size.value_or(0);
+    if (shown == listed.end() || shown->second != promised) {
+      unlisted.push_back(&held);
+      continue;
+    }
+    held.state = HeldState::Present;
+    held.size = promised;
+    begun.insert(version_of(held.item.key));
   }
+  std::mutex begun_mutex;
+  const auto look = [&](std::size_t first, std::size_t last) {
+    for (auto at = first; at < last; ++at) {
+      if (!look_for(*unlisted[at])) continue;
+      const std::lock_guard lock(begun_mutex);
+      begun.insert(version_of(unlisted[at]->item.key));
+    }
+  };
+  in_shares(unlisted.size(), std::max(kShare, unlisted.size() / kAtOnce + 1), look);
   // What was announced, but nothing of its version ever came, is not held; nor is a version of
   // which a killed run has removed the last.
   absent_.clear();

@@ -66,6 +66,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   std::map<std::string, std::uint64_t> listed_sizes_of(const std::vector<Held>& inventory);
   std::optional<std::uint64_t> size_of_object(const std::string& name);
   bool is_begun(const Item& item);
+  bool look_for(Held& held);
   bool was_put(const std::string& path);
   void put(const BlobSpec& blob, ByteSource& bytes);
   void put_whole(const BlobSpec& blob, ByteSource& bytes);

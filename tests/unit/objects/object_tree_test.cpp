@@ -282,6 +282,29 @@ std::vector<Held> held_in(const Scene& scene) {
 
 }  // namespace
 
+TEST_CASE("several that no listing shows are asked for at once") {
+  Scene scene;
+  std::vector<BlobSpec> blobs;
+  for (int number = 0; number < 32; ++number) {
+    blobs.push_back(ubuntu_blob("bytes"));
+    auto& item = blobs.back().item;
+    item.key.item = "item" + std::to_string(number);
+    item.path = RelativePath::parse(item.key.item.str());
+    item.tags = {{"path", item.path->str()},
+                 {"sha256", blobs.back().content.strongest.hex()},
+                 {"size", "5"}};
+  }
+  scene.tree.announce(blobs);
+  for (const auto& blob : blobs) scene.store->objects[name_of(blob)] = "bytes";
+  scene.store->listing.emplace();
+  scene.store->asked.clear();
+  scene.store->sizes_at_once = 4;
+  const auto inventory = scene.tree.inventory();
+  CHECK_FALSE(scene.store->meets_in_vain);
+  REQUIRE(inventory.size() == 32);
+  for (const auto& held : inventory) CHECK(held.state == HeldState::Present);
+}
+
 TEST_CASE("what comes to another name replaces nothing before it is asked to") {
   Scene scene;
   const std::string old_bytes = some_bytes(250, 1), new_bytes = some_bytes(250, 2);
