@@ -108,9 +108,8 @@ bool DirectoryTarget::was_put(const std::string& path) {
 
 DirectoryTarget::DirectoryTarget(const std::filesystem::path& root, std::stop_token stop)
     : path_(root), stop_(std::move(stop)) {
-  if (std::filesystem::exists(root)) {
-    root_.emplace(root);
-  }
+  std::error_code unknown;  // what can't be looked at is told when it is opened
+  if (std::filesystem::exists(root, unknown) || unknown) root_.emplace(root);
 }
 
 RootDirectory& DirectoryTarget::writable() {
@@ -132,16 +131,23 @@ std::optional<std::uint64_t> DirectoryTarget::room() const {
   return ::geteuid() == 0 ? space.free : space.available;
 }
 
-std::vector<Item> DirectoryTarget::recorded() const {
-  std::vector<Item> items;
+std::vector<Record> DirectoryTarget::records() const {
+  std::vector<Record> records;
   for (const auto& name : root_->names_in(kRecords)) {
     const auto path = fmt::format("{}/{}", kRecords, name);
     // Upstream's other file has another format, and a part is what a killed run left.
     if (name == "references.json" || is_part(name)) continue;
     const auto text = root_->read(path);
     if (!text) continue;
-    auto of_record = read_record(spool_of(*text), path);
-    std::move(of_record.begin(), of_record.end(), std::back_inserter(items));
+    records.push_back(read_record(spool_of(*text), path));
+  }
+  return records;
+}
+
+std::vector<Item> DirectoryTarget::recorded() const {
+  std::vector<Item> items;
+  for (auto& record : records()) {
+    std::move(record.items.begin(), record.items.end(), std::back_inserter(items));
   }
   return items;
 }
@@ -157,9 +163,13 @@ std::vector<Held> DirectoryTarget::inventory() {
   if (!root_) {
     return inventory;
   }
-  absent_.clear();
+  findings_ = {};
   stale_records_.clear();
-  auto items = recorded();
+  std::vector<Item> items;
+  for (auto& record : records()) {
+    std::move(record.items.begin(), record.items.end(), std::back_inserter(items));
+    if (record.damage) findings_.damaged.push_back(*std::move(record.damage));
+  }
   const auto found = find_all(items, *root_);
   std::set<VersionKey> begun;
   for (std::size_t index = 0; index < items.size(); ++index) {
@@ -172,7 +182,9 @@ std::vector<Held> DirectoryTarget::inventory() {
     // Of a version of which nothing ever came nothing was begun: it was only announced.
     if (!expected || !begun.contains(version_of(item.key))) {
       stale_records_.insert(item.key.content_id.str());
-      if (expected) absent_.push_back(held_at_its_path(std::move(item), HeldState::Incomplete, 0));
+      if (expected) {
+        findings_.absent.push_back(held_at_its_path(std::move(item), HeldState::Incomplete, 0));
+      }
       continue;
     }
     const auto state = state_of(found[index]);
@@ -180,6 +192,12 @@ std::vector<Held> DirectoryTarget::inventory() {
     inventory.push_back(held_at_its_path(std::move(item), state, size));
   }
   return inventory;
+}
+
+std::optional<Held> DirectoryTarget::look_at(const Item& item) const {
+  const auto size = root_ && item.path ? root_->size_of(item.path->str()) : std::nullopt;
+  if (!size) return std::nullopt;
+  return held_at_its_path(item, HeldState::Present, *size);
 }
 
 std::string DirectoryTarget::name_of(const Item& item) const {
@@ -288,7 +306,9 @@ bool DirectoryTarget::has_bytes(const std::string& file, const ItemContent& prom
 
 void DirectoryTarget::copy_out(const Held& held, ByteSink& to) {
   const auto part = RootDirectory::part_of(held.placement);
-  copy(*writable().open(root_->size_of(held.placement) ? held.placement.str() : part), to);
+  // What is at the path itself may be what the item is to replace.
+  const bool is_part = held.state == HeldState::Unrevealed && writable().size_of(part);
+  copy(*writable().open(is_part ? part : held.placement.str()), to);
 }
 
 std::optional<Held> DirectoryTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {

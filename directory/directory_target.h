@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/io/root_directory.h"
 #include "base/name_claims.h"
+#include "streams/mirror_record.h"
 #include "streams/target.h"
 #include "streams/tree_records.h"
 
@@ -28,7 +29,8 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   explicit DirectoryTarget(const std::filesystem::path& root, std::stop_token stop = {});
 
   std::vector<Held> inventory() override;
-  std::vector<Held> absent() const override { return absent_; }
+  RecordFindings record_findings() const override { return findings_; }
+  std::optional<Held> look_at(const Item& item) const override;
   std::string name_of(const Item& item) const override;
   std::optional<std::uint64_t> room() const override;
   void announce(const std::vector<BlobSpec>& coming) override;
@@ -49,6 +51,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   void withdraw(const std::string& path) override;
 
  private:
+  std::vector<Record> records() const;
   std::vector<Item> recorded() const;
   std::vector<Item> recorded_of(const std::string& content_id) const;
   RootDirectory& writable();
@@ -80,7 +83,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   bool names_are_synced_ = false;
   Renewals renewals_;
   Departures departures_;
-  std::vector<Held> absent_;
+  RecordFindings findings_;
   std::set<std::string> stale_records_;  ///< content_ids: what they name is not there
 };
 

@@ -150,7 +150,7 @@ std::set<std::string> ObjectTree::record_names() {
   return names;
 }
 
-std::vector<Item> ObjectTree::recorded(const std::string& record) {
+Record ObjectTree::read(const std::string& record) {
   const std::string path = kRecords + record;
   auto state = documents_.read(path, {});
   auto* document = std::get_if<FetchedDocument>(&state);
@@ -158,11 +158,16 @@ std::vector<Item> ObjectTree::recorded(const std::string& record) {
   return read_record(std::move(document->bytes), path);
 }
 
+std::vector<Record> ObjectTree::records() {
+  std::vector<Record> records;
+  for (const auto& name : record_names()) records.push_back(read(name));
+  return records;
+}
+
 std::vector<Item> ObjectTree::all_recorded() {
   std::vector<Item> items;
-  for (const auto& record : record_names()) {
-    auto of_record = recorded(record);
-    std::move(of_record.begin(), of_record.end(), std::back_inserter(items));
+  for (auto& record : records()) {
+    std::move(record.items.begin(), record.items.end(), std::back_inserter(items));
   }
   return items;
 }
@@ -219,10 +224,14 @@ bool ObjectTree::look_for(Held& held) {
 
 std::vector<Held> ObjectTree::inventory() {
   std::vector<Held> inventory;
-  for (auto& item : all_recorded()) {
-    if (!item.path || !known_content(item)) continue;
-    const SharedText path = item.path->shared();
-    inventory.push_back({std::move(item), path, path, HeldState::Incomplete, 0});
+  findings_ = {};
+  for (auto& record : records()) {
+    if (record.damage) findings_.damaged.push_back(*std::move(record.damage));
+    for (auto& item : record.items) {
+      if (!item.path || !known_content(item)) continue;
+      const SharedText path = item.path->shared();
+      inventory.push_back({std::move(item), path, path, HeldState::Incomplete, 0});
+    }
   }
   const auto listed = listed_sizes_of(inventory);
   std::vector<Held*> unlisted;
@@ -249,14 +258,13 @@ std::vector<Held> ObjectTree::inventory() {
   in_shares(unlisted.size(), std::max(kShare, unlisted.size() / kAtOnce + 1), look);
   // What was announced, but nothing of its version ever came, is not held; nor is a version of
   // which a killed run has removed the last.
-  absent_.clear();
   stale_records_.clear();
   std::erase_if(inventory, [&](const Held& held) {
     const bool is_stale = held.size == 0 && held.state == HeldState::Incomplete &&
                           !begun.contains(version_of(held.item.key));
     if (is_stale) {
       stale_records_.insert(held.item.key.content_id.str());
-      absent_.push_back(held);
+      findings_.absent.push_back(held);
     }
     return is_stale;
   });

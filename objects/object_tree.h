@@ -12,6 +12,7 @@
 #include "base/name_claims.h"
 #include "objects/object_documents.h"
 #include "objects/object_store.h"
+#include "streams/mirror_record.h"
 #include "streams/target.h"
 #include "streams/tree_records.h"
 
@@ -32,7 +33,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
              const ObjectTreeLimits& limits);
 
   std::vector<Held> inventory() override;
-  std::vector<Held> absent() const override { return absent_; }
+  RecordFindings record_findings() const override { return findings_; }
   std::string name_of(const Item& item) const override;
   void announce(const std::vector<BlobSpec>& coming) override;
   Held stage(const BlobSpec& blob, ByteSource& bytes) override;
@@ -57,7 +58,9 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   std::optional<LargeObjectPlace> large_place(const Item& item) const;
 
   std::set<std::string> record_names();
-  std::vector<Item> recorded(const std::string& record);
+  Record read(const std::string& record);
+  std::vector<Item> recorded(const std::string& record) { return read(record).items; }
+  std::vector<Record> records();
   std::vector<Item> all_recorded();
   void record(const std::string& content_id, const std::vector<Item>& items);
   void name_records(const std::set<std::string>& names);
@@ -85,7 +88,7 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   std::mutex records_mutex_;
   Renewals renewals_;  // guarded by it
   Departures departures_;
-  std::vector<Held> absent_;
+  RecordFindings findings_;
   std::set<std::string> stale_records_;  // content_ids: what they name is not there
 };
 

@@ -195,19 +195,21 @@ void restore_name(Item& item) {
 
 }  // namespace
 
-std::vector<Item> read_record(Spool record, const std::string& name) {
-  std::vector<Item> items;
+Record read_record(Spool spool, const std::string& name) {
+  Record record;
+  auto& items = record.items;
   // Our own file, so nobody has signed it.
-  const auto document = accept_unverified(std::move(record), name);
+  const auto document = accept_unverified(std::move(spool), name);
   try {
     read_products(document, name, [&items](const ProductsHead&, Version version) {
       std::move(version.items.begin(), version.items.end(), std::back_inserter(items));
     });
-  } catch (const Error&) {
-    // As said.
+  } catch (const Error& error) {
+    record.damage = Error(ErrorKind::Corrupt, Origin::Target,
+                          fmt::format("the record is damaged: {}", error.what()));
   }
   std::for_each(items.begin(), items.end(), restore_name);
-  return items;
+  return record;
 }
 
 std::string record_file_name(std::string_view content_id) {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "base/io/bytes.h"
 #include "base/io/spool.h"
 #include "streams/item.h"
@@ -17,8 +19,14 @@ namespace streamsync {
 void write_record(std::string_view content_id, const std::vector<Item>& items, ByteSink& to);
 
 /// The items of such a document. Of a damaged one those before the damage: the others are copied
-/// again, no more. `name` is for the parser's messages.
-std::vector<Item> read_record(Spool record, const std::string& name);
+/// again, no more.
+struct Record {
+  std::vector<Item> items;
+  std::optional<Error> damage;
+};
+
+/// `name` is for messages.
+Record read_record(Spool record, const std::string& name);
 
 /// Its file name in `.data`. A content_id is a foreign name: only plain characters go into it, and
 /// it does not begin with '.'.

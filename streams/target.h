@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/io/bytes.h"
 #include "base/time.h"
 #include "streams/document.h"
@@ -68,6 +69,12 @@ struct Removal {
   std::string reason{};  ///< why it is not gone
 };
 
+/// What the records of a target say, and its inventory does not.
+struct RecordFindings {
+  std::vector<Held> absent;    ///< nothing of their version is there: it never came, or is gone
+  std::vector<Error> damaged;  ///< records that can't be read to their ends
+};
+
 /// Where item bytes go. A target belongs to one scope (our content_id in one region, one tree) and
 /// sees nothing outside it. `begun`, `stage`, `link`, `copy_out`, `verify_unrevealed` and `update`
 /// are called from several threads at once, all else from one. Failures are `Error` with origin
@@ -79,9 +86,11 @@ class ItemTarget {
   /// All items of the scope, in any state; nothing foreign.
   virtual std::vector<Held> inventory() = 0;
 
-  /// For a target that records what it holds: what is recorded, and of whose version the last
-  /// `inventory` found nothing. It never came, or it is gone.
-  virtual std::vector<Held> absent() const { return {}; }
+  /// For a target that records what it holds: what the last `inventory` found out besides.
+  virtual RecordFindings record_findings() const { return {}; }
+
+  /// What lies where the item would be, for a target where that costs next to nothing.
+  virtual std::optional<Held> look_at(const Item&) const { return std::nullopt; }
 
   /// The name the item gets, for people: what `created` lines show.
   virtual std::string name_of(const Item& item) const = 0;

@@ -60,12 +60,6 @@ std::optional<ContentKey> key_of_held(const Held& held) {
   }
 }
 
-Error not_tried(const Error& why) {
-  return Error(why.kind(), why.origin(),
-               fmt::format("not tried, because its target did not answer: {}", why.what()))
-      .with_host(why.host());
-}
-
 // Some servers answer 403 for what is not there.
 bool is_missing(const Error& error) {
   return error.origin() == Origin::Source &&

@@ -1,9 +1,17 @@
 #include "sync/silent_targets.h"
 
+#include <fmt/format.h>
+
 namespace streamsync {
 
 bool is_silence(const Error& error) noexcept {
   return error.origin() == Origin::Target && (error.is_unreached() || error.is_unanswered());
+}
+
+Error not_tried(const Error& silence) {
+  return Error(silence.kind(), silence.origin(),
+               fmt::format("not tried, because its target did not answer: {}", silence.what()))
+      .with_host(silence.host());
 }
 
 void SilentTargets::note(const ItemTarget& target, const Error& error) {

@@ -14,6 +14,9 @@ namespace streamsync {
 /// all that was sent. What answers, whatever it says, is not silent.
 bool is_silence(const Error& error) noexcept;
 
+/// What is told of an item that was not tried because of that silence.
+Error not_tried(const Error& silence);
+
 /// The targets that an item, tried as often as it may be, has found silent. Jobs leave them out, so
 /// that nobody waits with them; the run asks them again when all others are done. Thread-safe.
 class SilentTargets {

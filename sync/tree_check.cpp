@@ -12,6 +12,7 @@
 #include "base/crypto/digest.h"
 #include "streams/products.h"
 #include "sync/jobs.h"
+#include "sync/silent_targets.h"
 
 namespace streamsync {
 namespace {
@@ -33,6 +34,8 @@ Action keep(Held held) {
   action.key = held.item.key;
   action.name = held.name;
   promise(held.item, action);
+  // What was begun or only announced may never have been named.
+  action.is_named = held.state == HeldState::Present;
   action.held = std::make_shared<const Held>(std::move(held));
   return action;
 }
@@ -69,33 +72,50 @@ TreeCheck::TreeCheck(ItemTarget& tree, std::size_t jobs, RetryPolicy retries, st
       retries_(std::move(retries)),
       stop_(std::move(stop)),
       observer_(observer) {
-  for (auto& held : tree_.inventory()) recorded_.push_back(keep(std::move(held)));
-  for (auto& held : tree_.absent()) {
-    recorded_.push_back(keep(std::move(held)));
-    recorded_.back().is_named = false;
-  }
+  for (auto& held : tree_.inventory()) found_.push_back(keep(std::move(held)));
+  auto findings = tree_.record_findings();
+  for (auto& held : findings.absent) found_.push_back(keep(std::move(held)));
+  damaged_records_ = std::move(findings.damaged);
 }
 
 void TreeCheck::believe(const TrustedText& document, std::string_view where) {
   std::unordered_multimap<std::string_view, Action*> by_path;
-  for (auto& item : recorded_) by_path.emplace(item.held->placement, &item);
-  read_products(document, where, [&](const ProductsHead&, const Version& version) {
-    for (const auto& told : version.items) {
-      if (!told.path) continue;
-      const auto [first, last] = by_path.equal_range(told.path->str());
-      for (auto found = first; found != last; ++found) {
-        auto& item = *found->second;
-        if (item.key != told.key) continue;
-        promise(told, item);
-        item.is_named = true;
-      }
+  for (auto& item : found_) by_path.emplace(item.held->placement, &item);
+  std::vector<Action> unrecorded;
+  const auto compare = [&](const Item& told) {
+    const auto [first, last] = by_path.equal_range(told.path->str());
+    const auto known =
+        std::find_if(first, last, [&](const auto& found) { return found.second->key == told.key; });
+    if (known != last) {
+      promise(told, *known->second);
+      known->second->is_named = true;
+    } else if (auto held = tree_.look_at(told)) {
+      unrecorded.push_back(keep(*std::move(held)));
     }
-  });
+  };
+  const auto head =
+      read_products(document, where, [&](const ProductsHead&, const Version& version) {
+        for (const auto& told : version.items) {
+          if (told.path) compare(told);
+        }
+      });
+  documented_.insert(head.content_id);
+  unrecorded_ += unrecorded.size();
+  std::move(unrecorded.begin(), unrecorded.end(), std::back_inserter(found_));
+}
+
+std::set<std::string> TreeCheck::without_document() const {
+  std::set<std::string> streams;
+  for (const auto& item : found_) {
+    const std::string& content_id = item.key.content_id;
+    if (item.is_named && !documented_.contains(content_id)) streams.insert(content_id);
+  }
+  return streams;
 }
 
 std::vector<Action> TreeCheck::items() const {
   std::vector<Action> items;
-  std::copy_if(recorded_.begin(), recorded_.end(), std::back_inserter(items),
+  std::copy_if(found_.begin(), found_.end(), std::back_inserter(items),
                [](const Action& item) { return item.is_named; });
   return items;
 }
@@ -104,32 +124,36 @@ void TreeCheck::read_again(const Action& item,
                            const std::function<void(std::uint64_t)>& on_bytes) const {
   if (item.error) throw Error(*item.error);
   const auto& promised = item.blob->content;
-  if (item.held->state == HeldState::Incomplete) {
-    throw damage(item, fmt::format("is not there as a whole: {} of {} bytes", item.held->size,
-                                   promised.size));
+  const auto& held = *item.held;
+  if (held.state == HeldState::Unrevealed) throw damage(item, "is not at its place yet");
+  if (held.state != HeldState::Present || held.size != promised.size) {
+    throw damage(item, fmt::format("{} bytes are there of {}", held.size, promised.size));
   }
   try {
     CountedBytes counted(stop_, on_bytes);
     VerifyingSink bytes(promised.strongest, promised.size, counted);
-    tree_.copy_out(*item.held, bytes);
+    tree_.copy_out(held, bytes);
     bytes.finish();
   } catch (const Error& error) {
-    // Of a source it knows, and here is none.
-    if (error.kind() == ErrorKind::Corrupt) throw damage(item, error.what());
+    if (error.kind() == ErrorKind::Corrupt || error.kind() == ErrorKind::NotFound) {
+      throw damage(item, error.what());
+    }
     throw;
   }
 }
 
-std::map<std::size_t, Error> TreeCheck::damaged(const std::vector<Action>& items) const {
+std::map<std::size_t, Error> TreeCheck::failures(const std::vector<Action>& items) const {
   std::uint64_t bytes = 0;
   for (const auto& item : items) bytes += item.size;
   observer_.starting(bytes);
-  std::map<std::size_t, Error> damaged;
+  std::map<std::size_t, Error> failures;
+  SilentTargets silent;
   JobEvents events;
   const auto check = [&](std::size_t number) {
     const ActionId id{0, number};
     const auto& item = items[number];
     try {
+      if (const auto why = silent.why(tree_)) throw not_tried(*why);
       const auto on_retry = [&](const Error& error, std::chrono::milliseconds wait) {
         events.post(Retry{id, error, wait});
       };
@@ -138,6 +162,7 @@ std::map<std::size_t, Error> TreeCheck::damaged(const std::vector<Action>& items
       });
       events.post(Staged{id, *item.held, {}, {}});
     } catch (const Error& error) {
+      silent.note(tree_, error);
       events.post(Failed{id, error, {}, {}});
     }
   };
@@ -150,11 +175,11 @@ std::map<std::size_t, Error> TreeCheck::damaged(const std::vector<Action>& items
       observer_.ended(items[right->id.action]);
     } else if (const auto* failed = std::get_if<Failed>(&event)) {
       observer_.ended(items[failed->id.action]);
-      damaged.emplace(failed->id.action, failed->error);
+      failures.emplace(failed->id.action, failed->error);
     }
   };
   in_jobs(items.size(), jobs_, stop_, events, check, {hear});
-  return damaged;
+  return failures;
 }
 
 }  // namespace streamsync

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <stop_token>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,28 +20,35 @@
 namespace streamsync {
 
 /// Reads again what a tree holds and compares it with what was promised (`cli.md` §1, `verify`;
-/// threats-and-faults.md F12). Changes nothing. The tree and the observer must outlive this.
+/// threats-and-faults.md F12, docs/adr/0027). Changes nothing. The tree and the observer must
+/// outlive this.
 class TreeCheck {
  public:
   /// Asks the tree what it holds.
   TreeCheck(ItemTarget& tree, std::size_t jobs, RetryPolicy retries, std::stop_token stop,
             Observer& observer);
 
-  /// Whether there is a record of anything.
-  bool is_empty() const noexcept { return recorded_.empty(); }
-
   /// What a document of the tree says of an item counts more than what a record does: it is what
   /// readers compare with. Throws as `read_products` does.
   void believe(const TrustedText& document, std::string_view where);
 
-  /// A Keep for each item that is held or was begun, or that is gone and a document names, in the
-  /// order of the records. `blob` is what is promised of it; none: nothing that can be used, and
-  /// `error` says why.
+  /// Whether nothing is recorded, and nothing that a document names is there.
+  bool is_empty() const noexcept { return found_.empty(); }
+  /// Streams that hold an item and have no document that was believed.
+  std::set<std::string> without_document() const;
+  /// So many items are there, are named, and are in no record.
+  std::size_t unrecorded() const noexcept { return unrecorded_; }
+  const std::vector<Error>& damaged_records() const noexcept { return damaged_records_; }
+
+  /// A Keep for each item that is held as a whole or that a document names, in the order of the
+  /// records. `blob` is what is promised of it; none: nothing that can be used, and `error` says
+  /// why.
   std::vector<Action> items() const;
 
-  /// Which of `items` are not as promised, or can't be read, and why: by their numbers. As many as
-  /// there are jobs are read at once. Throws `Cancelled` when asked to end.
-  std::map<std::size_t, Error> damaged(const std::vector<Action>& items) const;
+  /// Which of `items` are not as promised (`Error{Corrupt, Target}`), or can't be read, and why: by
+  /// their numbers. As many as there are jobs are read at once; where the tree does not answer for
+  /// one, the rest is not read. Throws `Cancelled` when asked to end.
+  std::map<std::size_t, Error> failures(const std::vector<Action>& items) const;
 
  private:
   void read_again(const Action& item, const std::function<void(std::uint64_t)>& on_bytes) const;
@@ -49,7 +58,10 @@ class TreeCheck {
   RetryPolicy retries_;
   std::stop_token stop_;
   Observer& observer_;
-  std::vector<Action> recorded_;  // not `is_named`: maybe it never came
+  std::vector<Action> found_;  // `is_named`: it should be there as a whole
+  std::vector<Error> damaged_records_;
+  std::set<std::string> documented_;  // content_ids
+  std::size_t unrecorded_ = 0;
 };
 
 }  // namespace streamsync

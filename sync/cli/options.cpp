@@ -38,8 +38,8 @@ std::filesystem::path installed_keyring() {
   return binary.parent_path().parent_path() / "share/streamsync/ubuntu-cloudimage-keyring.gpg";
 }
 
-// A source that chooses the paths of a tree must not choose our own files (threats-and-faults.md
-// T13).
+}  // namespace
+
 void require_state_outside_trees(const Config& config) {
   const auto state = std::filesystem::weakly_canonical(config.state_dir);
   for (const auto& tree : config.trees()) {
@@ -52,8 +52,6 @@ void require_state_outside_trees(const Config& config) {
     }
   }
 }
-
-}  // namespace
 
 ConfigDefaults config_defaults() {
   return {default_state_dir(),

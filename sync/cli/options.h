@@ -50,6 +50,9 @@ struct Options {
 ConfigDefaults config_defaults();
 /// The configuration file, or the defaults without one, with the command line's say over it.
 Config effective_config(const Options& options);
+/// A source that chooses the paths of a tree must not choose our own files
+/// (threats-and-faults.md T13): throws `Error{Config, Config}`.
+void require_state_outside_trees(const Config& config);
 /// Says which keys of the charm's are accepted and do nothing.
 void warn_of_keys_without_effect(const Config& config, Console& console);
 void warn_of_no_verify(const Options& options, Console& console);

@@ -51,6 +51,14 @@ void print_json(RunReport& report, Console& console) {
   });
 }
 
+void print_text(std::string_view lines, RunReport& report, Console& console) {
+  unless_lost(report, console, [&] {
+    StandardOutput output;
+    output.write(as_bytes(lines));
+    output.finish();
+  });
+}
+
 ExitStatus conclude(const RunReport& report, Console& console) {
   const auto status = report.exit_status();
   if (status != ExitStatus::Done) {

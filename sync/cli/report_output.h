@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "sync/cli/console.h"
 #include "sync/cli/options.h"
@@ -17,8 +18,9 @@ std::optional<ReportFile> report_file(const Options& options);
 /// them.
 void deliver(RunReport& report, const std::optional<ReportFile>& file, Console& console);
 
-/// The same for standard output.
+/// The same for standard output: the report, or lines that a command prints.
 void print_json(RunReport& report, Console& console);
+void print_text(std::string_view lines, RunReport& report, Console& console);
 
 /// Ends a run with its verdict.
 ExitStatus conclude(const RunReport& report, Console& console);

@@ -93,7 +93,7 @@ ExitStatus plan_command(const Options& options, Console& console, Interrupts& in
   if (options.console.output == OutputFormat::Json) {
     print_json(report, console);
   } else {
-    fmt::print("{}", to_text(report));
+    print_text(to_text(report), report, console);
   }
   return conclude(report, console);
 }

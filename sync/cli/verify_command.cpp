@@ -1,6 +1,7 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <utility>
@@ -18,19 +19,52 @@
 namespace streamsync {
 namespace {
 
+[[noreturn]] void refuse(const std::string& why) {
+  throw Error(ErrorKind::Config, Origin::Config, why);
+}
+
+void require_tree(const Options& options) {
+  const auto& target = options.target;
+  if (target == "glance") {
+    refuse("verify glance: name a tree: a directory, swift:CONTAINER or s3:BUCKET");
+  }
+  if (target.starts_with("bundle:") || options.repair.value_or("").starts_with("bundle:")) {
+    refuse("verify: bundles are not supported yet");
+  }
+}
+
+bool trusts_alike(const MirrorEntry& one, const MirrorEntry& other) {
+  return one.keyring == other.keyring && one.keys == other.keys &&
+         one.allow_unsigned == other.allow_unsigned;
+}
+
+// Whom the configuration trusts; with --repair what is fetched comes from that source.
+MirrorEntry entry_of(const Options& options, const Config& config) {
+  const auto& first = config.mirrors.front();
+  const auto others_differ = [&](const MirrorEntry& other) { return !trusts_alike(first, other); };
+  if (!options.keyring && !options.no_verify &&
+      std::any_of(config.mirrors.begin(), config.mirrors.end(), others_differ)) {
+    refuse(
+        "verify: the entries of the mirror_list trust different keys; say with --keyring which "
+        "signed this tree");
+  }
+  MirrorEntry entry;
+  if (options.repair) entry.bases = entry_for(*options.repair, config_defaults()).bases;
+  entry.keyring = first.keyring;
+  entry.keys = first.keys;
+  entry.signatures = first.signatures;
+  entry.allow_unsigned = first.allow_unsigned;
+  apply(options, entry);
+  return entry;
+}
+
 // A tree is what `sync` would bring from one source to one target.
 Config config_of(const Options& options) {
+  require_tree(options);
   Config config = effective_config(options);
-  MirrorEntry entry;
-  if (options.repair) entry = entry_for(*options.repair, config_defaults());
-  entry.keyring = config_defaults().keyring;
-  apply(options, entry);
-  config.mirrors = {std::move(entry)};
+  config.mirrors = {entry_of(options, config)};
   config.images = {options.target};
-  if (options.target == "glance") {
-    throw Error(ErrorKind::Config, Origin::Config,
-                "verify glance: name a tree: a directory, swift:CONTAINER or s3:BUCKET");
-  }
+  require_state_outside_trees(config);
   return config;
 }
 
@@ -43,42 +77,64 @@ class TreeVerification {
         tree_(tree),
         console_(console),
         stop_(std::move(stop)),
-        check_(*tree.items, config.jobs, config.retries, stop_, console) {}
+        report_(begin_report("verify")) {
+    told_.target = tree.target;
+  }
 
   RunReport run() {
-    RunReport report = begin_report("verify");
-    DestinationReport told;
-    told.target = tree_.target;
-    check_documents(told);
-    check_items(told);
-    if (options_.repair) repair(told);
-    report.destinations.push_back(std::move(told));
-    report.finished = now();
-    return report;
+    try {
+      TreeCheck check(*tree_.items, config_.jobs, config_.retries, stop_, console_);
+      check_documents(check);
+      require_something(check);
+      check_items(check);
+      if (options_.repair) repair(check);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::Config) throw;
+      tell(error);
+    }
+    report_.destinations.push_back(std::move(told_));
+    report_.finished = now();
+    return std::move(report_);
   }
 
  private:
-  void check_documents(DestinationReport& told) {
+  void check_documents(TreeCheck& check) {
+    for (const auto& error : check.damaged_records()) tell(error);
+    std::vector<std::string> missing;
     try {
       PublishedDocuments published(*tree_.documents);
       const auto catalog = read(published);
+      missing = catalog.missing;
       for (const auto& document : catalog.documents) {
         if (!document.holds_products()) continue;
-        check_.believe(document.text, published.describe(document.path));
-      }
-      for (const auto& missing : catalog.missing) {
-        console_.warn(fmt::format("{}: is named by the index but does not exist", missing));
+        check.believe(document.text, published.describe(document.path));
       }
     } catch (const Error& error) {
-      const bool is_empty = error.kind() == ErrorKind::NotFound && check_.is_empty();
       if (error.kind() == ErrorKind::Config) throw;
-      if (is_empty) throw Error(ErrorKind::Config, Origin::Config, no_tree());
-      console_.warn(error.what());
-      told.error = error;
+      tell(error);
+      return;
     }
-    if (!told.error && check_.is_empty()) {
-      throw Error(ErrorKind::Config, Origin::Config, no_items());
+    for (const auto& url : missing) {
+      console_.warn(fmt::format("{}: is named by the index but does not exist", url));
     }
+    if (const auto streams = check.without_document(); !streams.empty()) {
+      tell(damage(fmt::format("no document names the items of {}", fmt::join(streams, ", "))));
+    }
+    if (check.unrecorded() > 0) {
+      tell(damage(
+          fmt::format("{} items are named and there, but in no record", check.unrecorded())));
+    }
+  }
+
+  Error damage(const std::string& what) const {
+    return Error(ErrorKind::Corrupt, Origin::Target,
+                 fmt::format("{}: {}; run sync, which puts that right", tree_.target, what));
+  }
+
+  // The gravest one decides the status; people are told of all.
+  void tell(const Error& error) {
+    console_.warn(error.what());
+    keep_gravest(told_.error, error);
   }
 
   Catalog read(PublishedDocuments& published) {
@@ -103,103 +159,120 @@ class TreeVerification {
 
   // Trees for LXD and Incus have no signed one.
   RelativePath entry_document(PublishedDocuments& published) const {
-    auto path = config_.mirrors.front().path;
+    const auto path = config_.mirrors.front().path;
     const auto unsigned_index = RelativePath::parse("streams/v1/index.json");
-    const bool is_named = options_.path || published.has(path) || !published.has(unsigned_index);
-    return is_named ? path : unsigned_index;
+    const bool is_there = options_.path || published.has(path) || !published.has(unsigned_index);
+    return is_there ? path : unsigned_index;
   }
 
-  std::string no_tree() const {
-    return fmt::format("{}: neither items nor documents of a mirrored tree are there",
-                       printable(tree_.target));
+  void require_something(const TreeCheck& check) const {
+    if (!check.is_empty() || !check.damaged_records().empty()) return;
+    const bool has_documents = !told_.error || told_.error->kind() != ErrorKind::NotFound;
+    refuse(fmt::format("{}: {}", printable(tree_.target),
+                       has_documents
+                           ? "has documents and no items: either nothing was mirrored into it, or "
+                             "it names the images of a cloud, which verify does not look at yet"
+                           : "neither items nor documents of a mirrored tree are there"));
   }
 
-  std::string no_items() const {
-    return fmt::format(
-        "{}: has documents, but no record of items: either nothing was mirrored into it, or it "
-        "names the images of a cloud, which verify does not look at yet",
-        printable(tree_.target));
-  }
-
-  void check_items(DestinationReport& told) {
-    told.actions = check_.items();
-    told.results.resize(told.actions.size());
-    const auto damaged = check_.damaged(told.actions);
+  void check_items(const TreeCheck& check) {
+    told_.actions = check.items();
+    told_.results.resize(told_.actions.size());
+    const auto failures = check.failures(told_.actions);
+    std::string lines;
     std::uint64_t bytes = 0;
-    for (std::size_t index = 0; index < told.actions.size(); ++index) {
-      auto& action = told.actions[index];
-      auto& result = told.results[index];
-      const auto found = damaged.find(index);
-      bytes += action.size;
-      if (found == damaged.end()) {
-        result.status = ActionStatus::Done;
+    for (std::size_t index = 0; index < told_.actions.size(); ++index) {
+      const auto failure = failures.find(index);
+      if (failure == failures.end()) {
+        told_.results[index].status = ActionStatus::Done;
+        bytes += told_.actions[index].size;
       } else {
-        fail(result, found->second);
-        tell_damage(found->second);
+        lines += fail(index, failure->second);
       }
     }
-    console_.log(LogLevel::Info,
-                 fmt::format("{}: {} items of {} read, {} not as promised", tree_.target,
-                             told.actions.size(), human_size(bytes), damaged.size()));
+    print(lines);
+    console_.log(
+        LogLevel::Info,
+        fmt::format("{}: {} items, {} of them ({}) as promised", tree_.target, told_.actions.size(),
+                    told_.actions.size() - failures.size(), human_size(bytes)));
   }
 
-  // What is there stays until its replacement is whole.
-  void repair(DestinationReport& told) {
+  // The line that tells of it.
+  std::string fail(std::size_t index, Error error) {
+    const bool is_damaged = is_damage(error);
+    if (!is_damaged) error.add_context(told_.actions[index].name.str());
+    auto& result = told_.results[index];
+    result.status = ActionStatus::Failed;
+    result.error = error;
+    return fmt::format("{} {}\n", is_damaged ? "damaged" : "unread", printable(error.what()));
+  }
+
+  static bool is_damage(const Error& error) {
+    return error.kind() == ErrorKind::Corrupt || error.kind() == ErrorKind::Malformed;
+  }
+
+  void print(const std::string& lines) {
+    if (options_.console.output == OutputFormat::Text) print_text(lines, report_, console_);
+  }
+
+  // What is damaged stays until its replacement is whole; what could not be read stays.
+  void repair(const TreeCheck& check) {
+    const auto coming = plan_repair();
+    if (coming.empty()) return;
+    // Records would be written without what no document could name.
+    if (told_.error) {
+      console_.warn("nothing is repaired before that is: run sync, then verify again");
+      return;
+    }
+    tree_.items->announce(coming);
+    auto results = fetch();
+    for (std::size_t index = 0; index < results.size(); ++index) {
+      if (brings_bytes(told_.actions[index])) told_.results[index] = std::move(results[index]);
+    }
+    tree_.items->all_revealed();
+    check_repaired(check);
+  }
+
+  std::vector<BlobSpec> plan_repair() {
     std::vector<BlobSpec> coming;
-    for (std::size_t index = 0; index < told.actions.size(); ++index) {
-      const auto& error = told.results[index].error;
-      if (!error) continue;
-      auto& action = told.actions[index];
-      action.kind = action.blob ? ActionKind::Create : ActionKind::Skip;
+    for (std::size_t index = 0; index < told_.actions.size(); ++index) {
+      auto& action = told_.actions[index];
+      const auto& error = told_.results[index].error;
+      if (!error || !is_damage(*error) || !action.blob) continue;
+      action.kind = ActionKind::Create;
       action.reason = error->what();
       action.held = nullptr;
-      if (action.blob) coming.push_back(*action.blob);
+      coming.push_back(*action.blob);
     }
-    if (coming.empty()) return;
-    tree_.items->announce(coming);
-    told.results = fetch(told.actions);
-    tree_.items->all_revealed();
-    check_repaired(told);
+    return coming;
   }
 
-  // A store may have kept what was damaged.
-  void check_repaired(DestinationReport& told) {
-    std::vector<std::size_t> indices;
-    std::vector<Action> repaired;
-    for (std::size_t index = 0; index < told.actions.size(); ++index) {
-      const auto& result = told.results[index];
-      if (told.actions[index].kind != ActionKind::Create || !result.held || result.error) continue;
-      indices.push_back(index);
-      repaired.push_back(told.actions[index]);
-      repaired.back().held = std::make_shared<const Held>(*result.held);
-    }
-    for (const auto& [number, error] : check_.damaged(repaired)) {
-      fail(told.results[indices[number]], error);
-      tell_damage(error);
-    }
-  }
-
-  std::vector<ActionResult> fetch(const std::vector<Action>& actions) {
+  std::vector<ActionResult> fetch() {
     const auto rate = rate_limit_of(config_, stop_);
     const EntrySource source(config_.mirrors.front(), Verification::Required, config_, rate, stop_);
     const std::vector<Assignment> assignments{
-        {tree_.items.get(), Plan{actions, std::nullopt}, {source.preferring(0)}}};
+        {tree_.items.get(), Plan{told_.actions, std::nullopt}, {source.preferring(0)}}};
     return Executor(assignments, config_.jobs, config_.retries, rate, stop_, console_)
         .copy()
         .front();
   }
 
-  void tell_damage(const Error& error) {
-    if (options_.console.output == OutputFormat::Text) {
-      fmt::print("damaged {}\n", printable(error.what()));
-    } else {
-      console_.error(error.what());
+  // A store may have kept what was damaged.
+  void check_repaired(const TreeCheck& check) {
+    std::vector<std::size_t> indices;
+    std::vector<Action> repaired;
+    for (std::size_t index = 0; index < told_.actions.size(); ++index) {
+      const auto& result = told_.results[index];
+      if (!brings_bytes(told_.actions[index]) || !result.held || result.error) continue;
+      indices.push_back(index);
+      repaired.push_back(told_.actions[index]);
+      repaired.back().held = std::make_shared<const Held>(*result.held);
     }
-  }
-
-  static void fail(ActionResult& result, const Error& error) {
-    result.status = ActionStatus::Failed;
-    result.error = error;
+    std::string lines;
+    for (const auto& [number, error] : check.failures(repaired)) {
+      lines += fail(indices[number], error);
+    }
+    print(lines);
   }
 
   const Options& options_;
@@ -207,7 +280,8 @@ class TreeVerification {
   Destination& tree_;
   Console& console_;
   std::stop_token stop_;
-  TreeCheck check_;
+  RunReport report_;
+  DestinationReport told_;
 };
 
 }  // namespace

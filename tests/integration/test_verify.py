@@ -4,6 +4,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import time
 import unittest
@@ -12,7 +13,7 @@ from invariants import read_generation
 from stream_tree import product_name
 from tree_case import INDEX, ITEM_SIZE, NEW, NEWEST, PRODUCTS, TreeCase, differences, entry, snapshot
 
-DONE, ITEMS_FAILED, USAGE, REFUSED, BUSY = 0, 1, 2, 3, 7
+DONE, ITEMS_FAILED, USAGE, REFUSED, TARGET, BUSY = 0, 1, 2, 3, 5, 7
 RECORD = ".data/com.ubuntu.cloud:released:download"
 
 
@@ -63,7 +64,7 @@ class Verify(VerifyCase):
         before = snapshot(self.target, self.program.state)
         run = self.verify()
         self.assertEqual((DONE, ""), (run.status, run.out), run.err)
-        self.assertIn("2 items of 40.0 kB read, 0 not as promised", run.err)
+        self.assertIn("2 items, 2 of them (40.0 kB) as promised", run.err)
         self.assertEqual([], differences(before, snapshot(self.target, self.program.state)))
         self.assertEqual([], self.server.paths(), "nobody else is asked")
 
@@ -87,7 +88,7 @@ class Verify(VerifyCase):
         run = self.verify()
         self.assertEqual(ITEMS_FAILED, run.status, run.err)
         self.assertEqual({self.bionic, focal, self.focal}, {line.split(": ")[0].split()[1] for line in run.lines()})
-        self.assertIn(f"{self.focal}: is not there as a whole: 0 of {ITEM_SIZE} bytes", run.out)
+        self.assertIn(f"{self.focal}: 0 bytes are there of {ITEM_SIZE}", run.out)
 
     def test_what_documents_no_longer_name_is_read_by_its_record(self):
         self.add(self.stream, "focal", NEWEST)
@@ -125,8 +126,81 @@ class Verify(VerifyCase):
     def test_a_document_that_is_gone_is_told(self):
         (self.target / INDEX).unlink()
         run = self.verify()
-        self.assertEqual(5, run.status, run.err)
+        self.assertEqual(TARGET, run.status, run.err)
         self.assertIn(INDEX, run.last_words())
+
+    def test_a_products_document_that_is_gone_is_told(self):
+        (self.target / PRODUCTS).unlink()
+        run = self.verify()
+        self.assertEqual(TARGET, run.status, run.err)
+        self.assertIn("no document names the items of com.ubuntu.cloud:released:download", run.last_words())
+
+    def test_a_damaged_record_is_told_and_what_it_named_is_read(self):
+        self.flip(self.focal)
+        record = self.target / RECORD
+        whole = record.read_bytes()
+        for text in (b"", whole[: len(whole) // 2], b"{}", whole.replace(b"focal/release", b"focal/RELEASE")):
+            with self.subTest(text[:20]):
+                record.write_bytes(text)
+                run = self.repair()
+                self.assertEqual(TARGET, run.status, run.err)
+                self.assertIn(f"damaged {self.focal}", run.out)
+                self.assertEqual(text, record.read_bytes())
+                self.assertIn("run sync", run.err)
+
+    def test_what_an_interrupted_run_began_is_no_damage(self):
+        self.stream.add_version("focal", "amd64", NEWEST, {"disk1.img": 6_000_000})
+        self.stream.write()
+        config = self.configure(entry(self.server.url), limit_rate="2M")
+        run = self.program.start("sync", "-c", config)
+        part = self.target / f"{self.path('focal', NEWEST)}.part"
+        while run.poll() is None and not (part.exists() and part.stat().st_size > 0):
+            time.sleep(0.01)
+        run.terminate()
+        run.communicate(timeout=10)
+        self.assertEqual(143, run.returncode)
+        self.assertTrue(part.exists())
+        run = self.verify()
+        self.assertEqual((DONE, ""), (run.status, run.out), run.err)
+
+    def test_what_has_only_its_temporary_name_is_damaged(self):
+        (self.target / self.focal).rename(self.target / f"{self.focal}.part")
+        self.assert_damaged(self.verify(), self.focal)
+        run = self.repair()
+        self.assertEqual(DONE, run.status, run.err)
+        self.assert_like_the_source(self.focal)
+
+    def test_what_may_not_be_read_is_not_called_damaged(self):
+        if os.geteuid() == 0:
+            self.skipTest("root may read everything")
+        (self.target / self.focal).chmod(0)
+        run = self.repair()
+        self.assertEqual(TARGET, run.status, run.err)
+        self.assertIn(f"unread {self.focal}: ", run.out)
+        self.assertEqual([], self.server.paths())
+
+    def test_the_configuration_says_whom_to_trust(self):
+        run = self.program.run("verify", "-c", self.configure(entry(self.server.url)), self.target)
+        self.assertEqual(DONE, run.status, run.err)
+
+    def test_the_state_lies_outside_the_tree(self):
+        self.program.state = self.target / ".data"
+        before = snapshot(self.target)
+        run = self.repair()
+        self.assertEqual(USAGE, run.status, run.err)
+        self.assertEqual([], differences(before, snapshot(self.target)))
+
+    def test_bundles_are_refused(self):
+        self.assertEqual(USAGE, self.verify(target="bundle:x").status)
+        self.assertEqual(USAGE, self.verify("--repair", "bundle:x").status)
+
+    def test_lines_that_nobody_takes_are_told(self):
+        self.flip(self.focal)
+        with open("/dev/full", "wb") as full:
+            run = self.program.start("verify", self.target, "--keyring", self.keyring, stdout=full)
+            said = run.communicate(timeout=60)[1].decode()
+        self.assertEqual(6, run.returncode, said)
+        self.assertIn("the report is not written", said)
 
     def test_another_key_has_not_signed_it(self):
         other = self.work / "other.gpg"
@@ -147,8 +221,12 @@ class Verify(VerifyCase):
 
     def test_a_tree_that_nobody_recorded_is_not_said_to_be_good(self):
         run = self.verify(target=self.stream.root)
+        self.assertEqual(TARGET, run.status, run.err)
+        self.assertIn("4 items are named and there, but in no record", run.last_words())
+        shutil.rmtree(self.stream.root / "server")
+        run = self.verify(target=self.stream.root)
         self.assertEqual(USAGE, run.status, run.err)
-        self.assertIn("no record of items", run.last_words())
+        self.assertIn("has documents and no items", run.last_words())
 
     def test_the_report_tells_of_each_item(self):
         self.flip(self.focal)
@@ -163,7 +241,8 @@ class Verify(VerifyCase):
     def test_what_is_no_file_is_not_waited_for(self):
         (self.target / self.focal).unlink()
         os.mkfifo(self.target / self.focal)
-        self.assertNotEqual(DONE, self.verify().status)
+        run = self.verify()
+        self.assert_damaged(run, self.focal)
 
 
 class Repair(VerifyCase):
@@ -185,6 +264,34 @@ class Repair(VerifyCase):
         self.assertEqual((DONE, ""), (run.status, run.out), run.err)
         self.assertEqual([], self.asked_items())
         self.assertEqual([], differences(before, snapshot(self.target)))
+
+    def test_only_the_base_of_the_source_counts(self):
+        self.flip(self.focal)
+        run = self.verify("--repair", f"{self.server.url}{PRODUCTS}")
+        self.assertEqual(DONE, run.status, run.err)
+        self.assertEqual([f"/{self.focal}"], self.server.paths())
+        self.flip(INDEX, at=100)
+        self.assertEqual(REFUSED, self.verify("--repair", f"{self.server.url}{PRODUCTS}").status)
+
+    def test_while_a_document_is_damaged_nothing_is_written(self):
+        self.flip(PRODUCTS, at=300)
+        self.flip(self.bionic)
+        (self.target / self.focal).unlink()
+        before = snapshot(self.target)
+        run = self.repair()
+        self.assertEqual(REFUSED, run.status, run.err)
+        self.assertIn("run sync", run.err)
+        self.assertEqual([], differences(before, snapshot(self.target)))
+
+    def test_a_repair_that_fails_has_a_report(self):
+        self.flip(self.focal)
+        (self.target / RECORD).chmod(0o444)
+        records = self.target / ".data"
+        shutil.move(records, self.work / "records")
+        records.symlink_to(self.work / "records")
+        run = self.repair("--output", "json")
+        self.assertNotEqual(DONE, run.status)
+        self.assertEqual("verify", json.loads(run.out)["command"])
 
     def test_a_good_tree_needs_no_source(self):
         before = snapshot(self.target)

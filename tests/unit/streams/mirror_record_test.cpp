@@ -111,7 +111,7 @@ TEST_CASE("In a record tags stand where all below have them") {
  }
 }
 )");
-  const auto read = read_record(std::move(record), "record");
+  const auto read = read_record(std::move(record), "record").items;
   REQUIRE(read.size() == items.size());
   for (std::size_t i = 0; i != items.size(); ++i) {
     CHECK(read[i].key == items[i].key);
@@ -151,7 +151,7 @@ TEST_CASE("An item that is at two paths is recorded twice") {
   items.push_back(items[1]);
   Spool record;
   write_record("cid", items, record);
-  const auto read = read_record(std::move(record), "record");
+  const auto read = read_record(std::move(record), "record").items;
   REQUIRE(read.size() == 3);
   for (std::size_t i = 0; i != 3; ++i) {
     CHECK(std::any_of(read.begin(), read.end(), [&wanted = items[i]](const Item& one) {
@@ -165,7 +165,7 @@ TEST_CASE("No tag of a source gives an item another address in a record") {
   items[0].tags.set("streamsync_item", "b");
   Spool record;
   write_record("cid", items, record);
-  const auto read = read_record(std::move(record), "record");
+  const auto read = read_record(std::move(record), "record").items;
   REQUIRE(read.size() == 1);
   CHECK(read[0].key.item == "a");
 }

@@ -32,7 +32,13 @@ class NoObserver final : public Observer {
 class Tree final : public ItemTarget {
  public:
   std::vector<Held> inventory() override { return held; }
-  std::vector<Held> absent() const override { return gone; }
+  RecordFindings record_findings() const override { return {gone, {}}; }
+  std::optional<Held> look_at(const Item& item) const override {
+    const auto found = contents.find(item.path->str());
+    if (found == contents.end()) return std::nullopt;
+    return Held{item, item.path->shared(), item.path->shared(), HeldState::Present,
+                found->second.size()};
+  }
   std::string name_of(const Item& item) const override { return item.key.str(); }
   void announce(const std::vector<BlobSpec>&) override {}
   Held stage(const BlobSpec&, ByteSource&) override { return {}; }
@@ -40,7 +46,12 @@ class Tree final : public ItemTarget {
     const std::lock_guard lock(mutex_);
     if (failures[item.placement] > 0) {
       --failures[item.placement];
-      throw Error(ErrorKind::Transient, Origin::Target, "503");
+      Error failure(ErrorKind::Transient, Origin::Target, "503");
+      throw is_silent ? std::move(failure).that_is_unreached() : std::move(failure);
+    }
+    ++asked;
+    if (!contents.contains(item.placement)) {
+      throw Error(ErrorKind::NotFound, Origin::Target, "404");
     }
     to.write(as_bytes(contents.at(item.placement)));
   }
@@ -51,6 +62,8 @@ class Tree final : public ItemTarget {
   std::vector<Held> held, gone;
   std::map<std::string, std::string> contents;
   std::map<std::string, int> failures;
+  bool is_silent = false;
+  int asked = 0;
 
  private:
   std::mutex mutex_;
@@ -99,7 +112,7 @@ TEST_CASE("what has the promised bytes is right, and nothing else is") {
   scene.hold("3", "as promised", "as promise");
   scene.hold("4", "as promised", "as promised, and more");
   const auto check = scene.check();
-  const auto damaged = check.damaged(check.items());
+  const auto damaged = check.failures(check.items());
   CHECK(damaged.size() == 3);
   CHECK_FALSE(damaged.contains(0));
   for (const auto& [number, error] : damaged) {
@@ -119,7 +132,7 @@ TEST_CASE("what can't be read is tried again, and then not called damaged but un
   scene.hold("2", "content", "content");
   scene.tree.failures = {{"1/disk.img", 1}, {"2/disk.img", 2}};
   const auto check = scene.check();
-  const auto damaged = check.damaged(check.items());
+  const auto damaged = check.failures(check.items());
   REQUIRE(damaged.size() == 1);
   CHECK(damaged.at(1).kind() == ErrorKind::Transient);
   CHECK(scene.observer.retried.size() == 2);
@@ -127,11 +140,11 @@ TEST_CASE("what can't be read is tried again, and then not called damaged but un
 
 TEST_CASE("a document of the tree counts more than its record") {
   Scene scene;
-  scene.hold("1", "of the record", "of the document");
+  scene.hold("1", "of the record", "of document 1");
   auto check = scene.check();
-  CHECK(check.damaged(check.items()).size() == 1);
-  check.believe(document_of("1", "of the document"), "document");
-  CHECK(check.damaged(check.items()).empty());
+  CHECK(check.failures(check.items()).size() == 1);
+  check.believe(document_of("1", "of document 1"), "document");
+  CHECK(check.failures(check.items()).empty());
 }
 
 TEST_CASE("what is recorded and not there is missed where a document names it") {
@@ -143,12 +156,72 @@ TEST_CASE("what is recorded and not there is missed where a document names it") 
     scene.tree.gone.back().size = 0;
   }
   auto check = scene.check();
-  CHECK(check.damaged(check.items()).empty());
+  CHECK(check.failures(check.items()).empty());
   check.believe(document_of("3", "content"), "document");
   const auto items = check.items();
-  const auto damaged = check.damaged(items);
+  const auto damaged = check.failures(items);
   REQUIRE(damaged.size() == 1);
   CHECK(items[damaged.begin()->first].name == "3/disk.img");
+}
+
+TEST_CASE("what was begun and is not named is not looked at") {
+  Scene scene;
+  for (const auto state : {HeldState::Incomplete, HeldState::Unrevealed}) {
+    scene.hold(state == HeldState::Incomplete ? "1" : "2", "content", "content");
+    scene.tree.held.back().state = state;
+  }
+  auto check = scene.check();
+  CHECK(check.items().empty());
+  CHECK(check.without_document().empty());
+  check.believe(document_of("2", "content"), "document");
+  const auto damaged = check.failures(check.items());
+  REQUIRE(damaged.size() == 1);
+  CHECK_THAT(damaged.at(0).what(), Catch::Contains("not at its place"));
+}
+
+TEST_CASE("what is named and there and in no record is read, too") {
+  Scene scene;
+  scene.tree.contents["1/disk.img"] = "CONTENT";
+  auto check = scene.check();
+  CHECK(check.is_empty());
+  check.believe(document_of("1", "content"), "document");
+  CHECK(check.unrecorded() == 1);
+  CHECK(check.failures(check.items()).size() == 1);
+}
+
+TEST_CASE("a stream of which no document was read is told") {
+  Scene scene;
+  scene.hold("1", "content", "content");
+  auto check = scene.check();
+  CHECK(check.without_document() == std::set<std::string>{"source"});
+  check.believe(document_of("2", "content"), "document");
+  CHECK(check.without_document().empty());
+}
+
+TEST_CASE("what is held and then not found is damaged") {
+  Scene scene;
+  scene.hold("1", "content", "content");
+  scene.tree.contents.clear();
+  const auto check = scene.check();
+  const auto damaged = check.failures(check.items());
+  REQUIRE(damaged.size() == 1);
+  CHECK(damaged.at(0).kind() == ErrorKind::Corrupt);
+}
+
+TEST_CASE("a tree that does not answer is not asked for each item") {
+  Scene scene;
+  scene.tree.is_silent = true;
+  for (int number = 0; number < 20; ++number) {
+    scene.hold(std::to_string(number), "content", "content");
+    scene.tree.failures[scene.tree.held.back().placement] = 1;
+  }
+  const auto check = scene.check();
+  const auto unread = check.failures(check.items());
+  CHECK(unread.size() == 20);
+  CHECK(scene.tree.asked == 0);
+  int tried = 0;
+  for (const auto& [placement, left] : scene.tree.failures) tried += left == 0 ? 1 : 0;
+  CHECK(tried <= 2);
 }
 
 TEST_CASE("an item of which nothing usable is promised is not said to be right") {
@@ -156,12 +229,12 @@ TEST_CASE("an item of which nothing usable is promised is not said to be right")
   scene.hold("1", "content", "content");
   scene.tree.held.front().item.tags = {{"size", "7"}, {"path", "1/disk.img"}};
   auto check = scene.check();
-  const auto damaged = check.damaged(check.items());
+  const auto damaged = check.failures(check.items());
   REQUIRE(damaged.size() == 1);
   CHECK(damaged.at(0).kind() == ErrorKind::Malformed);
   CHECK_FALSE(check.items().front().blob);
   check.believe(document_of("1", "content"), "document");
-  CHECK(check.damaged(check.items()).empty());
+  CHECK(check.failures(check.items()).empty());
 }
 
 TEST_CASE("a check ends when it is asked to") {
@@ -169,7 +242,7 @@ TEST_CASE("a check ends when it is asked to") {
   scene.hold("1", "content", "content");
   scene.stop.request_stop();
   const auto check = scene.check();
-  CHECK_THROWS_AS(check.damaged(check.items()), Cancelled);
+  CHECK_THROWS_AS(check.failures(check.items()), Cancelled);
 }
 
 }  // namespace streamsync
