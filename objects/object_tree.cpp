@@ -154,7 +154,11 @@ Record ObjectTree::read(const std::string& record) {
   const std::string path = kRecords + record;
   auto state = documents_.read(path, {});
   auto* document = std::get_if<FetchedDocument>(&state);
-  if (document == nullptr) return {};
+  if (document == nullptr) {
+    return {{},
+            Error(ErrorKind::Corrupt, Origin::Target,
+                  fmt::format("{}: the record is gone", store_->describe(object_of(path))))};
+  }
   return read_record(std::move(document->bytes), path);
 }
 

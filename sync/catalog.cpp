@@ -280,8 +280,9 @@ class CatalogWalk {
     const auto known = content_ids_of(trust_.known);
     if (trust_.verification == Verification::Off || known.empty()) return;
     const auto is_known = [&](const std::string& id) { return known.contains(id); };
-    if (entry.holds_products() ? is_known(entry.head.content_id)
-                               : std::any_of(named_.begin(), named_.end(), is_known)) {
+    if (entry.holds_products()
+            ? is_known(entry.head.content_id)
+            : std::any_of(catalog_.named.begin(), catalog_.named.end(), is_known)) {
       return;
     }
     take_rollback(stream_of(entry), "has none of the streams that this source had before", where);
@@ -343,7 +344,7 @@ class CatalogWalk {
 
   void follow(const Index& index, const std::string& where, bool is_signed) {
     for (const auto& entry : index.entries) {
-      named_.insert(entry.content_id);
+      catalog_.named.insert(entry.content_id);
       if (!in_scope(entry) || !seen_.insert(entry.path.str()).second) {
         continue;
       }
@@ -372,8 +373,7 @@ class CatalogWalk {
   Catalog catalog_;
   std::deque<Reference> pending_;
   std::set<std::string> seen_;
-  std::set<std::string> named_;  // content_ids
-  bool is_news_ = false;         // something was not as the cache knows it
+  bool is_news_ = false;  // something was not as the cache knows it
   std::optional<std::string> contradiction_;
 };
 

@@ -67,6 +67,7 @@ struct CatalogDocument {
 struct Catalog {
   std::size_t base = 0;  ///< which of the source's bases answered
   std::vector<CatalogDocument> documents;
+  std::set<std::string> named;        ///< content_ids of products that indexes name
   std::vector<std::string> missing;   ///< named by an index, 404 at the source
   std::vector<std::string> refusals;  ///< why other bases were passed by
   AcceptedDocuments accepted;         ///< what to remember; nothing with `--no-verify`

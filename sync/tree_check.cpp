@@ -34,8 +34,7 @@ Action keep(Held held) {
   action.key = held.item.key;
   action.name = held.name;
   promise(held.item, action);
-  // What was begun or only announced may never have been named.
-  action.is_named = held.state == HeldState::Present;
+  action.is_named = held.state == HeldState::Present || held.size > 0;
   action.held = std::make_shared<const Held>(std::move(held));
   return action;
 }
@@ -76,6 +75,16 @@ TreeCheck::TreeCheck(ItemTarget& tree, std::size_t jobs, RetryPolicy retries, st
   auto findings = tree_.record_findings();
   for (auto& held : findings.absent) found_.push_back(keep(std::move(held)));
   damaged_records_ = std::move(findings.damaged);
+  name_siblings();
+}
+
+// Versions show as a whole (`cli.md` §4.2). Of what an interrupted run began nothing shows.
+void TreeCheck::name_siblings() {
+  std::set<VersionKey> shown;
+  for (const auto& item : found_) {
+    if (item.is_named) shown.insert(version_of(item.key));
+  }
+  for (auto& item : found_) item.is_named = shown.contains(version_of(item.key));
 }
 
 void TreeCheck::believe(const TrustedText& document, std::string_view where) {
@@ -89,8 +98,8 @@ void TreeCheck::believe(const TrustedText& document, std::string_view where) {
     if (known != last) {
       promise(told, *known->second);
       known->second->is_named = true;
-    } else if (auto held = tree_.look_at(told)) {
-      unrecorded.push_back(keep(*std::move(held)));
+    } else if (first == last) {
+      if (auto held = tree_.look_at(told)) unrecorded.push_back(keep(*std::move(held)));
     }
   };
   const auto head =
@@ -104,11 +113,11 @@ void TreeCheck::believe(const TrustedText& document, std::string_view where) {
   std::move(unrecorded.begin(), unrecorded.end(), std::back_inserter(found_));
 }
 
-std::set<std::string> TreeCheck::without_document() const {
+std::set<std::string> TreeCheck::without_document(const std::set<std::string>& named) const {
   std::set<std::string> streams;
   for (const auto& item : found_) {
     const std::string& content_id = item.key.content_id;
-    if (item.is_named && !documented_.contains(content_id)) streams.insert(content_id);
+    if (named.contains(content_id) && !documented_.contains(content_id)) streams.insert(content_id);
   }
   return streams;
 }

@@ -34,15 +34,15 @@ class TreeCheck {
 
   /// Whether nothing is recorded, and nothing that a document names is there.
   bool is_empty() const noexcept { return found_.empty(); }
-  /// Streams that hold an item and have no document that was believed.
-  std::set<std::string> without_document() const;
+  /// Streams of `named` that are recorded and have no document that was believed.
+  std::set<std::string> without_document(const std::set<std::string>& named) const;
   /// So many items are there, are named, and are in no record.
   std::size_t unrecorded() const noexcept { return unrecorded_; }
   const std::vector<Error>& damaged_records() const noexcept { return damaged_records_; }
 
-  /// A Keep for each item that is held as a whole or that a document names, in the order of the
-  /// records. `blob` is what is promised of it; none: nothing that can be used, and `error` says
-  /// why.
+  /// A Keep for each item that should be there, in the order of the records: a document names it,
+  /// or something is at its place, or another item of its version is. `blob` is what is promised of
+  /// it; none: nothing that can be used, and `error` says why.
   std::vector<Action> items() const;
 
   /// Which of `items` are not as promised (`Error{Corrupt, Target}`), or can't be read, and why: by
@@ -51,6 +51,7 @@ class TreeCheck {
   std::map<std::size_t, Error> failures(const std::vector<Action>& items) const;
 
  private:
+  void name_siblings();
   void read_again(const Action& item, const std::function<void(std::uint64_t)>& on_bytes) const;
 
   ItemTarget& tree_;
@@ -58,7 +59,7 @@ class TreeCheck {
   RetryPolicy retries_;
   std::stop_token stop_;
   Observer& observer_;
-  std::vector<Action> found_;  // `is_named`: it should be there as a whole
+  std::vector<Action> found_;  // `is_named`: it should be there
   std::vector<Error> damaged_records_;
   std::set<std::string> documented_;  // content_ids
   std::size_t unrecorded_ = 0;

@@ -41,9 +41,11 @@ std::filesystem::path installed_keyring() {
 }  // namespace
 
 void require_state_outside_trees(const Config& config) {
-  const auto state = std::filesystem::weakly_canonical(config.state_dir);
+  std::error_code unknown;  // what can't be looked at is told when it is opened
+  const auto state = std::filesystem::weakly_canonical(config.state_dir, unknown);
   for (const auto& tree : config.trees()) {
-    const auto root = std::filesystem::weakly_canonical(tree);
+    const auto root = std::filesystem::weakly_canonical(tree, unknown);
+    if (root.empty()) continue;
     if (std::mismatch(root.begin(), root.end(), state.begin(), state.end()).first == root.end()) {
       throw Error(ErrorKind::Config, Origin::Config,
                   fmt::format("the state directory {} lies in the tree {}; name another with "

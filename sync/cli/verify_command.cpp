@@ -38,22 +38,29 @@ bool trusts_alike(const MirrorEntry& one, const MirrorEntry& other) {
          one.allow_unsigned == other.allow_unsigned;
 }
 
-// Whom the configuration trusts; with --repair what is fetched comes from that source.
+// The entry of the mirror_list that brought the tree, as far as can be told: how its source is
+// reached, and whom it trusts. With --repair it leads to that source.
 MirrorEntry entry_of(const Options& options, const Config& config) {
-  const auto& first = config.mirrors.front();
-  const auto others_differ = [&](const MirrorEntry& other) { return !trusts_alike(first, other); };
+  const auto& entries = config.mirrors;
+  MirrorEntry entry;
+  entry.keyring = config_defaults().keyring;
+  if (!entries.empty()) entry = entries.front();
+  const auto others_differ = [&](const MirrorEntry& other) { return !trusts_alike(entry, other); };
   if (!options.keyring && !options.no_verify &&
-      std::any_of(config.mirrors.begin(), config.mirrors.end(), others_differ)) {
+      std::any_of(entries.begin(), entries.end(), others_differ)) {
     refuse(
         "verify: the entries of the mirror_list trust different keys; say with --keyring which "
         "signed this tree");
   }
-  MirrorEntry entry;
-  if (options.repair) entry.bases = entry_for(*options.repair, config_defaults()).bases;
-  entry.keyring = first.keyring;
-  entry.keys = first.keys;
-  entry.signatures = first.signatures;
-  entry.allow_unsigned = first.allow_unsigned;
+  if (options.repair) {
+    const auto bases = entry_for(*options.repair, config_defaults()).bases;
+    const auto same = std::find_if(entries.begin(), entries.end(), [&](const MirrorEntry& other) {
+      return other.bases.front() == bases.front();
+    });
+    if (same != entries.end()) entry = *same;
+    entry.bases = bases;
+  }
+  if (entries.size() != 1) entry.path = MirrorEntry().path;
   apply(options, entry);
   return entry;
 }
@@ -100,29 +107,26 @@ class TreeVerification {
  private:
   void check_documents(TreeCheck& check) {
     for (const auto& error : check.damaged_records()) tell(error);
-    std::vector<std::string> missing;
     try {
       PublishedDocuments published(*tree_.documents);
       const auto catalog = read(published);
-      missing = catalog.missing;
       for (const auto& document : catalog.documents) {
         if (!document.holds_products()) continue;
         check.believe(document.text, published.describe(document.path));
       }
+      for (const auto& url : catalog.missing) {
+        console_.warn(fmt::format("{}: is named by the index but does not exist", url));
+      }
+      if (const auto streams = check.without_document(catalog.named); !streams.empty()) {
+        tell(damage(fmt::format("the document of {} is gone", fmt::join(streams, ", "))));
+      }
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::Config) throw;
       tell(error);
-      return;
-    }
-    for (const auto& url : missing) {
-      console_.warn(fmt::format("{}: is named by the index but does not exist", url));
-    }
-    if (const auto streams = check.without_document(); !streams.empty()) {
-      tell(damage(fmt::format("no document names the items of {}", fmt::join(streams, ", "))));
     }
     if (check.unrecorded() > 0) {
-      tell(damage(
-          fmt::format("{} items are named and there, but in no record", check.unrecorded())));
+      console_.warn(fmt::format("{}: {} items are named and there, but in no record", tree_.target,
+                                check.unrecorded()));
     }
   }
 
@@ -167,11 +171,13 @@ class TreeVerification {
 
   void require_something(const TreeCheck& check) const {
     if (!check.is_empty() || !check.damaged_records().empty()) return;
-    const bool has_documents = !told_.error || told_.error->kind() != ErrorKind::NotFound;
+    if (told_.error && told_.error->kind() != ErrorKind::NotFound) return;
+    const bool has_documents = !told_.error;
     refuse(fmt::format("{}: {}", printable(tree_.target),
                        has_documents
-                           ? "has documents and no items: either nothing was mirrored into it, or "
-                             "it names the images of a cloud, which verify does not look at yet"
+                           ? "has documents and no items: nothing was mirrored into it, or its "
+                             "records are gone, or it names the images of a cloud, which verify "
+                             "does not look at yet"
                            : "neither items nor documents of a mirrored tree are there"));
   }
 

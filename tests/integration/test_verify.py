@@ -10,7 +10,7 @@ import time
 import unittest
 
 from invariants import read_generation
-from stream_tree import product_name
+from stream_tree import content_id, product_name
 from tree_case import INDEX, ITEM_SIZE, NEW, NEWEST, PRODUCTS, TreeCase, differences, entry, snapshot
 
 DONE, ITEMS_FAILED, USAGE, REFUSED, TARGET, BUSY = 0, 1, 2, 3, 5, 7
@@ -133,13 +133,13 @@ class Verify(VerifyCase):
         (self.target / PRODUCTS).unlink()
         run = self.verify()
         self.assertEqual(TARGET, run.status, run.err)
-        self.assertIn("no document names the items of com.ubuntu.cloud:released:download", run.last_words())
+        self.assertIn("the document of com.ubuntu.cloud:released:download is gone", run.last_words())
 
     def test_a_damaged_record_is_told_and_what_it_named_is_read(self):
         self.flip(self.focal)
         record = self.target / RECORD
         whole = record.read_bytes()
-        for text in (b"", whole[: len(whole) // 2], b"{}", whole.replace(b"focal/release", b"focal/RELEASE")):
+        for text in (b"", whole[: len(whole) // 2], b"{}"):
             with self.subTest(text[:20]):
                 record.write_bytes(text)
                 run = self.repair()
@@ -147,6 +147,44 @@ class Verify(VerifyCase):
                 self.assertIn(f"damaged {self.focal}", run.out)
                 self.assertEqual(text, record.read_bytes())
                 self.assertIn("run sync", run.err)
+
+    def test_a_stream_that_left_the_index_is_judged_by_its_record(self):
+        self.stream.add_version("focal", "amd64", NEW, stream="daily")
+        self.stream.write()
+        self.assert_synced(item_filters=[])
+        daily = next(path for path in self.images() if "daily" in path or "/focal/2" in path)
+        del self.stream.documents[content_id("daily")]
+        for file in self.stream.root.glob("streams/v1/*daily*"):
+            file.unlink()
+        self.stream.write()
+        self.assert_synced(item_filters=[])
+        self.assertTrue((self.target / daily).exists())
+        run = self.verify()
+        self.assertEqual((DONE, ""), (run.status, run.out), run.err)
+        self.flip(daily, at=1)
+        self.assert_damaged(self.verify(), daily)
+
+    def test_part_of_a_version_that_left_its_source_is_missed(self):
+        self.stream.add_version("focal", "amd64", NEWEST, {"disk1.img": ITEM_SIZE, "uefi1.img": ITEM_SIZE})
+        self.stream.write()
+        self.assert_synced(max=2)
+        self.stream.remove_version(product_name("focal", "amd64"), NEWEST)
+        self.stream.write()
+        self.assert_synced(keep=True, max=2)
+        gone = next(path for path in self.images() if "uefi1" in path)
+        (self.target / gone).unlink()
+        self.assert_damaged(self.verify(), gone)
+
+    def test_no_entry_is_no_defect(self):
+        run = self.program.run("verify", "-c", self.configure(), self.target, "--keyring", self.keyring)
+        self.assertEqual(DONE, run.status, run.err)
+
+    def test_the_configuration_says_how_the_source_is_reached(self):
+        self.flip(self.focal)
+        config = self.configure(entry(self.server.url, user_agent="my-agent"))
+        run = self.program.run("verify", "-c", config, self.target, "--repair", self.server.url)
+        self.assertEqual(DONE, run.status, run.err)
+        self.assertEqual("my-agent", self.server.headers(f"/{self.focal}")[-1]["user-agent"])
 
     def test_what_an_interrupted_run_began_is_no_damage(self):
         self.stream.add_version("focal", "amd64", NEWEST, {"disk1.img": 6_000_000})
@@ -221,8 +259,9 @@ class Verify(VerifyCase):
 
     def test_a_tree_that_nobody_recorded_is_not_said_to_be_good(self):
         run = self.verify(target=self.stream.root)
-        self.assertEqual(TARGET, run.status, run.err)
-        self.assertIn("4 items are named and there, but in no record", run.last_words())
+        self.assertEqual(DONE, run.status, run.err)
+        self.assertIn("4 items are named and there, but in no record", run.err)
+        self.assertIn("4 items, 4 of them", run.err)
         shutil.rmtree(self.stream.root / "server")
         run = self.verify(target=self.stream.root)
         self.assertEqual(USAGE, run.status, run.err)
