@@ -38,29 +38,35 @@ bool trusts_alike(const MirrorEntry& one, const MirrorEntry& other) {
          one.allow_unsigned == other.allow_unsigned;
 }
 
-// The entry of the mirror_list that brought the tree, as far as can be told: how its source is
-// reached, and whom it trusts. With --repair it leads to that source.
-MirrorEntry entry_of(const Options& options, const Config& config) {
-  const auto& entries = config.mirrors;
-  MirrorEntry entry;
-  entry.keyring = config_defaults().keyring;
-  if (!entries.empty()) entry = entries.front();
-  const auto others_differ = [&](const MirrorEntry& other) { return !trusts_alike(entry, other); };
+// As an entry that has SOURCE reaches it: its proxy, its CA.
+MirrorEntry entry_with_source(const std::string& source, const std::vector<MirrorEntry>& entries) {
+  auto entry = entry_for(source, config_defaults());
+  const auto same = std::find_if(entries.begin(), entries.end(), [&](const MirrorEntry& other) {
+    return other.bases.front() == entry.bases.front();
+  });
+  return same == entries.end() ? entry : *same;
+}
+
+// Whom the configuration trusts, and with --repair how that source is reached.
+MirrorEntry entry_of(const Options& options, const std::vector<MirrorEntry>& entries) {
+  MirrorEntry trusting;
+  trusting.keyring = config_defaults().keyring;
+  if (!entries.empty()) trusting = entries.front();
+  const auto trusts_others = [&](const MirrorEntry& other) {
+    return !trusts_alike(trusting, other);
+  };
   if (!options.keyring && !options.no_verify &&
-      std::any_of(entries.begin(), entries.end(), others_differ)) {
+      std::any_of(entries.begin(), entries.end(), trusts_others)) {
     refuse(
         "verify: the entries of the mirror_list trust different keys; say with --keyring which "
         "signed this tree");
   }
-  if (options.repair) {
-    const auto bases = entry_for(*options.repair, config_defaults()).bases;
-    const auto same = std::find_if(entries.begin(), entries.end(), [&](const MirrorEntry& other) {
-      return other.bases.front() == bases.front();
-    });
-    if (same != entries.end()) entry = *same;
-    entry.bases = bases;
-  }
-  if (entries.size() != 1) entry.path = MirrorEntry().path;
+  auto entry = options.repair ? entry_with_source(*options.repair, entries) : trusting;
+  entry.keyring = trusting.keyring;
+  entry.keys = trusting.keys;
+  entry.signatures = trusting.signatures;
+  entry.allow_unsigned = trusting.allow_unsigned;
+  entry.path = entries.size() == 1 ? trusting.path : MirrorEntry().path;
   apply(options, entry);
   return entry;
 }
@@ -69,7 +75,7 @@ MirrorEntry entry_of(const Options& options, const Config& config) {
 Config config_of(const Options& options) {
   require_tree(options);
   Config config = effective_config(options);
-  config.mirrors = {entry_of(options, config)};
+  config.mirrors = {entry_of(options, config.mirrors)};
   config.images = {options.target};
   require_state_outside_trees(config);
   return config;
@@ -295,6 +301,11 @@ class TreeVerification {
 ExitStatus verify_command(const Options& options, Console& console, Interrupts& interrupts) {
   warn_of_no_verify(options, console);
   const Config config = config_of(options);
+  const auto& source = config.mirrors.front();
+  if (options.repair && source.tls == TlsVerification::Off) {
+    console.warn(fmt::format("{}: TLS certificates are not verified (insecure)",
+                             source.bases.front().redacted()));
+  }
   const auto file = report_file(options);
   std::optional<StateDirectory> state;
   std::unique_ptr<FileLock> lock;

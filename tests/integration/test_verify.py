@@ -185,6 +185,12 @@ class Verify(VerifyCase):
         run = self.program.run("verify", "-c", config, self.target, "--repair", self.server.url)
         self.assertEqual(DONE, run.status, run.err)
         self.assertEqual("my-agent", self.server.headers(f"/{self.focal}")[-1]["user-agent"])
+        self.flip(self.focal)
+        self.configure(entry("https://example.com/", user_agent="my-agent", insecure=True))
+        run = self.program.run("verify", "-c", config, self.target, "--repair", self.server.url)
+        self.assertEqual(DONE, run.status, run.err)
+        self.assertEqual("streamsync", self.server.headers(f"/{self.focal}")[-1]["user-agent"])
+        self.assertNotIn("TLS", run.err)
 
     def test_what_an_interrupted_run_began_is_no_damage(self):
         self.stream.add_version("focal", "amd64", NEWEST, {"disk1.img": 6_000_000})
