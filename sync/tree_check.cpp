@@ -34,7 +34,9 @@ Action keep(Held held) {
   action.key = held.item.key;
   action.name = held.name;
   promise(held.item, action);
-  action.is_named = held.state == HeldState::Present || held.size > 0;
+  // What has its temporary name is not at its place, whole or not.
+  action.is_named =
+      held.state == HeldState::Present || (held.state == HeldState::Incomplete && held.size > 0);
   action.held = std::make_shared<const Held>(std::move(held));
   return action;
 }

@@ -207,6 +207,18 @@ class Verify(VerifyCase):
         run = self.verify()
         self.assertEqual((DONE, ""), (run.status, run.out), run.err)
 
+    def test_nor_is_what_it_staged_and_did_not_show(self):
+        items = {"disk1.img": 6_000_000, "uefi1.img": ITEM_SIZE}
+        self.stream.add_version("focal", "amd64", NEWEST, items)
+        self.stream.write()
+        small = next(file for file in self.stream.root.rglob("*uefi1.img"))
+        content = small.read_bytes()
+        small.write_bytes(content[:-1])  # it does not come, so the other is staged and not shown
+        self.assertEqual(ITEMS_FAILED, self.sync(entry(self.server.url)).status)
+        self.assertTrue((self.target / f"{self.path('focal', NEWEST)}.part").exists())
+        run = self.verify()
+        self.assertEqual((DONE, ""), (run.status, run.out), run.err)
+
     def test_what_has_only_its_temporary_name_is_damaged(self):
         (self.target / self.focal).rename(self.target / f"{self.focal}.part")
         self.assert_damaged(self.verify(), self.focal)
