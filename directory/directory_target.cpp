@@ -137,9 +137,8 @@ std::vector<Record> DirectoryTarget::records() const {
     const auto path = fmt::format("{}/{}", kRecords, name);
     // Upstream's other file has another format, and a part is what a killed run left.
     if (name == "references.json" || is_part(name)) continue;
-    const auto text = root_->read(path);
-    if (!text) continue;
-    records.push_back(read_record(spool_of(*text), path));
+    auto record = root_->document(path);
+    if (record) records.push_back(read_record(std::move(*record), path));
   }
   return records;
 }
@@ -438,12 +437,9 @@ void DirectoryTarget::record(const std::string& content_id, const std::vector<It
 std::string DirectoryTarget::describe() const { return path_.string(); }
 
 DocumentState DirectoryTarget::read(const std::string& path, const Validator&) {
-  if (!root_ || !root_->size_of(path)) {
-    return Absent{};
-  }
-  FetchedDocument document;
-  copy(*root_->open(path), document.bytes);
-  return document;
+  auto document = root_ && root_->size_of(path) ? root_->document(path) : std::nullopt;
+  if (!document) return Absent{};
+  return FetchedDocument{std::move(*document), {}};
 }
 
 void DirectoryTarget::write(const std::string& path, const Spool& content) {

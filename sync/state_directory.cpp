@@ -75,12 +75,9 @@ std::unique_ptr<FileLock> StateDirectory::lock() const {
 }
 
 std::optional<CachedDocument> StateDirectory::find(const std::string& url) {
-  const auto name = stem_of(url);
-  if (!root_.size_of(name)) {
-    return std::nullopt;
-  }
-  const auto file = root_.open(name);
-  const auto beginning = read_beginning(*file);
+  auto file = root_.document(stem_of(url));
+  if (!file) return std::nullopt;
+  const auto beginning = read_beginning(*file->reader());
   std::string_view rest = beginning;
   const auto etag = take_line(rest);
   const auto last_modified = etag ? take_line(rest) : std::nullopt;
@@ -89,8 +86,8 @@ std::optional<CachedDocument> StateDirectory::find(const std::string& url) {
   CachedDocument document;
   document.validator = {*etag, *last_modified};
   document.examination = *examination;
-  document.bytes.write(as_bytes(rest));
-  copy(*file, document.bytes);
+  file->drop(beginning.size() - rest.size());
+  document.bytes = std::move(*file);
   return document;
 }
 

@@ -276,13 +276,12 @@ class KeptPart final : public PartialFile, private Part {
 
 bool means_absent(int code) { return code == ENOENT || code == ENOTDIR; }
 
-/// The regular file `leaf`, none when there is none.
-std::optional<FileDescriptor> open_file(int directory, const std::string& leaf,
-                                        const std::string& shown) {
+/// The regular file `leaf`, not open when there is none.
+FileDescriptor open_file(int directory, const std::string& leaf, const std::string& shown) {
   FileDescriptor file(
       ::openat(directory, leaf.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file.is_open()) {
-    if (means_absent(errno)) return std::nullopt;
+    if (means_absent(errno)) return {};
     throw local_error(errno, "opening " + shown);
   }
   struct stat status {};
@@ -387,28 +386,33 @@ std::optional<std::uint64_t> FileSizes::of(std::string_view name) {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
-std::unique_ptr<ByteSource> RootDirectory::find(std::string_view name) const {
+FileDescriptor RootDirectory::find(std::string_view name) const {
   const Place place = place_of(name);
   const FileDescriptor directory = find_directory(fd_, place.directory);
   if (!directory.is_open()) {
-    if (means_absent(errno)) return nullptr;
+    if (means_absent(errno)) return {};
     throw local_error(errno, "opening " + shown(name));
   }
-  auto file = open_file(directory.get(), place.leaf, shown(name));
-  if (!file) return nullptr;
-  return std::make_unique<FileSource>(std::move(*file), "reading " + shown(name));
+  return open_file(directory.get(), place.leaf, shown(name));
 }
 
 std::optional<std::string> RootDirectory::read(std::string_view name) const {
-  const auto source = find(name);
-  if (!source) return std::nullopt;
-  return read_all(*source, std::numeric_limits<std::uint64_t>::max());
+  auto file = find(name);
+  if (!file.is_open()) return std::nullopt;
+  FileSource source(std::move(file), "reading " + shown(name));
+  return read_all(source, std::numeric_limits<std::uint64_t>::max());
 }
 
 std::unique_ptr<ByteSource> RootDirectory::open(std::string_view name) const {
-  auto source = find(name);
-  if (!source) throw local_error(ENOENT, "opening " + shown(name));
-  return source;
+  auto file = find(name);
+  if (!file.is_open()) throw local_error(ENOENT, "opening " + shown(name));
+  return std::make_unique<FileSource>(std::move(file), "reading " + shown(name));
+}
+
+std::optional<Spool> RootDirectory::document(std::string_view name) const {
+  auto file = find(name);
+  if (!file.is_open()) return std::nullopt;
+  return Spool(std::move(file), "reading " + shown(name));
 }
 
 std::vector<std::string> RootDirectory::names_in(std::string_view name) const {

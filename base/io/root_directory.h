@@ -10,6 +10,7 @@
 
 #include "base/io/bytes.h"
 #include "base/io/file_descriptor.h"
+#include "base/io/spool.h"
 #include "base/relative_path.h"
 
 namespace streamsync {
@@ -48,6 +49,8 @@ class RootDirectory {
   /// Whole content, none when there is no such file.
   std::optional<std::string> read(std::string_view name) const;
   std::unique_ptr<ByteSource> open(std::string_view name) const;
+  /// A document in its file, none when there is no such file. What takes its name later is another.
+  std::optional<Spool> document(std::string_view name) const;
 
   /// Names of the regular files in the directory `name`, sorted; none when there is no such
   /// directory.
@@ -85,7 +88,7 @@ class RootDirectory {
  private:
   friend class FileSizes;
 
-  std::unique_ptr<ByteSource> find(std::string_view name) const;
+  FileDescriptor find(std::string_view name) const;
   std::string shown(std::string_view name) const;
   FileDescriptor directory_for(std::string_view name) const;
 

@@ -10,74 +10,81 @@
 #include <string>
 #include <utility>
 
-#include "base/io/file_descriptor.h"
 #include "base/io/local_error.h"
 
 namespace streamsync {
 namespace {
 
-constexpr std::string_view kDoing = "keeping a document in the temporary directory";
-
 /// For file systems that know no O_TMPFILE.
-int open_unlinked(const std::string& directory) {
+FileDescriptor open_unlinked(const std::string& directory) {
   std::string name = directory + "/streamsync-XXXXXX";
-  const int fd = ::mkostemp(name.data(), O_CLOEXEC);
-  if (fd < 0) throw local_error(errno, "making a file in " + directory);
+  FileDescriptor file(::mkostemp(name.data(), O_CLOEXEC));
+  if (!file.is_open()) throw local_error(errno, "making a file in " + directory);
   ::unlink(name.c_str());
-  return fd;
+  return file;
 }
 
-int open_nameless() {
+FileDescriptor open_nameless() {
   const std::string directory = std::filesystem::temp_directory_path().string();
-  const int fd =
-      ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, S_IRUSR | S_IWUSR);
-  return fd >= 0 ? fd : open_unlinked(directory);
+  FileDescriptor file(
+      ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, S_IRUSR | S_IWUSR));
+  return file.is_open() ? std::move(file) : open_unlinked(directory);
 }
 
 class SpoolReader final : public ByteSource {
  public:
-  SpoolReader(int fd, std::uint64_t begin, std::uint64_t end)
-      : fd_(fd), offset_(begin), end_(end) {}
+  SpoolReader(int fd, SharedText doing, std::uint64_t begin, std::uint64_t end)
+      : fd_(fd), doing_(std::move(doing)), offset_(begin), end_(end) {}
 
   // With an offset of its own: readers must not move each other.
   std::size_t read(MutableBytes buffer) override {
     const auto wanted = std::min<std::uint64_t>(buffer.size(), end_ - offset_);
+    if (wanted == 0) return 0;
     const std::size_t count =
-        read_some(fd_, buffer.first(static_cast<std::size_t>(wanted)), offset_, kDoing);
+        read_some(fd_, buffer.first(static_cast<std::size_t>(wanted)), offset_, doing_.str());
     offset_ += count;
     return count;
   }
 
  private:
   int fd_;
+  SharedText doing_;
   std::uint64_t offset_;
   std::uint64_t end_;
 };
 
 }  // namespace
 
-Spool::Spool() : fd_(open_nameless()) {}
-
-Spool::~Spool() {
-  if (fd_ >= 0) ::close(fd_);
+Spool::Spool(FileDescriptor file, SharedText reading)
+    : file_(std::move(file)), doing_(std::move(reading)) {
+  struct stat status {};
+  if (::fstat(file_.get(), &status) != 0) throw local_error(errno, doing_.str());
+  size_ = static_cast<std::uint64_t>(status.st_size);
 }
 
-Spool::Spool(Spool&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), size_(std::exchange(other.size_, 0)) {}
-
-Spool& Spool::operator=(Spool&& other) noexcept {
-  std::swap(fd_, other.fd_);
+void Spool::swap(Spool& other) noexcept {
+  std::swap(file_, other.file_);
+  std::swap(doing_, other.doing_);
+  std::swap(begin_, other.begin_);
   std::swap(size_, other.size_);
-  return *this;
 }
 
 void Spool::write(Bytes bytes) {
-  write_fully(fd_, bytes, size_, kDoing);
+  if (!file_.is_open()) {
+    file_ = open_nameless();
+    doing_ = "keeping a document in the temporary directory";
+  }
+  write_fully(file_.get(), bytes, begin_ + size_, doing_.str());
   size_ += bytes.size();
 }
 
+void Spool::drop(std::uint64_t count) noexcept {
+  begin_ += count;
+  size_ -= count;
+}
+
 std::unique_ptr<ByteSource> Spool::reader(std::uint64_t begin, std::uint64_t end) const {
-  return std::make_unique<SpoolReader>(fd_, begin, end);
+  return std::make_unique<SpoolReader>(file_.get(), doing_, begin_ + begin, begin_ + end);
 }
 
 }  // namespace streamsync
