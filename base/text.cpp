@@ -84,12 +84,12 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
 
 std::string to_hex(std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex;
-  hex.reserve(bytes.size() * 2);
+  std::string hex(bytes.size() * 2, '\0');
+  char* digit = hex.data();
   for (const char byte : bytes) {
     const auto value = static_cast<unsigned char>(byte);
-    hex += kDigits[value >> 4U];
-    hex += kDigits[value & 0x0FU];
+    *digit++ = kDigits[value >> 4U];
+    *digit++ = kDigits[value & 0x0FU];
   }
   return hex;
 }

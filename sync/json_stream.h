@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "base/io/bytes.h"
-#include "base/text.h"
 
 namespace streamsync {
 
@@ -23,24 +22,17 @@ class JsonStream {
     if (size_ == kBlock) pass_on();
     block_[size_++] = c;
   }
+  void put(std::string_view text);
+  void put(std::size_t count, char c);
   void Flush() {
     write(size_);
     size_ = 0;
   }
 
  private:
-  static constexpr char kLeadOfC1 = '\xC2';
-
-  // A control character of two bytes is not torn apart.
-  void pass_on() {
-    const bool is_torn = block_.back() == kLeadOfC1;
-    write(is_torn ? kBlock - 1 : kBlock);
-    size_ = 0;
-    if (is_torn) block_[size_++] = kLeadOfC1;
-  }
-  void write(std::size_t size) {
-    sink_.write(as_bytes(without_raw_controls(std::string_view(block_).substr(0, size))));
-  }
+  std::size_t room();
+  void pass_on();
+  void write(std::size_t size);
 
   ByteSink& sink_;
   std::string block_;

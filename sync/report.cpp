@@ -10,39 +10,67 @@
 #include <utility>
 
 #include "base/text.h"
+#include "streams/json_scan.h"
 #include "sync/json_stream.h"
+
+// Indentation goes the library's own way for streams that can do better
+// (https://rapidjson.org/md_doc_stream.html).
+template <>
+inline void rapidjson::PutN(streamsync::JsonStream& stream, char c, std::size_t count) {
+  stream.put(count, c);
+}
 
 namespace streamsync {
 namespace {
 
-using Writer = rapidjson::PrettyWriter<JsonStream>;
+// RapidJSON looks at each byte of a string for what is to be escaped; nearly all strings of a
+// report mean themselves and are copied as a whole.
+class JsonWriter : public rapidjson::PrettyWriter<JsonStream> {
+ public:
+  using PrettyWriter::PrettyWriter;
 
-void member(Writer& json, const char* name, std::string_view value) {
-  json.Key(name);
-  json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+  // Of a member; a plain one.
+  void name(std::string_view name) { plain(name); }
+  void string(std::string_view text) {
+    if (plain_length(text) == text.size()) return plain(text);
+    String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  }
+
+ private:
+  void plain(std::string_view text) {
+    PrettyPrefix(rapidjson::kStringType);
+    os_->Put('"');
+    os_->put(text);
+    os_->Put('"');
+  }
+};
+
+void member(JsonWriter& json, std::string_view name, std::string_view value) {
+  json.name(name);
+  json.string(value);
 }
 
-void member_if(Writer& json, const char* name, std::string_view value) {
+void member_if(JsonWriter& json, std::string_view name, std::string_view value) {
   if (!value.empty()) {
     member(json, name, value);
   }
 }
 
-void member(Writer& json, const char* name, std::uint64_t value) {
-  json.Key(name);
+void member(JsonWriter& json, std::string_view name, std::uint64_t value) {
+  json.name(name);
   json.Uint64(value);
 }
 
-void members_if(Writer& json, const char* name, const std::vector<std::string>& values) {
+void members_if(JsonWriter& json, std::string_view name, const std::vector<std::string>& values) {
   if (values.empty()) return;
-  json.Key(name);
+  json.name(name);
   json.StartArray();
-  for (const auto& value : values) json.String(value);
+  for (const auto& value : values) json.string(value);
   json.EndArray();
 }
 
-void write_error(Writer& json, const Error& error) {
-  json.Key("error");
+void write_error(JsonWriter& json, const Error& error) {
+  json.name("error");
   json.StartObject();
   member(json, "kind", to_string(error.kind()));
   member(json, "message", error.what());
@@ -57,7 +85,7 @@ std::string_view status_of(const MirrorReport& mirror) {
   return exit_status_of(*mirror.error) == ExitStatus::Refused ? "refused" : "failed";
 }
 
-void write_mirror(Writer& json, const MirrorReport& mirror) {
+void write_mirror(JsonWriter& json, const MirrorReport& mirror) {
   json.StartObject();
   member(json, "name", mirror.name);
   member(json, "url", mirror.url);
@@ -66,7 +94,7 @@ void write_mirror(Writer& json, const MirrorReport& mirror) {
   member_if(json, "updated", mirror.updated.value_or(""));
   members_if(json, "signed_by", mirror.signed_by);
   if (mirror.is_stale) {
-    json.Key("stale");
+    json.name("stale");
     json.Bool(true);
   }
   members_if(json, "warnings", mirror.warnings);
@@ -104,7 +132,7 @@ std::string sha256_of(const Action& action) {
   return digest ? digest->hex() : "";
 }
 
-void write_action(Writer& json, const DestinationReport& destination, const Action& action,
+void write_action(JsonWriter& json, const DestinationReport& destination, const Action& action,
                   const ActionResult& result) {
   const bool withheld = result.status == ActionStatus::Withheld;
   json.StartObject();
@@ -125,7 +153,7 @@ void write_action(Writer& json, const DestinationReport& destination, const Acti
   }
   member_if(json, "sha256", sha256_of(action));
   if (result.seconds.count() > 0) {
-    json.Key("seconds");
+    json.name("seconds");
     json.Double(result.seconds.count());
   }
   member_if(json, "reason", withheld ? result.withheld_because : action.reason);
@@ -135,7 +163,7 @@ void write_action(Writer& json, const DestinationReport& destination, const Acti
   json.EndObject();
 }
 
-void write_destination(Writer& json, const DestinationReport& destination) {
+void write_destination(JsonWriter& json, const DestinationReport& destination) {
   json.StartObject();
   member(json, "target", destination.target);
   member_if(json, "cloud", destination.cloud);
@@ -217,8 +245,8 @@ Totals totals_of(const RunReport& report) {
   return totals;
 }
 
-void write_totals(Writer& json, const Totals& totals) {
-  json.Key("totals");
+void write_totals(JsonWriter& json, const Totals& totals) {
+  json.name("totals");
   json.StartObject();
   member(json, "created", totals.created);
   member(json, "adopted", totals.adopted);
@@ -291,7 +319,7 @@ RunReport begin_report(std::string command) {
 
 void write_json(const RunReport& report, ByteSink& to) {
   JsonStream text(to);
-  Writer json(text);
+  JsonWriter json(text);
   json.SetIndent(' ', 2);
   json.StartObject();
   member(json, "schema", "streamsync.report/1");
@@ -299,27 +327,27 @@ void write_json(const RunReport& report, ByteSink& to) {
   member(json, "command", report.command);
   member(json, "started", to_rfc3339(report.started));
   member(json, "finished", to_rfc3339(report.finished));
-  json.Key("exit_code");
+  json.name("exit_code");
   json.Int(static_cast<int>(report.exit_status()));
-  json.Key("mirrors");
+  json.name("mirrors");
   json.StartArray();
   for (const auto& mirror : report.mirrors) {
     write_mirror(json, mirror);
   }
   json.EndArray();
-  json.Key("destinations");
+  json.name("destinations");
   json.StartArray();
   for (const auto& destination : report.destinations) {
     write_destination(json, destination);
   }
   json.EndArray();
-  json.Key("actions");
+  json.name("actions");
   json.StartArray();
   visit_actions(report, [&](const auto& destination, const auto& action, const auto& result) {
     write_action(json, destination, action, result);
   });
   json.EndArray();
-  json.Key("published");
+  json.name("published");
   json.StartArray();
   for (const auto& destination : report.destinations) {
     for (const auto& document : destination.published) {
@@ -328,13 +356,13 @@ void write_json(const RunReport& report, ByteSink& to) {
       member_if(json, "cloud", destination.cloud);
       member_if(json, "region", destination.region);
       member(json, "path", document.path);
-      json.Key("changed");
+      json.name("changed");
       json.Bool(document.changed);
       json.EndObject();
     }
   }
   json.EndArray();
-  json.Key("registered");
+  json.name("registered");
   json.StartArray();
   for (const auto& destination : report.destinations) {
     for (const auto& [address, changed] : destination.registered) {
@@ -343,7 +371,7 @@ void write_json(const RunReport& report, ByteSink& to) {
       member(json, "region", destination.region);
       member(json, "interface", address.interface);
       member(json, "url", address.url);
-      json.Key("changed");
+      json.name("changed");
       json.Bool(changed);
       json.EndObject();
     }

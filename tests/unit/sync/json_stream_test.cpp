@@ -1,6 +1,7 @@
 #include "sync/json_stream.h"
 
 #include <catch2/catch.hpp>
+#include <string>
 
 #include "tests/unit/http/kept_bytes.h"
 
@@ -16,6 +17,24 @@ std::string passed_on(const std::string& text) {
 }
 
 }  // namespace
+
+TEST_CASE("texts are put as their bytes are, one by one") {
+  // Of every length around that of a block, so that each part of one is torn once.
+  for (std::size_t more = 0; more < 40; ++more) {
+    const std::string text(JsonStream::kBlock - 20 + more, 'x');
+    const std::string other = text + "end";
+    KeptBytes kept;
+    JsonStream stream(kept);
+    stream.put(text);
+    stream.put("");
+    stream.put(3 * JsonStream::kBlock + more, ' ');
+    stream.Put('"');
+    stream.put(other);
+    stream.Flush();
+    const std::string blanks(3 * JsonStream::kBlock + more, ' ');
+    CHECK((kept.text() == text + blanks + '"' + other));
+  }
+}
 
 TEST_CASE("a stream of JSON passes all on, however long it is") {
   for (const auto size : {std::size_t{0}, JsonStream::kBlock - 1, JsonStream::kBlock,

@@ -1,6 +1,10 @@
 #include "sync/report.h"
 
+#include <rapidjson/document.h>
+
 #include <catch2/catch.hpp>
+#include <string>
+#include <vector>
 
 #include "tests/unit/http/kept_bytes.h"
 
@@ -100,6 +104,35 @@ TEST_CASE("a report that is lost is an error beside those of the run") {
   report.mirrors.back().error = Error(ErrorKind::Untrusted, Origin::Source, "a bad signature");
   CHECK(report.exit_status() == ExitStatus::Refused);
   CHECK_THAT(report.verdict(), Catch::StartsWith("a bad signature"));
+}
+
+TEST_CASE("any text stands in a report as it is, escaped where JSON wants it") {
+  const std::vector<std::string> texts = {"",
+                                          "plain",
+                                          "a \"quote\"",
+                                          "back\\slash",
+                                          "\x01\n\t",
+                                          "gr\xC3\xBCn",
+                                          "a rubout \x7F",
+                                          "\xC2\x9B",
+                                          "\"at the front",
+                                          "at the end\\"};
+  RunReport report;
+  MirrorReport mirror{.name = "m", .url = "http://h/"};
+  mirror.warnings = texts;
+  report.mirrors.push_back(mirror);
+  const auto json = json_of(report);
+  rapidjson::Document document;
+  document.Parse(json.c_str());
+  REQUIRE_FALSE(document.HasParseError());
+  const auto& warnings = document["mirrors"][0]["warnings"];
+  REQUIRE(warnings.Size() == texts.size());
+  for (rapidjson::SizeType index = 0; index < warnings.Size(); ++index) {
+    CHECK(warnings[index].GetString() == texts[index]);
+  }
+  CHECK(json.find('\x7F') == std::string::npos);
+  CHECK(json.find("\n      \"warnings\": [\n        \"\",\n        \"plain\",\n") !=
+        std::string::npos);
 }
 
 }  // namespace streamsync
