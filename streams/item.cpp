@@ -56,4 +56,13 @@ ItemContent content_of(const Item& item) {
   return {size, std::move(*strongest), std::move(md5)};
 }
 
+bool has_strongest(const Item& item, const Digest& digest) {
+  for (const auto algorithm : kStrongestFirst) {
+    if (const auto hex = item.tags.find(to_string(algorithm))) {
+      return Digest::parse(algorithm, *hex) == digest;
+    }
+  }
+  return false;
+}
+
 }  // namespace streamsync

@@ -55,4 +55,7 @@ struct ItemContent {
 /// there is no size or no digest, or one of them is unusable: such an item fails alone.
 ItemContent content_of(const Item& item);
 
+/// Whether the item's strongest digest is this one. Nothing is refused.
+bool has_strongest(const Item& item, const Digest& digest);
+
 }  // namespace streamsync

@@ -21,14 +21,13 @@ class Layer {
   Layer(TagView name, std::span<const TagView> own, const Aliases& aliases);
 
   std::optional<std::string_view> find(std::string_view key) const;
+  FlatTags flat() const;
   /// What is in both is as it is here.
   FlatTags over(const FlatTags& inherited) const;
   /// What that adds at most, as `HeldBytes` counts.
   std::uint64_t held_at_most() const;
 
  private:
-  FlatTags flat() const;
-
   TagView name_;
   std::span<const TagView> own_;
   std::vector<const Alias*> aliases_;

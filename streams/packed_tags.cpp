@@ -13,10 +13,26 @@ struct Sizes {
   std::uint32_t value;
 };
 
-Sizes read_sizes(const char* at) {
+using Pair = FlatTags::value_type;
+
+Pair first_of(std::string_view packed) {
   Sizes sizes{};
-  std::memcpy(&sizes, at, sizeof sizes);
-  return sizes;
+  std::memcpy(&sizes, packed.data(), sizeof sizes);
+  const char* const key = packed.data() + sizeof sizes;
+  return {{key, sizes.key}, {key + sizes.key, sizes.value}};
+}
+
+std::string_view behind_first(std::string_view packed) {
+  const Pair first = first_of(packed);
+  return packed.substr(sizeof(Sizes) + first.first.size() + first.second.size());
+}
+
+std::optional<std::string_view> find_in(std::string_view packed, std::string_view key) {
+  for (; !packed.empty(); packed = behind_first(packed)) {
+    const Pair tag = first_of(packed);
+    if (tag.first == key) return tag.second;
+  }
+  return std::nullopt;
 }
 
 char* append(char* at, std::string_view text) { return std::copy(text.begin(), text.end(), at); }
@@ -40,29 +56,41 @@ std::string packed(const AnyTags& tags) {
 
 }  // namespace
 
+/// Each tag: size of key, size of value, key, value.
+struct PackedTags::Block {
+  std::string own;
+  std::shared_ptr<const Block> inherited;  ///< which has only its own
+};
+
 PackedTags::PackedTags(const Tags& tags)
-    : block_(std::make_shared<const std::string>(packed(tags))) {}
+    : block_(std::make_shared<const Block>(Block{packed(tags), nullptr})) {}
 
-PackedTags::PackedTags(const FlatTags& tags)
-    : block_(std::make_shared<const std::string>(packed(tags))) {}
+PackedTags::PackedTags(const FlatTags& own, const PackedTags& inherited)
+    : block_(std::make_shared<const Block>(Block{packed(own), inherited.block_})) {}
 
-std::optional<std::string_view> PackedTags::find(std::string_view key) const {
-  const char* at = text().data();
-  const char* const end = at + text().size();
-  while (at != end) {
-    const Sizes sizes = read_sizes(at);
-    at += sizeof sizes;
-    if (std::string_view(at, sizes.key) == key) {
-      return std::string_view(at + sizes.key, sizes.value);
-    }
-    at += sizes.key + sizes.value;
-  }
-  return std::nullopt;
+std::string_view PackedTags::own() const {
+  return block_ ? std::string_view(block_->own) : std::string_view();
 }
 
-PackedTags::Iterator PackedTags::begin() const { return Iterator(text().data()); }
+std::string_view PackedTags::inherited() const {
+  return block_ && block_->inherited ? std::string_view(block_->inherited->own)
+                                     : std::string_view();
+}
 
-PackedTags::Iterator PackedTags::end() const { return Iterator(text().data() + text().size()); }
+std::optional<std::string_view> PackedTags::find(std::string_view key) const {
+  const auto value = find_in(own(), key);
+  return value ? value : find_in(inherited(), key);
+}
+
+PackedTags::Iterator PackedTags::begin() const { return {own(), inherited()}; }
+
+PackedTags::Iterator PackedTags::end() const {
+  return {own().substr(own().size()), inherited().substr(inherited().size())};
+}
+
+bool operator==(const PackedTags& one, const PackedTags& other) {
+  return std::equal(one.begin(), one.end(), other.begin(), other.end());
+}
 
 Tags PackedTags::unpacked() const {
   Tags tags;
@@ -82,15 +110,24 @@ void PackedTags::erase(std::string_view key) {
   *this = tags;
 }
 
+PackedTags::Iterator::Iterator(std::string_view own, std::string_view inherited)
+    : own_(own), inherited_(inherited) {}
+
+// Which of the two comes next; both where they have the same key.
+std::weak_ordering PackedTags::Iterator::order() const {
+  if (inherited_.empty()) return std::weak_ordering::less;
+  if (own_.empty()) return std::weak_ordering::greater;
+  return first_of(own_).first <=> first_of(inherited_).first;
+}
+
 PackedTags::Iterator::value_type PackedTags::Iterator::operator*() const {
-  const Sizes sizes = read_sizes(at_);
-  const char* key = at_ + sizeof sizes;
-  return {{key, sizes.key}, {key + sizes.key, sizes.value}};
+  return first_of(order() > 0 ? inherited_ : own_);
 }
 
 PackedTags::Iterator& PackedTags::Iterator::operator++() {
-  const Sizes sizes = read_sizes(at_);
-  at_ += sizeof sizes + sizes.key + sizes.value;
+  const auto next = order();
+  if (next <= 0) own_ = behind_first(own_);
+  if (next >= 0) inherited_ = behind_first(inherited_);
   return *this;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <initializer_list>
 #include <iterator>
@@ -13,16 +14,19 @@
 
 namespace streamsync {
 
-/// The tags of an item, in one block of memory that all copies share and nobody changes, so that
-/// copies cost nothing and may be used in any thread. A run holds every selected item several
-/// times: as maps, tags took most of its memory. Lookup is linear; items have some twenty tags.
+/// The tags of an item, in a block of memory that all copies share and nobody changes, so that
+/// copies cost nothing and may be used in any thread; what items inherit is in a block that they
+/// share in turn. A run holds every selected item several times: as maps, tags took most of its
+/// memory. Lookup is linear; items have some twenty tags.
 class PackedTags {
  public:
   class Iterator;
 
   PackedTags() = default;
   PackedTags(const Tags& tags);
-  explicit PackedTags(const FlatTags& tags);
+  explicit PackedTags(const FlatTags& tags) : PackedTags(tags, PackedTags()) {}
+  /// What is in both is as in `own`. `inherited` were packed without inheriting.
+  PackedTags(const FlatTags& own, const PackedTags& inherited);
   PackedTags(std::initializer_list<Tags::value_type> tags) : PackedTags(Tags(tags)) {}
 
   /// Good as long as one of the copies lives.
@@ -37,15 +41,16 @@ class PackedTags {
   void set(std::string_view key, std::string_view value);
   void erase(std::string_view key);
 
-  friend bool operator==(const PackedTags& one, const PackedTags& other) {
-    return one.text() == other.text();
-  }
+  /// However much of them is inherited.
+  friend bool operator==(const PackedTags& one, const PackedTags& other);
 
  private:
-  std::string_view text() const { return block_ ? std::string_view(*block_) : std::string_view(); }
+  struct Block;
 
-  /// Each tag: size of key, size of value, key, value.
-  std::shared_ptr<const std::string> block_;
+  std::string_view own() const;
+  std::string_view inherited() const;
+
+  std::shared_ptr<const Block> block_;
 };
 
 class PackedTags::Iterator {
@@ -56,14 +61,19 @@ class PackedTags::Iterator {
   using pointer = void;
   using reference = value_type;
 
-  explicit Iterator(const char* at) : at_(at) {}
+  /// Both texts are packed tags in the order of keys.
+  Iterator(std::string_view own, std::string_view inherited);
 
   value_type operator*() const;
   Iterator& operator++();
-  bool operator==(const Iterator&) const = default;
+  bool operator==(const Iterator& other) const {
+    return own_.data() == other.own_.data() && inherited_.data() == other.inherited_.data();
+  }
 
  private:
-  const char* at_;
+  std::weak_ordering order() const;
+
+  std::string_view own_, inherited_;  ///< what is left of them
 };
 
 /// As of `Tags`.

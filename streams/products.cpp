@@ -109,14 +109,14 @@ class VersionReader {
 
   Version built(const Product& product, const RawVersion& raw) const {
     const Parents parents(product, raw, aliases());
-    const FlatTags inherited = parents.flat_tags();
+    const PackedTags inherited(parents.flat_tags());
     const SharedText name = raw.name();
     Version version{product.name, name, {}, raw.erased()};
     version.items.reserve(raw.items().size());
     for (const RawVersion::Item& raw_item : raw.items()) {
       const InheritingItem item(parents, raw_item, aliases());
-      Item& built = version.items.emplace_back(
-          Item{item.key(content_id_, name), PackedTags(item.tags().over(inherited)), std::nullopt});
+      Item& built = version.items.emplace_back(Item{
+          item.key(content_id_, name), PackedTags(item.tags().flat(), inherited), std::nullopt});
       const std::string_view path = tag(built.tags, "path");
       if (!path.empty()) built.path = RelativePath::parse(path);
     }

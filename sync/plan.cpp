@@ -77,19 +77,12 @@ bool is_same(const Held& held, const Item& wanted, const std::optional<ItemConte
   if (!held.item.path || !wanted.path) {
     return true;
   }
-  if (!promised || held.item.path != wanted.path) return false;
-  if (held.item.tags == wanted.tags) return true;
-  try {
-    return content_of(held.item).strongest == promised->strongest;
-  } catch (const Error&) {
-    return false;
-  }
+  return promised && held.item.path == wanted.path && has_strongest(held.item, promised->strongest);
 }
 
 // By the strongest digest that both have. None: they have none in common.
 std::optional<bool> have_same_bytes(const Item& one, const Item& other) {
-  for (const auto algorithm :
-       {DigestAlgorithm::Sha512, DigestAlgorithm::Sha256, DigestAlgorithm::Md5}) {
+  for (const auto algorithm : kStrongestFirst) {
     const auto hex = tag(one.tags, to_string(algorithm));
     const auto other_hex = tag(other.tags, to_string(algorithm));
     const auto first = Digest::parse(algorithm, hex);

@@ -14,6 +14,8 @@ namespace streamsync {
 
 /// In order of strength.
 enum class DigestAlgorithm { Md5, Sha256, Sha512 };
+inline constexpr std::array kStrongestFirst = {DigestAlgorithm::Sha512, DigestAlgorithm::Sha256,
+                                               DigestAlgorithm::Md5};
 
 std::string_view to_string(DigestAlgorithm algorithm) noexcept;  // "md5", "sha256", "sha512"
 std::optional<DigestAlgorithm> parse_digest_algorithm(std::string_view name) noexcept;

@@ -198,6 +198,9 @@ std::unique_ptr<ByteSource> TrustedText::reader() const {
 
 Digest TrustedText::digest() const {
   if (digest_) return *digest_;
+  if (framing_ && framing_->is_verbatim) {
+    return digest_of(DigestAlgorithm::Sha256, *verbatim_text(document_, *framing_));
+  }
   const ClearsignedParts whole{0, document_.size(), {}};
   ClearsignedText text(document_.reader(), framing_.value_or(whole));
   return digest_of(DigestAlgorithm::Sha256, text);

@@ -43,6 +43,30 @@ TEST_CASE("No tags at all can be packed") {
   CHECK_FALSE(PackedTags().contains(""));
 }
 
+TEST_CASE("What tags inherit is found, and in its place") {
+  const PackedTags inherited(FlatTags{{"", "none"}, {"b", "1"}, {"d", "1"}, {"f", "1"}});
+  const PackedTags packed(FlatTags{{"a", "2"}, {"d", "2"}, {"e", "2"}}, inherited);
+  const Tags all = {{"", "none"}, {"a", "2"}, {"b", "1"}, {"d", "2"}, {"e", "2"}, {"f", "1"}};
+  CHECK(packed.unpacked() == all);
+  CHECK(packed == PackedTags(all));
+  CHECK_FALSE(packed == inherited);
+  CHECK(packed.find("f") == "1");
+  CHECK(packed.find("d") == "2");
+  CHECK_FALSE(packed.find("c"));
+  // The texts of others are not needed.
+  PackedTags changed = packed;
+  changed.erase("d");
+  CHECK_FALSE(changed.contains("d"));
+  CHECK(packed == PackedTags(all));
+}
+
+TEST_CASE("Tags may only be inherited, and need not inherit any") {
+  const PackedTags some(FlatTags{{"a", "1"}, {"b", "2"}});
+  CHECK(PackedTags(FlatTags(), some) == some);
+  CHECK(PackedTags(FlatTags{{"a", "1"}, {"b", "2"}}, PackedTags()) == some);
+  CHECK(PackedTags(FlatTags(), PackedTags()) == PackedTags());
+}
+
 TEST_CASE("Packed tags are equal when the tags are") {
   CHECK(PackedTags(kTags) == PackedTags(kTags));
   // The same texts, cut elsewhere.
