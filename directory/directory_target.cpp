@@ -72,6 +72,22 @@ std::vector<Found> find_all(const std::vector<Item>& items, const RootDirectory&
   return found;
 }
 
+// For each item whether anything of its version is there. A record has the items of one together.
+std::vector<bool> begun_versions(const std::vector<Item>& items, const std::vector<Found>& found) {
+  std::vector<bool> begun;
+  begun.reserve(items.size());
+  while (begun.size() < items.size()) {
+    const auto first = begun.size();
+    auto end = first;
+    bool is_begun = false;
+    for (; end < items.size() && are_of_one_version(items[end].key, items[first].key); ++end) {
+      is_begun = is_begun || found[end].anything();
+    }
+    begun.resize(end, is_begun);
+  }
+  return begun;
+}
+
 // A large file takes longer to read than a stop may.
 class UntilStopped final : public ByteSource {
  public:
@@ -170,16 +186,13 @@ std::vector<Held> DirectoryTarget::inventory() {
     if (record.damage) findings_.damaged.push_back(*std::move(record.damage));
   }
   const auto found = find_all(items, *root_);
-  std::set<VersionKey> begun;
-  for (std::size_t index = 0; index < items.size(); ++index) {
-    if (found[index].anything()) begun.insert(version_of(items[index].key));
-  }
+  const auto begun = begun_versions(items, found);
   inventory.reserve(items.size());
   for (std::size_t index = 0; index < items.size(); ++index) {
     auto& item = items[index];
     const auto& [expected, file, part] = found[index];
     // Of a version of which nothing ever came nothing was begun: it was only announced.
-    if (!expected || !begun.contains(version_of(item.key))) {
+    if (!expected || !begun[index]) {
       stale_records_.insert(item.key.content_id.str());
       if (expected) {
         findings_.absent.push_back(held_at_its_path(std::move(item), HeldState::Incomplete, 0));

@@ -32,6 +32,11 @@ struct VersionKey {
   auto operator<=>(const VersionKey&) const = default;
 };
 
+inline bool are_of_one_version(const ItemKey& one, const ItemKey& other) {
+  return one.version == other.version && one.product == other.product &&
+         one.content_id == other.content_id;
+}
+
 inline VersionKey version_of(const ItemKey& key) {
   return {key.content_id, key.product, key.version};
 }

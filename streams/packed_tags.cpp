@@ -15,9 +15,14 @@ struct Sizes {
 
 using Pair = FlatTags::value_type;
 
-Pair first_of(std::string_view packed) {
+Sizes read_sizes(const char* at) {
   Sizes sizes{};
-  std::memcpy(&sizes, packed.data(), sizeof sizes);
+  std::memcpy(&sizes, at, sizeof sizes);
+  return sizes;
+}
+
+Pair first_of(std::string_view packed) {
+  const Sizes sizes = read_sizes(packed.data());
   const char* const key = packed.data() + sizeof sizes;
   return {{key, sizes.key}, {key + sizes.key, sizes.value}};
 }
@@ -28,9 +33,15 @@ std::string_view behind_first(std::string_view packed) {
 }
 
 std::optional<std::string_view> find_in(std::string_view packed, std::string_view key) {
-  for (; !packed.empty(); packed = behind_first(packed)) {
-    const Pair tag = first_of(packed);
-    if (tag.first == key) return tag.second;
+  const char* at = packed.data();
+  const char* const end = at + packed.size();
+  while (at != end) {
+    const Sizes sizes = read_sizes(at);
+    at += sizeof sizes;
+    if (std::string_view(at, sizes.key) == key) {
+      return std::string_view(at + sizes.key, sizes.value);
+    }
+    at += sizes.key + sizes.value;
   }
   return std::nullopt;
 }

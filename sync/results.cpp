@@ -13,13 +13,13 @@ Results::Results(const Plan& plan, ItemTarget& target, Observer& observer)
 
 void Results::settle_without_bytes(std::size_t index) {
   const auto& action = plan_.actions[index];
-  auto& version = versions_[version_of(action.key)];
   if (brings_bytes(action)) {
+    auto& version = versions_[version_of(action.key)];
     version.members.push_back(index);
     ++version.missing;
   } else if (action.kind == ActionKind::Skip) {
     fail(index, *action.error);
-    version.failed = true;
+    versions_[version_of(action.key)].failed = true;
   } else if (action.kind == ActionKind::Keep) {
     results_[index].status = ActionStatus::Done;
   }
@@ -57,7 +57,9 @@ void Results::updated(const Updated& event) {
 }
 
 bool Results::version_failed(std::size_t index) const {
-  const auto& version = versions_.at(version_of(plan_.actions[index].key));
+  const auto found = versions_.find(version_of(plan_.actions[index].key));
+  if (found == versions_.end()) return false;
+  const auto& version = found->second;
   return version.failed ||
          std::any_of(version.members.begin(), version.members.end(), [this](std::size_t member) {
            return results_[member].status == ActionStatus::Failed;

@@ -57,8 +57,8 @@ class Results {
   ItemTarget& target_;
   Observer& observer_;
   std::vector<ActionResult> results_;
-  std::map<VersionKey, VersionProgress> versions_;
-  std::vector<std::size_t> staged_;  ///< of whole versions, to be revealed
+  std::map<VersionKey, VersionProgress> versions_;  ///< those of which something was to come
+  std::vector<std::size_t> staged_;                 ///< of whole versions, to be revealed
   std::size_t told_ = 0;
 };
 

@@ -150,7 +150,9 @@ bool Keyring::is_known(TrustedText& text, std::optional<Digest> signature,
                        const SignaturePolicy& policy, std::string_view record) const {
   if (record.empty()) return false;
   TrustedText::Evidence evidence{digest_, std::move(signature), {}, std::string(record)};
+  auto digest = std::async([&text] { return text.digest(); });
   auto known = recorded_examination(record, seal_of(evidence, text.document()), now());
+  text.digest_ = digest.get();
   if (!known) return false;
   text.signers_ = judge_signatures(*known, policy, now());
   evidence.examination = std::move(*known);

@@ -189,7 +189,7 @@ void Console::print_result(const Action& action, const ActionResult& result) {
     log(LogLevel::Info, fmt::format("updated {}: {}", action.name, action.reason));
   } else if (action.kind == ActionKind::Hide) {
     log(LogLevel::Info, fmt::format("hidden {}: {}", action.name, action.reason));
-  } else {
+  } else if (options_.level >= LogLevel::Debug) {  // most items: nothing is made ready in vain
     log(LogLevel::Debug,
         fmt::format("{} {}: {}", streamsync::to_string(action.kind), action.name, action.reason));
   }
