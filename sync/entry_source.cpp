@@ -30,6 +30,7 @@ HttpOptions http_options_of(const MirrorEntry& entry, const Config& config) {
   options.proxy = entry.proxy;
   options.user_agent = entry.user_agent;
   options.origin = Origin::Source;
+  options.served = config.retries.served;
   return options;
 }
 

@@ -289,7 +289,9 @@ Response HttpClient::follow(const Request& request, std::size_t text_limit, Acti
   for (;;) {
     Call call(*pool_, trail, text_limit);
     Response answer = action(call);
-    if (!trail.leads_on(answer)) return answer;
+    if (trail.leads_on(answer)) continue;
+    if (answer.ok()) ServedHosts::Answer(options().served, request.url.host());
+    return answer;
   }
 }
 
@@ -317,8 +319,13 @@ Response HttpClient::get(const Request& request, ByteSink& body) {
 Response HttpClient::get(const Request& request, const BodyChoice& choose) {
   const Request asked = with_method(request, "GET");
   if (is_file(request.url)) return answer_from_file(asked, choose, pool_->stop());
+  std::optional<ServedHosts::Answer> coming;
+  const BodyChoice choose_and_note = [&](const Response& head) -> ByteSink& {
+    coming.emplace(options().served, request.url.host());
+    return choose(head);
+  };
   return follow(asked, kQuotedTextLimit, [&](Call& call) {
-    call.exchange().deliver_to(choose);
+    call.exchange().deliver_to(choose_and_note);
     return call.run();
   });
 }

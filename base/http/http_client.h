@@ -14,6 +14,7 @@
 
 #include "base/crypto/secret.h"
 #include "base/error.h"
+#include "base/http/served_hosts.h"
 #include "base/http/url.h"
 #include "base/io/bytes.h"
 
@@ -54,7 +55,8 @@ struct HttpOptions {
   std::optional<std::string> ca_pem;             ///< the same as text; `ca_file` goes first
   std::optional<std::string> proxy;              ///< else that of the environment: proxy_choice.h
   std::string user_agent;
-  Origin origin = Origin::Source;  ///< whose fault a failure of this client is
+  Origin origin = Origin::Source;         ///< whose fault a failure of this client is
+  std::shared_ptr<ServedHosts> served{};  ///< where 2xx are noted; none: nowhere
 };
 
 /// Names compare without case (RFC 9110 §5.1).

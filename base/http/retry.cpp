@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <random>
+#include <utility>
 
 namespace streamsync {
 namespace {
@@ -26,6 +27,13 @@ double random_share() {
 std::string exhausted(const Error& error, const RetryPolicy& policy) {
   return fmt::format("this run has waited for {} as long as retries.budget lets it ({} s)",
                      error.host(), policy.budget.count());
+}
+
+// As long as others are served there is a queue, and this one's turn comes.
+bool is_queueing(const Error& error, const RetryPolicy& policy,
+                 ServedHosts::Clock::time_point since) {
+  return error.retry_after() > std::chrono::seconds(0) &&
+         policy.served->has_served(error.host(), since);
 }
 
 }  // namespace
@@ -79,12 +87,18 @@ void wait_for(Milliseconds wait, std::stop_token stop) {
 
 void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListener& on_retry,
               const std::function<void()>& action) {
+  // Those who were told the same come back together, and any of them may be the first.
+  constexpr Milliseconds kTogether{100};
+  const auto start = ServedHosts::Clock::now();
+  auto begin = start;
   for (unsigned attempt = 1;; ++attempt) {
     std::optional<Milliseconds> wait;
+    const auto since = std::max(start, std::exchange(begin, ServedHosts::Clock::now()) - kTogether);
     try {
       return action();
     } catch (Error& error) {
       if (!is_retryable(error)) throw;
+      if (attempt > 1 && attempt == policy.attempts && is_queueing(error, policy, since)) --attempt;
       if (attempt < policy.attempts) wait = next_wait(attempt, policy, error);
       if (!wait) {
         if (attempt < policy.attempts) error.add_context(exhausted(error, policy));

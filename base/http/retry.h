@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/http/served_hosts.h"
 
 namespace streamsync {
 
@@ -39,6 +40,7 @@ struct RetryPolicy {
   std::chrono::seconds max_wait{60};  ///< for one wait, Retry-After included
   std::chrono::seconds budget{600};   ///< for all waits for one host
   std::shared_ptr<WaitsPerHost> waits = std::make_shared<WaitsPerHost>();
+  std::shared_ptr<ServedHosts> served = std::make_shared<ServedHosts>();
 };
 
 /// Whether trying the same again can help.
@@ -60,7 +62,8 @@ std::optional<std::chrono::milliseconds> next_wait(unsigned attempt, const Retry
                                                    const Error& error);
 
 /// The only place that retries. `action` must be safe to repeat as a whole. `on_retry`, when given,
-/// hears the error and the wait before each repetition.
+/// hears the error and the wait before each repetition. The last attempt of who is told to come
+/// back later is not the last while that host serves others: then the budget alone ends it.
 using RetryListener = std::function<void(const Error&, std::chrono::milliseconds)>;
 void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListener& on_retry,
               const std::function<void()>& action);

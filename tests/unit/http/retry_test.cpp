@@ -100,6 +100,47 @@ TEST_CASE("retrying gives up after so many attempts, with the last error") {
   CHECK(error.what() == (expected == 1 ? last : "given up after 5 attempts: " + last));
 }
 
+Error told_to_wait(const std::string& host) {
+  return Error(ErrorKind::RateLimited, Origin::Source, "later")
+      .with_host(host)
+      .with_retry_after(1s);
+}
+
+TEST_CASE("who queues at a host that serves others has not used up an attempt") {
+  auto policy = without_waits(3);
+  const ServedHosts::Answer another(policy.served, "h");
+  unsigned calls = 0;
+  SECTION("as long as it takes") {
+    retrying(policy, {}, {}, [&] {
+      if (++calls < 20) throw told_to_wait("h");
+    });
+    CHECK(calls == 20);
+  }
+  SECTION("but not at another host") {
+    CHECK_THROWS_AS(retrying(policy, {}, {}, [&] { ++calls, throw told_to_wait("other"); }), Error);
+    CHECK(calls == 3);
+  }
+  SECTION("nor when nobody said how long") {
+    CHECK_THROWS_AS(
+        retrying(policy, {}, {}, [&] { ++calls, throw error_of(ErrorKind::Transient); }), Error);
+    CHECK(calls == 3);
+  }
+  SECTION("nor where there is to be one attempt") {
+    policy.attempts = 1;
+    CHECK_THROWS_AS(retrying(policy, {}, {}, [&] { ++calls, throw told_to_wait("h"); }), Error);
+    CHECK(calls == 1);
+  }
+}
+
+TEST_CASE("what a host gave before an attempt is nothing it gives meanwhile") {
+  auto policy = without_waits(3);
+  { const ServedHosts::Answer before(policy.served, "h"); }
+  std::this_thread::sleep_for(200ms);
+  unsigned calls = 0;
+  CHECK_THROWS_AS(retrying(policy, {}, {}, [&] { ++calls, throw told_to_wait("h"); }), Error);
+  CHECK(calls == 3);
+}
+
 TEST_CASE("retrying lets at once through what can't pass") {
   unsigned calls = 0;
   SECTION("an error of another kind") {
