@@ -112,8 +112,10 @@ std::size_t Exchange::guarded(std::size_t failed, Action&& action) noexcept {
 
 std::size_t Exchange::on_header(char*, std::size_t size, std::size_t count, void* self) noexcept {
   auto& exchange = *static_cast<Exchange*>(self);
-  exchange.received_ += size * count;
-  return size * count;
+  return exchange.guarded(0, [&] {
+    exchange.receive_header(size * count);
+    return size * count;
+  });
 }
 
 std::size_t Exchange::on_body(char* data, std::size_t size, std::size_t count,
@@ -152,6 +154,17 @@ std::size_t Exchange::give(MutableBytes buffer) {
 
 void Exchange::resume_upload() {
   if (!held_back_.empty()) require_curl(curl_easy_pause(easy_, CURLPAUSE_CONT));
+}
+
+// libcurl keeps all fields of an answer. It has this limit itself, but none for trailers.
+void Exchange::receive_header(std::size_t size) {
+  constexpr std::uint64_t kMaxFields = std::uint64_t{300} * 1024;
+  received_ += size;
+  fields_ += size;
+  if (fields_ > kMaxFields) {
+    throw error(ErrorKind::Protocol, fmt::format("the answer has more than {} of header fields",
+                                                 human_size(kMaxFields)));
+  }
 }
 
 void Exchange::receive(Bytes bytes) {

@@ -84,6 +84,7 @@ class Exchange {
 
   std::size_t give(MutableBytes buffer);
   void receive(Bytes bytes);
+  void receive_header(std::size_t size);
   void refuse_codings() const;
   std::uint64_t uploaded() const;
   std::uint64_t sent() const;
@@ -103,6 +104,7 @@ class Exchange {
   std::uint64_t upload_size_ = 0;
   std::vector<std::byte> held_back_;
   std::uint64_t received_ = 0;
+  std::uint64_t fields_ = 0;  ///< bytes of headers and trailers
   NetworkClock::Clock::time_point deadline_ = NetworkClock::Clock::time_point::max();
   std::exception_ptr failure_;
 };

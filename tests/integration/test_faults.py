@@ -414,6 +414,22 @@ class Unasked(FaultCase):
         self.assert_done(self.sync_from(self.serve(image(status=206)), self.serve()))
 
 
+class Trailers(FaultCase):
+    """F3, T10: what stands behind a chunked body (RFC 9112 section 7.1.2)."""
+
+    def test_a_few_are_taken(self):
+        self.assert_done(self.sync_from(self.serve(image(chunked=1, trailers=10))))
+
+    def test_without_end_they_are_refused(self):
+        for path in (f"/{IMAGE}", f"/{INDEX}"):
+            with self.subTest(path):
+                self.setUp()
+                run = self.sync_from(self.serve({"path": path, "chunked": 1, "trailers": 100_000}))
+                self.assertNotEqual(0, run.status)
+                self.assertIn("more than 307.2 kB of header fields", run.err)
+                self.assert_harmless()
+
+
 class Interrupted(FaultCase):
     """F4 over the end of a run: what it had got is in a `.part`."""
 
@@ -638,6 +654,34 @@ class Unreachable(FaultCase):
         first, second = self.serve(image(drop=1, reset=1)), self.serve()
         self.assert_done(self.sync_from(first, second, retries={"attempts": 2, **ONE_AFTER_THE_OTHER}))
         self.assertEqual(({None}, [None]), (set(starts(first)), starts(second)))
+
+
+class Queue(TreeCase):
+    """F2: many requests, of which a server answers some and tells the others to come back later."""
+
+    SMALL = 12
+
+    def make_stream(self, name):
+        tree = StreamTree(self.work / name, self.key)
+        items = {f"part{number}.img": 1000 for number in range(self.SMALL)}
+        tree.add_version("focal", "amd64", NEW, items, writer=write_random)
+        tree.write()
+        return tree
+
+    def test_each_has_its_turn(self):
+        limit = {"path": "/server/*", "within": "0.4", "status": 429, "retry_after": "1"}
+        with TreeServer(self.stream.root, rules=[limit]) as server:
+            run = self.sync(entry(server.url, item_filters=[]), jobs=6, retries={"attempts": 3})
+        self.assertEqual(DONE, run.status, run.err)
+        self.assertEqual(self.SMALL, len(self.images()))
+
+    def test_who_serves_nobody_is_given_up(self):
+        limit = {"path": "/server/*", "status": 429, "retry_after": "1"}
+        with TreeServer(self.stream.root, rules=[limit]) as server:
+            run = self.sync(entry(server.url, item_filters=[]), jobs=self.SMALL, retries={"attempts": 2})
+            asked = [request for request in server.requests() if request.status == 429]
+        self.assertEqual(1, run.status, run.err)
+        self.assertEqual(2 * self.SMALL, len(asked))
 
 
 class Busy(FaultCase):

@@ -17,6 +17,8 @@ setting there is ignored). A script is
     {"rules": [{"path": "/images/*",      shell pattern for the decoded path; default: any
                 "method": "GET",          default: any
                 "skip": 1, "times": 2,    only its 2nd and 3rd match; default: every one
+                "within": 0.5,            only those that come sooner than so many seconds after one
+                                          that it left alone
                 "status": 503, ...}]}     settings
 
 and a URL is /some/path?status=503&retry_after=2. Switches are set by 1 or true. Settings:
@@ -36,6 +38,7 @@ answer
     content_length=N        says so, whatever is sent
     no_length=1             no Content-Length: the body ends with the connection
     chunked=1               chunked transfer coding
+    trailers=N              N of them behind a chunked body, of a thousand bytes each
     raw=TEXT                sends exactly this, then closes; \\r and \\n are escapes
 conditions
     require_header=NAME:VALUE   else 401
@@ -87,6 +90,7 @@ import functools
 import hashlib
 import http.server
 import json
+import math
 import os
 import pathlib
 import re
@@ -96,6 +100,7 @@ import ssl
 import struct
 import sys
 import threading
+import time
 import urllib.parse
 import warnings
 
@@ -109,14 +114,14 @@ SECRET_HEADERS = {
 }
 NUMBERS = {
     "size", "status", "hops", "content_length", "range_shift", "close_after", "stall_after", "rate",
-    "flip", "read_only", "skip", "times",
+    "flip", "read_only", "skip", "times", "trailers",
 }  # fmt: skip
 SWITCHES = {"echo", "no_length", "chunked", "ignore_range", "ignore_if_range", "drop", "reset", "linger"}
 LISTS = {"header"}
 UPLOADS = ("PUT", "POST", "PATCH")
 TEXTS = {
     "path", "method", "body", "file", "retry_after", "redirect", "raw", "require_header",
-    "require_user", "etag", "last_modified", "delay",
+    "require_user", "etag", "last_modified", "delay", "within",
 }  # fmt: skip
 SETTINGS = NUMBERS | SWITCHES | LISTS | TEXTS
 BLOCK = 64 * 1024
@@ -147,6 +152,7 @@ class Rule:
     def __init__(self, settings):
         self.settings = settings
         self._matches = 0
+        self._left_alone = -math.inf
         self._lock = threading.Lock()
 
     def applies_to(self, method, path):
@@ -158,7 +164,15 @@ class Rule:
             self._matches += 1
             first = self.settings.get("skip", 0) + 1
             last = first + self.settings.get("times", sys.maxsize) - 1
-            return first <= self._matches <= last
+            return first <= self._matches <= last and self._comes_too_soon()
+
+    def _comes_too_soon(self):
+        if "within" not in self.settings:
+            return True
+        if time.monotonic() - self._left_alone < float(self.settings["within"]):
+            return True
+        self._left_alone = time.monotonic()
+        return False
 
 
 class Script:
@@ -470,7 +484,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "stall_after" in self.settings:
             self.idle(None)
         if self.settings.get("chunked"):
-            self.wfile.write(b"0\r\n\r\n")
+            self.wfile.write(b"0\r\n")
+            for _ in range(self.settings.get("trailers", 0)):
+                self.wfile.write(b"X-Trailer: %b\r\n" % (b"x" * 1000))
+            self.wfile.write(b"\r\n")
         if self.settings.get("content_length", content.length) != content.length:
             raise Disconnect
 
