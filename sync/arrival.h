@@ -7,7 +7,9 @@ namespace streamsync {
 /// How far an item has come to its targets, in this try.
 struct Arrival {
   std::uint64_t bytes = 0;
-  std::uint64_t known = 0;  ///< the first of them, that all targets had: they were only read again
+  /// So much of its beginning a target had of an earlier try: it is only read again, and given to
+  /// those that lack it.
+  std::uint64_t known = 0;
 };
 
 }  // namespace streamsync

@@ -131,9 +131,7 @@ void ContentCopy::copy_once(const std::vector<ItemPlace>& places, std::size_t& p
   std::vector<Delivery> deliveries;
   for (const auto& wanted : round_) deliveries.push_back({wanted.target, &*wanted.action->blob});
   const TransferListener listener{
-      [this](const Arrival& arrival) {
-        for (const auto& wanted : round_) events_.post(Progress{wanted.id, arrival});
-      },
+      [this](const Arrival& arrival) { tell_progress(arrival); },
       [this](const Error& error, std::chrono::milliseconds wait) { tell_retry(error, wait); }};
   auto result = transfer({places, deliveries, head_start()}, place, rules_, listener);
   fetched_ += result.fetched;
@@ -188,14 +186,21 @@ void ContentCopy::tell(std::vector<Delivered> delivered) {
   if (reason) throw Error(*reason);
 }
 
+void ContentCopy::tell_progress(const Arrival& arrival) {
+  known_ = arrival.known;
+  std::vector<ActionId> ids;
+  for (const auto& wanted : round_) ids.push_back(wanted.id);
+  events_.post(Progress{std::move(ids), arrival});
+}
+
 void ContentCopy::tell_retry(const Error& error, std::chrono::milliseconds wait) {
   events_.post(Retry{round_.front().id, error, wait});
 }
 
 void ContentCopy::staged(const WantedItem& wanted, Held held) {
   present_.push_back({wanted.target, held});
-  events_.post(
-      Staged{wanted.id, std::move(held), std::exchange(fetched_, {}), Clock::now() - began_});
+  events_.post(Staged{wanted.id, std::move(held), std::exchange(fetched_, {}),
+                      Clock::now() - began_, known_});
 }
 
 void ContentCopy::failed(const WantedItem& wanted, const Error& error) {

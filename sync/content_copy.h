@@ -57,6 +57,7 @@ class ContentCopy {
   std::vector<ItemPlace> places() const;
   HeadStart head_start();
   void tell(std::vector<Delivered> delivered);
+  void tell_progress(const Arrival& arrival);
   void tell_retry(const Error& error, std::chrono::milliseconds wait);
   void staged(const WantedItem& wanted, Held held);
   void failed(const WantedItem& wanted, const Error& error);
@@ -69,7 +70,8 @@ class ContentCopy {
   std::vector<WantedItem> round_;       ///< what is being brought now: one item a target
   std::map<ActionId, Error> failures_;  ///< of the round's items, the last of each
   Clock::time_point began_{};
-  FetchedBytes fetched_;  ///< and not told yet
+  FetchedBytes fetched_;     ///< and not told yet
+  std::uint64_t known_ = 0;  ///< of what was brought last, as in `Arrival`
 };
 
 }  // namespace streamsync

@@ -353,7 +353,7 @@ class Copying {
 
   void handle(const JobEvent& event, PutOff put_off) {
     if (const auto* progress = std::get_if<Progress>(&event)) {
-      observer_.progress(action(progress->id), progress->arrival);
+      tell(*progress);
     } else if (const auto* retry = std::get_if<Retry>(&event)) {
       observer_.retrying(action(retry->id).name, retry->error, retry->wait);
     } else if (const auto* left_out = std::get_if<LeftOut>(&event)) {
@@ -366,6 +366,12 @@ class Copying {
     } else if (const auto* failed = std::get_if<Failed>(&event)) {
       handle(*failed, put_off);
     }
+  }
+
+  void tell(const Progress& progress) {
+    std::vector<const Action*> actions;
+    for (const auto& id : progress.ids) actions.push_back(&action(id));
+    observer_.progress(actions, progress.arrival);
   }
 
   void handle(const Updated& updated, PutOff put_off) {

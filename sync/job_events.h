@@ -28,7 +28,7 @@ struct ActionId {
 
 /// What the job threads have to tell the thread that owns the run.
 struct Progress {
-  ActionId id;
+  std::vector<ActionId> ids;  ///< that are brought together
   Arrival arrival;
 };
 struct Retry {
@@ -41,6 +41,7 @@ struct Staged {
   Held held;
   FetchedBytes fetched;
   std::chrono::duration<double> seconds;
+  std::uint64_t known = 0;  ///< as in `Arrival`
 };
 struct Failed {
   ActionId id;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "sync/arrival.h"
@@ -20,6 +21,7 @@ struct ActionResult {
   std::optional<Held> held;      ///< Create, Adopt, Update: what the target holds now
   FetchedBytes fetched;          ///< for it, and for others with it
   std::chrono::duration<double> seconds{0};
+  std::uint64_t known = 0;  ///< so much of it was not copied, because an earlier try had
 };
 
 /// As the target holds it now, or held it before the action. Null: it never did.
@@ -34,7 +36,9 @@ class Observer {
   virtual void warn(std::string_view message) = 0;
   /// So many bytes are to come to all targets together.
   virtual void starting(std::uint64_t bytes) = 0;
-  virtual void progress(const Action& action, const Arrival& arrival) = 0;
+  /// Of actions that are brought together, so that what is shown is never true for some of them
+  /// only.
+  virtual void progress(std::span<const Action* const> actions, const Arrival& arrival) = 0;
   /// An action or an entry, by its name, is tried again after `wait`.
   virtual void retrying(std::string_view name, const Error& error,
                         std::chrono::milliseconds wait) = 0;

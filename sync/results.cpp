@@ -30,6 +30,7 @@ void Results::staged(const Staged& event) {
   result.held = event.held;
   result.fetched += event.fetched;
   result.seconds = event.seconds;
+  result.known = event.known;
   item_ended(event.id.action);
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 class CountingSink final : public ByteSink {
  public:
-  /// So many bytes are `known` to all targets.
+  /// A target has the first `known` bytes.
   CountingSink(ByteSink& next, std::uint64_t known,
                const std::function<void(const Arrival&)>& on_bytes)
       : next_(next), known_(known), on_bytes_(on_bytes) {}
@@ -38,7 +38,7 @@ class CountingSink final : public ByteSink {
   std::uint64_t seen() const noexcept { return seen_; }
 
  private:
-  void tell() const { on_bytes_({seen_, std::min(seen_, known_)}); }
+  void tell() const { on_bytes_({seen_, known_}); }
 
   static constexpr std::uint64_t kStep = 1024 * 1024;
   ByteSink& next_;
@@ -88,7 +88,7 @@ class SourceLeg {
         stop_(std::move(stop)),
         listener_(listener) {}
 
-  /// All targets have the first `known` bytes.
+  /// A target has the first `known` bytes, which the head start gives.
   void pour(const HeadStart& head_start, std::uint64_t known, ByteSink& into) {
     VerifyingSink verified(content_.strongest, content_.size, into);
     CountingSink counted(verified, known, listener_.on_bytes);
@@ -271,7 +271,7 @@ struct Head {
   std::vector<std::uint64_t> begun;  ///< so much of it each delivery's target has
   std::shared_ptr<const BegunItem> item;
 
-  std::uint64_t known_to_all() const { return *std::min_element(begun.begin(), begun.end()); }
+  std::uint64_t known() const { return item ? item->size : 0; }
 };
 
 Head no_head(const TransferOrder& order) {
@@ -344,7 +344,7 @@ TransferResult attempt(const TransferOrder& order, const Head& head, std::size_t
   TargetLegs target_legs(order, head.begun, pipe, source_leg);
   SourceLeg source(order, place, rules, source_leg.get_token(), listener);
   try {
-    source.pour(head.give, head.known_to_all(), pipe.in());
+    source.pour(head.give, head.known(), pipe.in());
   } catch (const PipeClosed&) {
     // Every target has all it needs, or has failed and says why.
   } catch (const Cancelled&) {

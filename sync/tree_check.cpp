@@ -169,7 +169,7 @@ std::map<std::size_t, Error> TreeCheck::failures(const std::vector<Action>& item
         events.post(Retry{id, error, wait});
       };
       retrying(retries_, stop_, on_retry, [&] {
-        read_again(item, [&](std::uint64_t count) { events.post(Progress{id, {count}}); });
+        read_again(item, [&](std::uint64_t count) { events.post(Progress{{id}, {count}}); });
       });
       events.post(Staged{id, *item.held, {}, {}});
     } catch (const Error& error) {
@@ -179,7 +179,8 @@ std::map<std::size_t, Error> TreeCheck::failures(const std::vector<Action>& item
   };
   const auto hear = [&](const JobEvent& event) {
     if (const auto* progress = std::get_if<Progress>(&event)) {
-      observer_.progress(items[progress->id.action], progress->arrival);
+      const auto* item = &items[progress->ids.front().action];
+      observer_.progress({&item, 1}, progress->arrival);
     } else if (const auto* retry = std::get_if<Retry>(&event)) {
       observer_.retrying(items[retry->id.action].name, retry->error, retry->wait);
     } else if (const auto* right = std::get_if<Staged>(&event)) {

@@ -83,6 +83,15 @@ std::string bar(std::uint64_t done, std::uint64_t size) {
   return fmt::format("[{}{}]", std::string(filled, '#'), std::string(kBarWidth - filled, ' '));
 }
 
+std::string copied(const Action& action, const ActionResult& result) {
+  const auto fresh = action.size - std::min(action.size, result.known);
+  const auto of_all = result.known > 0 ? fmt::format(" of {}", human_size(action.size)) : "";
+  const auto seconds = result.seconds.count();
+  const auto rate = seconds > 0 ? static_cast<double>(fresh) / seconds : 0;
+  return fmt::format("copied {}: {}{} in {:.1f} s, {}/s", action.name, human_size(fresh), of_all,
+                     seconds, human_size(static_cast<std::uint64_t>(rate)));
+}
+
 std::string left_of(const std::string& text, std::size_t width) {
   return text.size() <= width ? text : text.substr(0, width);
 }
@@ -118,22 +127,13 @@ std::string Console::line_of(LogLevel level, std::string_view message) const {
   return fmt::format("{}: {}\n", to_string(level), printable(message));
 }
 
-void Console::starting(std::uint64_t bytes) {
-  moving_since_ = Clock::now();
-  total_ = bytes;
-  ended_bytes_ = 0;
-  moved_ = 0;
-}
+void Console::starting(std::uint64_t bytes) { total_.start(bytes, Clock::now()); }
 
-// While nothing but known bytes is read again, nothing has begun to move.
-void Console::progress(const Action& action, const Arrival& arrival) {
-  running_.insert(waiting_.extract(&action));
-  auto& shown = running_[&action];
-  const auto before = arrival.bytes < shown.bytes ? 0 : shown.bytes;  // a new try may begin anew
-  const auto fresh = arrival.bytes - std::max(before, arrival.known);
-  if (moved_ == 0 && fresh == 0) moving_since_ = Clock::now();
-  moved_ += fresh;
-  shown = {action.name, arrival.bytes, action.size};
+void Console::progress(std::span<const Action* const> actions, const Arrival& arrival) {
+  for (const auto* action : actions) {
+    running_[action] = {action->name, arrival.bytes, action->size};
+    total_.come(*action, arrival, Clock::now());
+  }
   redraw();
 }
 
@@ -143,14 +143,13 @@ void Console::retrying(std::string_view name, const Error& error, std::chrono::m
 }
 
 void Console::put_off(const Action& action) {
-  waiting_.insert(running_.extract(&action));
+  running_.erase(&action);
   redraw();
 }
 
 void Console::ended(const Action& action) {
   running_.erase(&action);
-  waiting_.erase(&action);
-  ended_bytes_ += action.size;
+  total_.ended(action);
   redraw();
 }
 
@@ -180,11 +179,7 @@ void Console::print_result(const Action& action, const ActionResult& result) {
     line("removing");
   }
   if (action.kind == ActionKind::Create) {
-    const auto seconds = result.seconds.count();
-    const auto rate = seconds > 0 ? static_cast<double>(action.size) / seconds : 0;
-    log(LogLevel::Info,
-        fmt::format("copied {}: {} in {:.1f} s, {}/s", action.name, human_size(action.size),
-                    seconds, human_size(static_cast<std::uint64_t>(rate))));
+    log(LogLevel::Info, copied(action, result));
   } else if (action.kind == ActionKind::Update) {
     log(LogLevel::Info, fmt::format("updated {}: {}", action.name, action.reason));
   } else if (action.kind == ActionKind::Hide) {
@@ -196,18 +191,13 @@ void Console::print_result(const Action& action, const ActionResult& result) {
 }
 
 std::string Console::total_line() const {
-  auto done = ended_bytes_;
-  for (const auto* bars : {&running_, &waiting_}) {
-    for (const auto& [action, shown] : *bars) done += shown.bytes;
-  }
-  const auto line =
-      fmt::format("{} {} of {}", bar(done, total_), human_size(done), human_size(total_));
-  const auto seconds = std::chrono::duration<double>(Clock::now() - moving_since_).count();
-  if (moved_ == 0 || seconds <= 0) return line;
-  const auto rate = static_cast<double>(moved_) / seconds;
-  const auto left = total_ > done ? static_cast<double>(total_ - done) / rate : 0;
-  return fmt::format("{}, {}/s, {:.0f} s left", line, human_size(static_cast<std::uint64_t>(rate)),
-                     left);
+  const auto come = total_.bytes();
+  const auto line = fmt::format("{} {} of {}", bar(come, total_.size()), human_size(come),
+                                human_size(total_.size()));
+  const auto pace = total_.pace(Clock::now());
+  if (!pace) return line;
+  return fmt::format("{}, {}/s, {:.0f} s left", line,
+                     human_size(static_cast<std::uint64_t>(pace->rate)), pace->seconds_left);
 }
 
 // What is drawn can't be erased any more once it has been scrolled out of sight.

@@ -3,11 +3,13 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sync/observer.h"
+#include "sync/total_progress.h"
 
 namespace streamsync {
 
@@ -37,14 +39,14 @@ class Console final : public Observer {
 
   void warn(std::string_view message) override { log(LogLevel::Warning, message); }
   void starting(std::uint64_t bytes) override;
-  void progress(const Action& action, const Arrival& arrival) override;
+  void progress(std::span<const Action* const> actions, const Arrival& arrival) override;
   void retrying(std::string_view name, const Error& error, std::chrono::milliseconds wait) override;
   void put_off(const Action& action) override;
   void ended(const Action& action) override;
   void finished(const Action& action, const ActionResult& result) override;
 
  private:
-  using Clock = std::chrono::steady_clock;
+  using Clock = TotalProgress::Clock;
   struct Bar {
     std::string name;
     std::uint64_t bytes = 0;
@@ -62,11 +64,7 @@ class Console final : public Observer {
   Options options_;
   bool bars_ = false;
   std::map<const Action*, Bar> running_;
-  std::map<const Action*, Bar> waiting_;  ///< have come so far, and are tried again later
-  std::uint64_t total_ = 0;
-  std::uint64_t ended_bytes_ = 0;
-  std::uint64_t moved_ = 0;  ///< in all tries; not what was there and only read again
-  Clock::time_point moving_since_{};
+  TotalProgress total_;
   Clock::time_point drawn_{};
   std::size_t drawn_lines_ = 0;
 };

@@ -16,6 +16,7 @@ JOBS = 4
 UNITS = {"B": 1, "kB": 1000, "MB": MB}
 TOTAL = re.compile(r"\] ([\d.]+) (\w+) of ")
 RATE = re.compile(r", ([\d.]+) (\w+)/s, \d+ s left")
+LEFT = re.compile(r"/s, (\d+) s left")
 
 
 def found(pattern, run, *, below=""):
@@ -31,6 +32,13 @@ class Progress(TreeCase):
 
     def add_items(self, release, items):
         self.stream.add_version(release, "amd64", NEW, items, writer=write_random)
+
+    def begin(self, target, size):
+        """As a run leaves it that is killed when so much has come."""
+        path = self.path("focal", NEW)
+        part = target / f"{path}.part"
+        part.parent.mkdir(parents=True)
+        part.write_bytes((self.stream.root / path).read_bytes()[:size])
 
     def watched(self, *rules, rows=24, **keys):
         self.stream.write()
@@ -56,15 +64,30 @@ class Progress(TreeCase):
         self.assertIn("more", [line.split()[-1] for line in run.lines() if line.startswith("and ")])
 
     def test_what_is_only_read_again_is_no_speed(self):
-        size, begun = 8 * MEBIBYTE, 6 * MEBIBYTE
-        self.add_items("focal", {"disk1.img": size})
-        path = self.path("focal", NEW)
-        part = self.target / f"{path}.part"
-        part.parent.mkdir(parents=True)
-        part.write_bytes((self.stream.root / path).read_bytes()[:begun])
+        self.add_items("focal", {"disk1.img": 8 * MEBIBYTE})
+        self.begin(self.target, 6 * MEBIBYTE)
         run = self.watched({"path": "*.img", "rate": MB})
         self.assertTrue(found(RATE, run), run.text)
         self.assertLess(max(found(RATE, run)), 3 * MB, run.text)
+        self.assertIn(": 2.1 MB of 8.4 MB in ", run.text)
+
+    def test_nor_is_what_one_target_gives_to_others(self):
+        self.add_items("focal", {"disk1.img": 8 * MEBIBYTE})
+        self.assert_slow_and_far_from_ready("alike", 4, 4)
+        self.assert_slow_and_far_from_ready("one has less", 4, 2)
+        self.assert_slow_and_far_from_ready("one has nothing", 4, 4, 0)
+
+    def assert_slow_and_far_from_ready(self, name, *begun):
+        """Of 8 MiB each target has begun so many; the last 4 take as many seconds."""
+        targets = [self.work / name / str(number) for number in range(len(begun))]
+        for target, mebibytes in zip(targets, begun, strict=True):
+            self.begin(target, mebibytes * MEBIBYTE)
+        run = self.watched({"path": "*.img", "rate": MB}, images=[str(target) for target in targets])
+        with self.subTest(name):
+            self.assertTrue(found(RATE, run), run.text)
+            self.assertLess(max(found(RATE, run)), 3 * MB * len(targets), run.text)
+            self.assertGreater(max(map(int, LEFT.findall(run.text))), 1, run.text)
+            self.assertEqual(len(targets), run.text.count(": 4.2 MB of 8.4 MB in "), run.text)
 
     def test_a_total_does_not_fall_while_an_item_waits(self):
         self.add_items("bionic", {"disk1.img": 4 * MEBIBYTE})

@@ -166,8 +166,8 @@ class Recorder final : public Observer {
  public:
   void warn(std::string_view message) override { warnings.emplace_back(message); }
   void starting(std::uint64_t) override {}
-  void progress(const Action& action, const Arrival&) override {
-    running_.insert(action.name.str());
+  void progress(std::span<const Action* const> actions, const Arrival&) override {
+    for (const auto* action : actions) running_.insert(action->name.str());
     most_at_once = std::max(most_at_once, running_.size());
   }
   void put_off(const Action& action) override { running_.erase(action.name.str()); }

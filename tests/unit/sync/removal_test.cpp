@@ -36,7 +36,7 @@ class NoObserver final : public Observer {
  public:
   void warn(std::string_view) override {}
   void starting(std::uint64_t) override {}
-  void progress(const Action&, const Arrival&) override {}
+  void progress(std::span<const Action* const>, const Arrival&) override {}
   void put_off(const Action&) override {}
   void ended(const Action&) override {}
   void retrying(std::string_view, const Error&, std::chrono::milliseconds) override {}

@@ -351,6 +351,46 @@ TEST_CASE("the longest beginning is gone on with, and given to the others") {
   CHECK(stage.fetched.used == 3);
 }
 
+TEST_CASE("what is read again for several targets is told apart from what comes") {
+  BreakingSource source("0123456789", {});
+  GrowingTarget other, third;
+  const auto blob = blob_of("0123456789");
+  Stage stage;
+  std::vector<Delivery> deliveries{{&stage.target, &blob}, {&other, &blob}};
+  std::uint64_t known = 6;
+  SECTION("all have as much") { stage.target.content = other.content = "012345"; }
+  SECTION("one has less") {
+    stage.target.content = "0123";
+    other.content = "012345";
+  }
+  SECTION("one has nothing") {
+    stage.target.content = other.content = "012345";
+    deliveries.push_back({&third, &blob});
+  }
+  SECTION("unless it can't be read") {
+    stage.target.content = other.content = "012345";
+    stage.target.readable = 2;
+    known = 0;
+  }
+  SECTION("unless it was wrong") {
+    stage.target.content = other.content = "01234x";
+    known = 0;
+  }
+  stage.run({&source}, deliveries, nullptr);
+  CHECK(stage.told.back().bytes == 10);
+  CHECK(stage.told.back().known == known);
+}
+
+TEST_CASE("what another target gives comes, as from a source") {
+  BreakingSource source("0123456789", {});
+  const auto blob = blob_of("0123456789");
+  Stage stage;
+  stage.run({&source}, {{&stage.target, &blob}},
+            [](ByteSink& to) { to.write(as_bytes("0123456789")); });
+  CHECK(stage.told.back().bytes == 10);
+  CHECK(stage.told.back().known == 0);
+}
+
 TEST_CASE("a head start spares the download") {
   const auto blob = blob_of("0123456789");
   BreakingSource source("0123456789", {});

@@ -13,8 +13,8 @@ class NoObserver final : public Observer {
  public:
   void warn(std::string_view) override {}
   void starting(std::uint64_t bytes) override { expected = bytes; }
-  void progress(const Action& action, const Arrival& arrival) override {
-    come[action.name] = arrival.bytes;
+  void progress(std::span<const Action* const> actions, const Arrival& arrival) override {
+    for (const auto* action : actions) come[action->name] = arrival.bytes;
   }
   void put_off(const Action&) override {}
   void ended(const Action&) override { ++ends; }
