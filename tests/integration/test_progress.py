@@ -40,11 +40,11 @@ class Progress(TreeCase):
         part.parent.mkdir(parents=True)
         part.write_bytes((self.stream.root / path).read_bytes()[:size])
 
-    def watched(self, *rules, rows=24, **keys):
+    def watched(self, *rules, rows=24, environment=None, **keys):
         self.stream.write()
         with TreeServer(self.stream.root, rules=rules) as server:
             config = self.configure(entry(server.url, item_filters=[]), **keys)
-            run = TerminalRun(self.program, "sync", "-c", config, rows=rows)
+            run = TerminalRun(self.program, "sync", "-c", config, rows=rows, environment=environment)
         self.assertEqual(DONE, run.status, run.text)
         return run
 
@@ -62,6 +62,19 @@ class Progress(TreeCase):
         self.assertTrue(run.heights())
         self.assertLess(max(run.heights()), 8, run.text)
         self.assertIn("more", [line.split()[-1] for line in run.lines() if line.startswith("and ")])
+
+    def drawn_with(self, **environment):
+        """What a run wrote that copied an item."""
+        self.target = self.work / str(environment)
+        run = self.watched(environment=environment)
+        self.assertIn("copied ", run.text)
+        return run.text
+
+    def test_no_escapes_for_who_wants_none(self):
+        self.add_items("focal", {"disk1.img": 2000})
+        self.assertIn("\x1b", self.drawn_with(NO_COLOR=""))
+        self.assertNotIn("\x1b", self.drawn_with(NO_COLOR="1"))
+        self.assertNotIn("\x1b", self.drawn_with(TERM="dumb"))
 
     def test_what_is_only_read_again_is_no_speed(self):
         self.add_items("focal", {"disk1.img": 8 * MEBIBYTE})

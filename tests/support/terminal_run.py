@@ -13,17 +13,18 @@ UP = re.compile(r"\x1b\[(\d+)F\x1b\[J")
 
 
 class TerminalRun:
-    """stderr is a terminal of so many rows, stdout is not looked at."""
+    """stderr is a terminal of so many rows, stdout is not looked at. `environment` is what differs from that of
+    somebody who wants bars."""
 
-    def __init__(self, program, *command, rows=24, columns=100):
-        environment = {name: value for name, value in program.environment.items() if name != "NO_COLOR"}
+    def __init__(self, program, *command, rows=24, columns=100, environment=None):
+        inherited = {name: value for name, value in program.environment.items() if name != "NO_COLOR"}
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         chunks = []
         reader = threading.Thread(target=_read_all, args=(ours, chunks))
         with subprocess.Popen(
             program.command(*command),
-            env={**environment, "TERM": "xterm"},
+            env={**inherited, "TERM": "xterm", **(environment or {})},
             cwd=program.work,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
