@@ -58,6 +58,7 @@ struct Action {
   std::string reason;
   std::optional<Error> error;  ///< Skip
   bool is_named = true;        ///< Keep, Remove that is withheld: published metadata may name it
+  SharedText destination{};    ///< Create, Adopt: for people, where a run serves several
 };
 
 /// Create and Adopt: the item comes to be held in this run.

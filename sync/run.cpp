@@ -528,6 +528,7 @@ struct Run::Impl {
         served.push_back(index);
       }
     }
+    if (assignments.size() > 1) name_destinations(assignments, served);
     if (!assignments.empty()) carry_out(assignments, served, request);
     for (auto& told : report.destinations) {
       if (!told.error) continue;
@@ -584,6 +585,16 @@ struct Run::Impl {
 
   static std::string name_of(const Destination& destination) {
     return fmt::format("{} {} {}", destination.target, destination.cloud, destination.region);
+  }
+
+  void name_destinations(std::vector<Assignment>& assignments,
+                         const std::vector<std::size_t>& served) const {
+    for (std::size_t index = 0; index < assignments.size(); ++index) {
+      const SharedText name{trimmed(name_of(destinations[served[index]]))};
+      for (auto& action : assignments[index].plan.actions) {
+        if (brings_bytes(action)) action.destination = name;
+      }
+    }
   }
 
   Grace grace_at(const Destination& destination) const {

@@ -88,8 +88,9 @@ std::string copied(const Action& action, const ActionResult& result) {
   const auto of_all = result.known > 0 ? fmt::format(" of {}", human_size(action.size)) : "";
   const auto seconds = result.seconds.count();
   const auto rate = seconds > 0 ? static_cast<double>(fresh) / seconds : 0;
-  return fmt::format("copied {}: {}{} in {:.1f} s, {}/s", action.name, human_size(fresh), of_all,
-                     seconds, human_size(static_cast<std::uint64_t>(rate)));
+  const auto to = action.destination.empty() ? "" : fmt::format(" to {}", action.destination);
+  return fmt::format("copied {}{}: {}{} in {:.1f} s, {}/s", action.name, to, human_size(fresh),
+                     of_all, seconds, human_size(static_cast<std::uint64_t>(rate)));
 }
 
 std::string left_of(const std::string& text, std::size_t width) {

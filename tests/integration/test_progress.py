@@ -82,7 +82,7 @@ class Progress(TreeCase):
         run = self.watched({"path": "*.img", "rate": MB})
         self.assertTrue(found(RATE, run), run.text)
         self.assertLess(max(found(RATE, run)), 3 * MB, run.text)
-        self.assertIn(": 2.1 MB of 8.4 MB in ", run.text)
+        self.assertIn(f"copied {self.path('focal', NEW)}: 2.1 MB of 8.4 MB in ", run.text)
 
     def test_nor_is_what_one_target_gives_to_others(self):
         self.add_items("focal", {"disk1.img": 8 * MEBIBYTE})
@@ -100,7 +100,8 @@ class Progress(TreeCase):
             self.assertTrue(found(RATE, run), run.text)
             self.assertLess(max(found(RATE, run)), 3 * MB * len(targets), run.text)
             self.assertGreater(max(map(int, LEFT.findall(run.text))), 1, run.text)
-            self.assertEqual(len(targets), run.text.count(": 4.2 MB of 8.4 MB in "), run.text)
+            for target in targets:
+                self.assertIn(f" to {target}: 4.2 MB of 8.4 MB in ", run.text)
 
     def test_a_total_does_not_fall_while_an_item_waits(self):
         self.add_items("bionic", {"disk1.img": 4 * MEBIBYTE})
