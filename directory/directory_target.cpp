@@ -217,6 +217,8 @@ std::string DirectoryTarget::name_of(const Item& item) const {
 }
 
 void DirectoryTarget::announce(const std::vector<BlobSpec>& coming) {
+  // Who went on with what another run is still writing would cut it short under its hands.
+  if (root_ || !coming.empty()) writable().claim();
   remove_parts_of_records();
   if (coming.empty() && stale_records_.empty()) return;
   auto records =

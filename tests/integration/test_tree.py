@@ -12,6 +12,7 @@ import unittest
 from pathlib import Path
 
 from stream_tree import SigningKey, digest_tags, write_random
+from streamsync_program import Program
 from tree_case import FILTERS, INDEX, ITEM_SIZE, NEW, NEWEST, OLD, TreeCase, entry
 from tree_server import TreeServer
 
@@ -420,6 +421,23 @@ class Interruptions(TreeCase):
             process.kill()
             process.communicate()
         self.assertEqual(second.status, 7, second.err)
+
+    def test_a_run_with_another_state_leaves_a_tree_to_the_one_that_writes(self):
+        (self.work / "other").mkdir()
+        other = Program(self.work / "other")
+        with self.stalling() as server, self.served() as whole:
+            process = self.program.start("sync", "-c", self.configure(entry(server.url)))
+            server.wait_for(".img")
+            config = self.configure(entry(whole.url))
+            begun = self.files()
+            second = other.run("sync", "-c", config)
+            self.assertEqual(second.status, 7, second.err)
+            self.assertIn(f"{self.target}: somebody else is writing there", second.err)
+            self.assertEqual(begun, self.files())
+            process.kill()
+            process.communicate()
+            self.assertEqual(other.run("sync", "-c", config).status, 0)
+        self.assertEqual(len(self.images()), 2)
 
     def test_killed_anywhere_the_next_run_converges(self):
         with self.served() as server:

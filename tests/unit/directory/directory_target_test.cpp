@@ -9,6 +9,7 @@
 
 #include "base/crypto/digest.h"
 #include "base/error.h"
+#include "tests/unit/base/failure.h"
 #include "tests/unit/base/temporary_directory.h"
 
 namespace streamsync {
@@ -63,6 +64,21 @@ TEST_CASE("what a killed run left is known by its record") {
   target.all_removed();
   CHECK(target.inventory().empty());
   CHECK_FALSE(std::filesystem::exists(root.path() / "x"));
+}
+
+TEST_CASE("one at a time writes to a tree") {
+  const TemporaryDirectory root;
+  auto first = std::make_unique<DirectoryTarget>(root.path());
+  const auto spec = blob("1", "x/a.img", "aaa");
+  first->announce({spec});
+  DirectoryTarget second(root.path());
+  CHECK(second.inventory().empty());
+  const Error error = failure_of([&] { second.announce({spec}); });
+  CHECK(error.kind() == ErrorKind::Busy);
+  CHECK_THAT(error.what(), Catch::Contains(root.path().string()));
+  first->announce({spec});
+  first.reset();
+  CHECK(put(second, spec, "aaa").placement == "x/a.img");
 }
 
 TEST_CASE("a cut file is not held") {
