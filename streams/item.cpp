@@ -65,4 +65,13 @@ bool has_strongest(const Item& item, const Digest& digest) {
   return false;
 }
 
+std::vector<Digest> sha2_digests_of(const Item& item) {
+  std::vector<Digest> digests;
+  for (const auto algorithm : {DigestAlgorithm::Sha512, DigestAlgorithm::Sha256}) {
+    auto digest = Digest::parse(algorithm, tag(item.tags, to_string(algorithm)));
+    if (digest) digests.push_back(*std::move(digest));
+  }
+  return digests;
+}
+
 }  // namespace streamsync

@@ -63,4 +63,8 @@ ItemContent content_of(const Item& item);
 /// Whether the item's strongest digest is this one. Nothing is refused.
 bool has_strongest(const Item& item, const Digest& digest);
 
+/// Its digests that nobody can find other bytes for, the strongest first: sources add and drop
+/// some. Nothing is refused.
+std::vector<Digest> sha2_digests_of(const Item& item);
+
 }  // namespace streamsync

@@ -52,12 +52,16 @@ struct Content {
 
 using Contents = std::map<ContentKey, Content>;
 
-std::optional<ContentKey> key_of_held(const Held& held) {
-  try {
-    return ContentKey{held.size, content_of(held.item).strongest};
-  } catch (const Error&) {
-    return std::nullopt;
-  }
+// By every digest that tells what is wanted: what is there may lack the strongest.
+using ContentsByDigest = std::multimap<ContentKey, Content*>;
+
+// The strongest first.
+std::vector<ContentKey> keys_of(const Item& item, std::uint64_t size) {
+  std::vector<ContentKey> keys;
+  for (const auto& digest : sha2_digests_of(item)) keys.push_back({size, digest});
+  const auto md5 = Digest::parse(DigestAlgorithm::Md5, tag(item.tags, "md5"));
+  if (keys.empty() && md5) keys.push_back({size, *md5});
+  return keys;
 }
 
 // Some servers answer 403 for what is not there.
@@ -152,24 +156,40 @@ class Copying {
   // What was there before, and what has come by now.
   void add_present(Contents& contents) const {
     if (contents.empty()) return;
+    const auto by_digest = by_digest_of(contents);
     for (std::size_t at = 0; at < assignments_.size(); ++at) {
       const auto& actions = assignments_[at].plan.actions;
       for (std::size_t index = 0; index < actions.size(); ++index) {
         const auto& action = actions[index];
         auto& target = *assignments_[at].target;
         const auto& come = results_[at].held(index);
-        if (come && brings_bytes(action)) add_present(target, *come, contents);
+        if (come && brings_bytes(action)) add_present(target, *come, by_digest);
         if (!action.held || action.held->state != HeldState::Present) continue;
-        add_present(target, *action.held, contents);
+        add_present(target, *action.held, by_digest);
       }
     }
   }
 
-  void add_present(ItemTarget& target, const Held& held, Contents& contents) const {
-    const auto key = key_of_held(held);
-    const auto content = key ? contents.find(*key) : contents.end();
-    if (content == contents.end() || lacks(held, content->second)) return;
-    content->second.present.push_back({&target, held});
+  ContentsByDigest by_digest_of(Contents& contents) const {
+    ContentsByDigest by_digest;
+    for (auto& [key, content] : contents) {
+      for (const auto& digest : keys_of(action(content.wanted.front()).blob->item, key.size)) {
+        by_digest.emplace(digest, &content);
+      }
+    }
+    return by_digest;
+  }
+
+  void add_present(ItemTarget& target, const Held& held, const ContentsByDigest& by_digest) const {
+    std::set<const Content*> given;
+    for (const auto& key : keys_of(held.item, held.size)) {
+      const auto [begin, end] = by_digest.equal_range(key);
+      for (auto at = begin; at != end; ++at) {
+        auto& [wanted, present] = *at->second;
+        if (lacks(held, *at->second) || !given.insert(at->second).second) continue;
+        present.push_back({&target, held});
+      }
+    }
   }
 
   // Its metadata promise these bytes, and its target tells of others.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <string_view>
 #include <tuple>
@@ -71,18 +72,12 @@ bool is_in_place(const Held& held) {
 
 bool is_shown(const Held& held) { return is_in_place(held) && held.state != HeldState::Hidden; }
 
-// A target that keeps items at their paths must have this one there, with this content. An image
-// has no path; another digest is refused there.
-bool is_same(const Held& held, const Item& wanted, const std::optional<ItemContent>& promised) {
-  if (!held.item.path || !wanted.path) {
-    return true;
-  }
-  return promised && held.item.path == wanted.path && has_strongest(held.item, promised->strongest);
-}
+using Algorithms = std::span<const DigestAlgorithm>;
 
 // By the strongest digest that both have. None: they have none in common.
-std::optional<bool> have_same_bytes(const Item& one, const Item& other) {
-  for (const auto algorithm : kStrongestFirst) {
+std::optional<bool> have_same_bytes(const Item& one, const Item& other,
+                                    Algorithms algorithms = kStrongestFirst) {
+  for (const auto algorithm : algorithms) {
     const auto hex = tag(one.tags, to_string(algorithm));
     const auto other_hex = tag(other.tags, to_string(algorithm));
     const auto first = Digest::parse(algorithm, hex);
@@ -91,6 +86,19 @@ std::optional<bool> have_same_bytes(const Item& one, const Item& other) {
     if (first && second) return *first == *second;
   }
   return std::nullopt;
+}
+
+// A target that keeps items at their paths must have this one there, with this content. An image
+// has no path; another digest is refused there.
+bool is_same(const Held& held, const Item& wanted, const std::optional<ItemContent>& promised) {
+  if (!held.item.path || !wanted.path) {
+    return true;
+  }
+  if (!promised || held.item.path != wanted.path) return false;
+  // A source that adds a digest, or drops one, has no other bytes.
+  constexpr std::array kSha2{DigestAlgorithm::Sha512, DigestAlgorithm::Sha256};
+  return have_same_bytes(held.item, wanted, kSha2)
+      .value_or(has_strongest(held.item, promised->strongest));
 }
 
 bool has_size_of(const Held& held, const Item& wanted) {

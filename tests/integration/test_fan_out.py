@@ -1,5 +1,6 @@
 """Bytes that several places want are fetched once, and bytes that are somewhere already not at all."""
 
+import hashlib
 import json
 import unittest
 
@@ -217,6 +218,46 @@ class SameBytes(FanOutCase):
         after = (self.target / self.path("focal", NEWEST)).stat()
         self.assertIn(after.st_ino, {before.st_ino, (self.target / self.path("bionic", NEW)).stat().st_ino})
         self.assertEqual((0, ITEM_SIZE, ITEM_SIZE), self.totals())
+
+    def give_sha512(self, serial):
+        for release in ("18.04", "20.04"):
+            item = self.stream.item(f"com.ubuntu.cloud:server:{release}:amd64", serial, "disk1.img")
+            content = (self.stream.root / item["path"]).read_bytes()
+            item["sha512"] = hashlib.sha512(content).hexdigest()
+        self.stream.write()
+
+    def test_a_source_that_adds_or_drops_a_digest_has_no_other_bytes(self):
+        with self.served() as server:
+            self.sync(entry(server.url))
+            before = self.images()
+            self.give_sha512(NEW)
+            server.take_requests()
+            self.assertEqual(DONE, self.sync(entry(server.url)).status)
+            for release in ("bionic", "focal"):
+                self.add(self.stream, release, NEWEST)
+            self.give_sha512(NEWEST)
+            self.assertEqual(DONE, self.sync(entry(server.url)).status)
+            self.assertEqual((0, 2 * ITEM_SIZE, 2 * ITEM_SIZE), self.totals())
+            for release in ("18.04", "20.04"):
+                del self.stream.item(f"com.ubuntu.cloud:server:{release}:amd64", NEWEST, "disk1.img")["sha512"]
+            self.stream.write()
+            self.assertEqual(DONE, self.sync(entry(server.url)).status)
+            self.assertEqual([], self.items_asked_for(server))
+        self.assertEqual({path.replace(NEW, NEWEST) for path in before}, self.images())
+
+    def test_what_another_digest_contradicts_is_fetched(self):
+        with self.served() as server:
+            self.sync(entry(server.url))
+            for release in ("bionic", "focal"):
+                self.add(self.stream, release, NEWEST)
+            self.give_sha512(NEWEST)
+            focal = self.stream.item("com.ubuntu.cloud:server:20.04:amd64", NEWEST, "disk1.img")
+            focal["sha512"] = "0" * 128
+            self.stream.write()
+            run = self.sync(entry(server.url), retries={"max_wait": "0s"})
+        self.assertEqual(ITEMS_FAILED, run.status, run.err)
+        self.assertIn(self.path("bionic", NEWEST), self.images())
+        self.assertNotIn(self.path("focal", NEWEST), self.images())
 
     def test_another_entry_takes_it_from_the_first(self):
         with self.served() as server:
