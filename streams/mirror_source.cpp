@@ -112,7 +112,10 @@ bool is_about_the_file(int status) {
 }  // namespace
 
 MirrorSource::MirrorSource(Url base, HttpClient& http, MirrorRules rules)
-    : base_(std::move(base)), http_(http), rules_(rules) {}
+    : Source({base.host(), base.origin(), http.options().proxy.value_or("")}),
+      base_(std::move(base)),
+      http_(http),
+      rules_(rules) {}
 
 std::optional<FetchedDocument> MirrorSource::fetch(const RelativePath& path,
                                                    const Validator& known) {

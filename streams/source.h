@@ -1,8 +1,10 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/io/bytes.h"
 #include "base/relative_path.h"
@@ -32,15 +34,31 @@ class DocumentSource {
   virtual std::string describe(const RelativePath& path) const = 0;
 };
 
+/// Whom a source asks. Sources with the same one have its bandwidth, and its faults, in common.
+struct Server {
+  std::string host{};    ///< as errors name it; empty: this machine
+  std::string origin{};  ///< scheme, host and port
+  std::string proxy{};   ///< that is on the way there by the configuration
+  auto operator<=>(const Server&) const = default;
+};
+
 /// Where a stream comes from: a mirror reached by HTTP or file, later a bundle. Failures are
 /// `Error` with origin Source.
 class Source : public DocumentSource {
  public:
+  Source() = default;
+  explicit Source(Server server) : server_(std::move(server)) {}
+
+  const Server& server() const noexcept { return server_; }
+
   /// Pushes the item's bytes from `progress.offset` on into `sink`, which is finished by the
   /// caller, and moves the offset with each. Tried once; asked again, it goes on from there.
   /// Nothing but size and digest tells whether the parts are of one file (threats-and-faults.md
   /// F5).
   virtual void stream(const RelativePath& path, ItemProgress& progress, ByteSink& sink) = 0;
+
+ private:
+  Server server_;
 };
 
 }  // namespace streamsync

@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "base/crypto/digest.h"
+#include "sync/fair_queue.h"
 #include "sync/job_events.h"
 #include "sync/jobs.h"
 #include "sync/results.h"
@@ -119,6 +120,10 @@ class Copying {
 
   const Action& action(const ActionId& id) const {
     return assignments_[id.assignment].plan.actions[id.action];
+  }
+
+  const ItemSources& sources(const ActionId& id) const {
+    return assignments_[id.assignment].sources.at(action(id).entry);
   }
 
   static bool updates_shown(const Action& action) noexcept {
@@ -257,10 +262,16 @@ class Copying {
     auto contents = contents_of(ids);
     add_present(contents);
     const auto order = largest_first(contents);
+    FairQueue queue;
+    for (std::size_t at = 0; at < order.size(); ++at) {
+      const auto& first = order[at]->wanted.front();
+      queue.add(sources(first).front()->server(), at, action(first).size);
+    }
     JobEvents events;
-    in_jobs(order.size(), events, put_off, [&](std::size_t at) {
+    const auto copy_one = [&](std::size_t at) {
       ContentCopy(wanted(*order[at]), order[at]->present, rules_, silent_, events).run();
-    });
+    };
+    in_jobs(order.size(), events, put_off, [&](std::size_t) { queue.work_on_next(copy_one); });
   }
 
   void ask_silent_targets() {
@@ -364,9 +375,7 @@ class Copying {
   std::vector<WantedItem> wanted(const Content& content) const {
     std::vector<WantedItem> items;
     for (const auto& id : content.wanted) {
-      const auto& assignment = assignments_[id.assignment];
-      const auto& action = assignment.plan.actions[id.action];
-      items.push_back({id, &action, assignment.target, &assignment.sources.at(action.entry)});
+      items.push_back({id, &action(id), &target(id), &sources(id)});
     }
     return items;
   }

@@ -34,9 +34,9 @@ class Executor {
   Executor(const std::vector<Assignment>& assignments, std::size_t jobs, RetryPolicy retries,
            std::shared_ptr<RateLimit> rate, std::stop_token stop, Observer& observer);
 
-  /// Does every Update, then every Create and Adopt, largest first, `jobs` at once, and gives the
-  /// results of each assignment. An item is revealed when all items of its version that the plan
-  /// brings are staged
+  /// Does every Update, then every Create and Adopt, `jobs` at once, each server's largest first,
+  /// and gives the results of each assignment. An item is revealed when all items of its version
+  /// that the plan brings are staged
   /// (`cli.md` §4.2). One failed item stops no other; Removes of its product are marked as
   /// withheld. What its source does not have is asked for once more at the end, and what is missing
   /// then says whether the source has changed meanwhile (threats-and-faults.md F7). A target that

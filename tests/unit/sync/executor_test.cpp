@@ -23,12 +23,14 @@ using Files = std::map<std::string, std::string>;
 // A mirror in memory.
 class MemorySource final : public Source {
  public:
-  explicit MemorySource(Files files) : files_(std::move(files)) {}
+  explicit MemorySource(Files files, const std::string& host = "mirror")
+      : Source({host, host, ""}), files_(std::move(files)) {}
 
   std::optional<FetchedDocument> fetch(const RelativePath&, const Validator&) override {
     throw Error(ErrorKind::NotFound, Origin::Source, "no documents here");
   }
   void stream(const RelativePath& path, ItemProgress& progress, ByteSink& sink) override {
+    if (before) before();
     const std::lock_guard lock(mutex_);
     ++asked;
     const auto file = files_.find(path.str());
@@ -42,6 +44,7 @@ class MemorySource final : public Source {
   }
   std::string describe(const RelativePath& path) const override { return path.str(); }
 
+  std::function<void()> before;  // each answer
   std::size_t asked = 0;
   Files comes_later;  // after the first request that finds nothing
 
@@ -224,7 +227,8 @@ struct Scene {
 
   explicit Scene(Files files) { add_base(std::move(files)); }
   void add_base(Files files) {
-    sources.push_back(std::make_unique<MemorySource>(std::move(files)));
+    const auto host = "mirror" + std::to_string(sources.size());
+    sources.push_back(std::make_unique<MemorySource>(std::move(files), host));
   }
   Assignment assignment(MemoryTarget& to, Plan plan) {
     ItemSources bases;
@@ -700,10 +704,10 @@ struct Series {
   std::uint64_t bytes = 0;
 
   explicit Series(std::size_t count, ActionKind kind = ActionKind::Create,
-                  const std::string& name = "p") {
+                  const std::string& name = "p", char byte = 'x') {
     for (auto size = count; size > 0; --size) {
       const auto product = name + std::to_string(100 + count - size);
-      const std::string content(size, 'x');
+      const std::string content(size, byte);
       plan.actions.push_back(action(kind, product, "1", "a", content));
       files.emplace(plan.actions.back().name, content);
       bytes += size;
@@ -733,6 +737,35 @@ std::uint64_t fetched(const std::vector<std::vector<ActionResult>>& results) {
 }
 
 }  // namespace
+
+TEST_CASE("a slow source brakes no other, and takes all jobs that no other has use for") {
+  const Series slow(8), fast(4, ActionKind::Create, "q", 'y');
+  Scene scene(slow.files);
+  scene.add_base(fast.files);
+  scene.jobs = 2;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t waiting = 0;
+  bool waited_in_vain = false;
+  // Answers when all of the other has come and it is asked by both jobs.
+  scene.sources.front()->before = [&] {
+    std::unique_lock lock(mutex);
+    ++waiting;
+    changed.notify_all();
+    waited_in_vain |= !changed.wait_for(lock, std::chrono::seconds(20),
+                                        [&] { return waiting >= 2 && scene.target.taken >= 4; });
+  };
+  auto plan = slow.plan;
+  for (auto action : fast.plan.actions) {
+    action.entry = 1;
+    plan.actions.push_back(std::move(action));
+  }
+  scene.assignments = {{&scene.target,
+                        std::move(plan),
+                        {{scene.sources.front().get()}, {scene.sources.back().get()}}}};
+  CHECK(count(scene.executor().copy().front(), is_done) == 12);
+  CHECK_FALSE(waited_in_vain);
+}
 
 TEST_CASE("a target that does not answer is asked by few items and brakes no other") {
   const Series series(30);
