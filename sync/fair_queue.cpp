@@ -12,6 +12,7 @@ class FairQueue::Turn {
     item_ = line_->items.at(line_->next).item;
     ++line_->next;
     ++line_->under_way;
+    line_->last_turn = ++queue_.turns_;
   }
   ~Turn() {
     const std::lock_guard lock(queue_.mutex_);
@@ -51,7 +52,8 @@ FairQueue::Line& FairQueue::whose_turn() {
 bool FairQueue::goes_before(const Line& one, const Line& other) noexcept {
   if (one.is_over() || other.is_over()) return !one.is_over() && other.is_over();
   const auto size = one.items[one.next].size, other_size = other.items[other.next].size;
-  return std::tuple(one.under_way, other_size) < std::tuple(other.under_way, size);
+  return std::tuple(one.under_way, one.last_turn, other_size) <
+         std::tuple(other.under_way, other.last_turn, size);
 }
 
 }  // namespace streamsync

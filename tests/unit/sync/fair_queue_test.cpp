@@ -65,17 +65,27 @@ TEST_CASE("the server with the least under way is next, whatever the size of its
   SECTION("one that has thrown neither") {
     const auto fail = [](std::size_t) { throw std::runtime_error("broken"); };
     CHECK_THROWS(queue.work_on_next(fail));
-    CHECK(taken_at_once(queue, 2) == Items{2, 4});
+    CHECK(taken_at_once(queue, 2) == Items{4, 2});
   }
 }
 
-TEST_CASE("of servers with as much under way the largest item decides") {
+TEST_CASE("of servers that had no turn yet the largest item decides") {
   FairQueue queue;
   queue.add(server("a"), 1, 5);
   queue.add(server("a"), 2, 1);
   queue.add(server("b"), 3, 6);
   queue.add(server("b"), 4, 2);
   CHECK(taken_in_turn(queue, 4) == Items{3, 1, 4, 2});
+}
+
+TEST_CASE("of servers with as much under way the one that has waited longest is next") {
+  FairQueue queue;
+  queue.add(server("a"), 1, 90);
+  queue.add(server("a"), 2, 80);
+  queue.add(server("b"), 3, 9);
+  queue.add(server("b"), 4, 8);
+  queue.add(server("c"), 5, 1);
+  CHECK(taken_in_turn(queue, 5) == Items{1, 3, 5, 2, 4});
 }
 
 TEST_CASE("one host by another port or another proxy is another server") {
