@@ -173,6 +173,11 @@ std::vector<Item> DirectoryTarget::recorded_of(const std::string& content_id) co
   return items;
 }
 
+// Who went on with what another run is still writing would cut it short under its hands.
+void DirectoryTarget::claim() {
+  if (root_) root_->claim();
+}
+
 std::vector<Held> DirectoryTarget::inventory() {
   std::vector<Held> inventory;
   if (!root_) {
@@ -217,8 +222,7 @@ std::string DirectoryTarget::name_of(const Item& item) const {
 }
 
 void DirectoryTarget::announce(const std::vector<BlobSpec>& coming) {
-  // Who went on with what another run is still writing would cut it short under its hands.
-  if (root_ || !coming.empty()) writable().claim();
+  if (!root_ && !coming.empty()) writable().claim();
   remove_parts_of_records();
   if (coming.empty() && stale_records_.empty()) return;
   auto records =
@@ -297,12 +301,12 @@ void DirectoryTarget::note_put(const std::string& path, Durability durability) {
 // A second name of the file: nothing of ours ever writes into a file that has its name.
 std::optional<Held> DirectoryTarget::link(const Held& held, const BlobSpec& blob) {
   const auto& path = blob.item.path->str();
-  // What is there is needed until the new file is shown.
-  if (renewals_.expects(path)) return std::nullopt;
   const NameClaims::Claim claim(claims_, path);
   if (was_put(path)) return staged(blob);
   // Another item of that path may be published.
   if (!has_bytes(path, blob.content)) {
+    // What is there is needed until the new file is shown.
+    if (renewals_.expects(path)) return std::nullopt;
     if (held.placement == path || !has_bytes(held.placement, blob.content)) return std::nullopt;
     writable().remove(path);
     writable().link(held.placement, path);

@@ -29,6 +29,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   explicit DirectoryTarget(const std::filesystem::path& root, std::stop_token stop = {});
 
   std::vector<Held> inventory() override;
+  void claim() override;
   RecordFindings record_findings() const override { return findings_; }
   std::optional<Held> look_at(const Item& item) const override;
   std::string name_of(const Item& item) const override;

@@ -56,13 +56,9 @@ ItemContent content_of(const Item& item) {
   return {size, std::move(*strongest), std::move(md5)};
 }
 
-bool has_strongest(const Item& item, const Digest& digest) {
-  for (const auto algorithm : kStrongestFirst) {
-    if (const auto hex = item.tags.find(to_string(algorithm))) {
-      return Digest::parse(algorithm, *hex) == digest;
-    }
-  }
-  return false;
+bool has_digest(const Item& item, const Digest& digest) {
+  const auto algorithm = digest.algorithm();
+  return Digest::parse(algorithm, tag(item.tags, to_string(algorithm))) == digest;
 }
 
 std::vector<Digest> sha2_digests_of(const Item& item) {

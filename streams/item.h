@@ -60,8 +60,9 @@ struct ItemContent {
 /// there is no size or no digest, or one of them is unusable: such an item fails alone.
 ItemContent content_of(const Item& item);
 
-/// Whether the item's strongest digest is this one. Nothing is refused.
-bool has_strongest(const Item& item, const Digest& digest);
+/// Whether its digest of that algorithm is this one, so that a source that drops a stronger one has
+/// no other content, and one that adds it has what is there hashed anew. Nothing is refused.
+bool has_digest(const Item& item, const Digest& digest);
 
 /// Its digests that nobody can find other bytes for, the strongest first: sources add and drop
 /// some. Nothing is refused.

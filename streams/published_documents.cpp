@@ -12,7 +12,12 @@ std::optional<FetchedDocument> PublishedDocuments::fetch(const RelativePath& pat
                                                          const Validator& known) {
   auto state = target_.read(path.str(), known);
   if (std::holds_alternative<Unchanged>(state)) return std::nullopt;
-  if (auto* document = std::get_if<FetchedDocument>(&state)) return std::move(*document);
+  if (const auto* document = std::get_if<FetchedDocument>(&state)) {
+    // What is verified and what is parsed then are the same bytes, whoever writes there meanwhile.
+    FetchedDocument own{{}, document->validator};
+    copy(*document->bytes.reader(), own.bytes);
+    return own;
+  }
   throw Error(ErrorKind::NotFound, Origin::Target, fmt::format("{}: is not there", describe(path)));
 }
 

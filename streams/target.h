@@ -83,6 +83,10 @@ class ItemTarget {
  public:
   virtual ~ItemTarget() = default;
 
+  /// Called before the first `inventory` of a run that may change what is here: until this ends
+  /// nobody else does, where that can be had. Throws `Error{Busy}` when somebody does now.
+  virtual void claim() {}
+
   /// All items of the scope, in any state; nothing foreign.
   virtual std::vector<Held> inventory() = 0;
 

@@ -22,7 +22,7 @@ class Comparison {
     bool is_explained = false;
     if (const auto recorded = recorded_at_.find(path); recorded != recorded_at_.end()) {
       for (const Held* held : recorded->second) {
-        const bool is_same = has_strongest(held->item, blob.content.strongest);
+        const bool is_same = has_digest(held->item, blob.content.strongest);
         if (!is_same && held->state == HeldState::Present) return true;
         is_explained = is_explained || is_same;
       }
@@ -32,13 +32,13 @@ class Comparison {
 
   bool comes_again(const Held& held) const {
     return comes(held, [&held](const BlobSpec& blob) {
-      return blob.item.key == held.item.key && has_strongest(held.item, blob.content.strongest);
+      return blob.item.key == held.item.key && has_digest(held.item, blob.content.strongest);
     });
   }
 
   bool is_replaced(const Held& held) const {
     return comes(held, [&held](const BlobSpec& blob) {
-      return !has_strongest(held.item, blob.content.strongest);
+      return !has_digest(held.item, blob.content.strongest);
     });
   }
 
@@ -87,7 +87,7 @@ TreeRecords records_of(const std::vector<Held>& there, const std::vector<BlobSpe
 }
 
 bool replaces(const Item& item, const Item& recorded) {
-  return item.path == recorded.path && !has_strongest(recorded, content_of(item).strongest);
+  return item.path == recorded.path && !has_digest(recorded, content_of(item).strongest);
 }
 
 void Renewals::expect(ByPath coming) {

@@ -169,8 +169,10 @@ class Copying {
         auto& target = *assignments_[at].target;
         const auto& come = results_[at].held(index);
         if (come && brings_bytes(action)) add_present(target, *come, by_digest);
-        if (!action.held || action.held->state != HeldState::Present) continue;
-        add_present(target, *action.held, by_digest);
+        for (const auto& held : {action.held, action.replaced}) {
+          if (!held || held->state != HeldState::Present) continue;
+          add_present(target, *held, by_digest);
+        }
       }
     }
   }

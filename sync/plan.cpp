@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <string_view>
 #include <tuple>
@@ -72,12 +71,9 @@ bool is_in_place(const Held& held) {
 
 bool is_shown(const Held& held) { return is_in_place(held) && held.state != HeldState::Hidden; }
 
-using Algorithms = std::span<const DigestAlgorithm>;
-
 // By the strongest digest that both have. None: they have none in common.
-std::optional<bool> have_same_bytes(const Item& one, const Item& other,
-                                    Algorithms algorithms = kStrongestFirst) {
-  for (const auto algorithm : algorithms) {
+std::optional<bool> have_same_bytes(const Item& one, const Item& other) {
+  for (const auto algorithm : kStrongestFirst) {
     const auto hex = tag(one.tags, to_string(algorithm));
     const auto other_hex = tag(other.tags, to_string(algorithm));
     const auto first = Digest::parse(algorithm, hex);
@@ -94,11 +90,7 @@ bool is_same(const Held& held, const Item& wanted, const std::optional<ItemConte
   if (!held.item.path || !wanted.path) {
     return true;
   }
-  if (!promised || held.item.path != wanted.path) return false;
-  // A source that adds a digest, or drops one, has no other bytes.
-  constexpr std::array kSha2{DigestAlgorithm::Sha512, DigestAlgorithm::Sha256};
-  return have_same_bytes(held.item, wanted, kSha2)
-      .value_or(has_strongest(held.item, promised->strongest));
+  return promised && held.item.path == wanted.path && has_digest(held.item, promised->strongest);
 }
 
 bool has_size_of(const Held& held, const Item& wanted) {
@@ -146,6 +138,23 @@ struct ProductVerdict {
   bool selected = false;  ///< some entry's source has it, and it passes the filters
   VersionNames at_source;
   VersionNames wanted;
+};
+
+// Neighbours are mostly of one version, which is looked up once for all of them.
+class Lookup {
+ public:
+  explicit Lookup(const VersionNames& names) : names_(names) {}
+
+  bool finds(const SharedText& version) {
+    if (!last_ || *last_ != version) is_there_ = names_.contains(version.str());
+    last_ = version;
+    return is_there_;
+  }
+
+ private:
+  const VersionNames& names_;
+  std::optional<SharedText> last_;
+  bool is_there_ = false;
 };
 
 // How it stands with one that is held.
@@ -250,11 +259,12 @@ class Planner {
     std::vector<const Held*> claimed;
     VersionNames target;
     VersionNames partly;
+    Lookup at_source(source);
     for (const auto* held : by_product_[key]) {
       if (entry.filters.matches(lookup(held->item.tags, selection.head.tags))) {
         claimed.push_back(held);
         standing(*held).is_claimed = true;
-        if (counts_as_held(*held, source)) {
+        if (counts_as_held(*held, at_source)) {
           target.insert(held->item.key.version);
         } else if (is_shown(*held)) {
           partly.insert(held->item.key.version);
@@ -265,8 +275,9 @@ class Planner {
     if (entry.retention.keep) fill_up(wanted, partly, entry.retention.max.value_or(0));
     verdict.at_source.insert(source.begin(), source.end());
     verdict.wanted.insert(wanted.begin(), wanted.end());
+    Lookup is_wanted(wanted);
     for (const auto* held : claimed) {
-      if (wanted.contains(held->item.key.version)) standing(*held).is_wanted = true;
+      if (is_wanted.finds(held->item.key.version)) standing(*held).is_wanted = true;
     }
     for (const auto& version : product.versions) {
       if (wanted.contains(version.version)) {
@@ -276,8 +287,8 @@ class Planner {
   }
 
   // What is hidden waits for its removal, unless its source has it again.
-  bool counts_as_held(const Held& held, const VersionNames& source) const {
-    if (source.contains(held.item.key.version)) return is_complete(held);
+  bool counts_as_held(const Held& held, Lookup& source) const {
+    if (source.finds(held.item.key.version)) return is_complete(held);
     return is_shown(held) && is_whole(held);
   }
 
@@ -391,6 +402,7 @@ class Planner {
       action.reason = "complete, was not shown yet";
     } else {
       action.kind = ActionKind::Create;
+      if (best != nullptr) action.replaced = {inventory_, best};
       action.reason = best == nullptr      ? "not there yet"
                       : damaged            ? kDamaged
                       : is_complete(*best) ? "the source has replaced it"

@@ -55,6 +55,7 @@ struct Action {
   std::size_t entry = 0;               ///< Create, Adopt, Update: whose source
   std::optional<BlobSpec> blob;        ///< Create, Adopt; Update, where a source tells anything new
   std::shared_ptr<const Held> held{};  ///< Adopt, Update, Keep, Remove, Hide
+  std::shared_ptr<const Held> replaced{};  ///< Create: what is in its place, and may be right
   std::string reason;
   std::optional<Error> error;  ///< Skip
   bool is_named = true;        ///< Keep, Remove that is withheld: published metadata may name it

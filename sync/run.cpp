@@ -104,6 +104,7 @@ struct Run::Impl {
     for (const auto& destination : destinations) {
       read_catalogs(destination);
     }
+    if (request.mode != RunMode::Plan) claim_targets();
     auto inventories = ask_for_inventories();
     std::vector<std::vector<EntrySelection>> wanted;
     for (const auto& destination : destinations) {
@@ -437,6 +438,17 @@ struct Run::Impl {
   }
 
   using Inventory = std::future<std::vector<Held>>;
+
+  void claim_targets() {
+    for (auto& destination : destinations) {
+      if (destination.unavailable || catalogs_of(destination).empty()) continue;
+      try {
+        destination.items->claim();
+      } catch (const Error& error) {
+        destination.unavailable = error;
+      }
+    }
+  }
 
   // All targets at once, while selections are made. Of those for which no entry was read nobody
   // asks.

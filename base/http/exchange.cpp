@@ -158,7 +158,7 @@ void Exchange::resume_upload() {
 
 // libcurl keeps all fields of an answer. It has this limit itself, but none for trailers.
 void Exchange::receive_header(std::size_t size) {
-  constexpr std::uint64_t kMaxFields = std::uint64_t{300} * 1024;
+  constexpr std::uint64_t kMaxFields = 300'000;
   received_ += size;
   fields_ += size;
   if (fields_ > kMaxFields) {

@@ -89,20 +89,28 @@ void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListen
               const std::function<void()>& action) {
   // Those who were told the same come back together, and any of them may be the first.
   constexpr Milliseconds kTogether{100};
+  // One that is refused for ever must leave something of the budget to the others.
+  constexpr int kShareOfQueueing = 4;
   const auto start = ServedHosts::Clock::now();
   auto begin = start;
+  unsigned calls = 0;
   for (unsigned attempt = 1;; ++attempt) {
+    ++calls;
     std::optional<Milliseconds> wait;
     const auto since = std::max(start, std::exchange(begin, ServedHosts::Clock::now()) - kTogether);
     try {
       return action();
     } catch (Error& error) {
       if (!is_retryable(error)) throw;
-      if (attempt > 1 && attempt == policy.attempts && is_queueing(error, policy, since)) --attempt;
+      const bool has_time = ServedHosts::Clock::now() - start < policy.budget / kShareOfQueueing;
+      if (attempt > 1 && attempt == policy.attempts && has_time &&
+          is_queueing(error, policy, since)) {
+        --attempt;
+      }
       if (attempt < policy.attempts) wait = next_wait(attempt, policy, error);
       if (!wait) {
         if (attempt < policy.attempts) error.add_context(exhausted(error, policy));
-        if (attempt > 1) error.add_context(fmt::format("given up after {} attempts", attempt));
+        if (calls > 1) error.add_context(fmt::format("given up after {} attempts", calls));
         error.give_up();
         throw;
       }

@@ -63,7 +63,7 @@ std::optional<std::chrono::milliseconds> next_wait(unsigned attempt, const Retry
 
 /// The only place that retries. `action` must be safe to repeat as a whole. `on_retry`, when given,
 /// hears the error and the wait before each repetition. The last attempt of who is told to come
-/// back later is not the last while that host serves others: then the budget alone ends it.
+/// back later is not the last while that host serves others, for a quarter of the budget.
 using RetryListener = std::function<void(const Error&, std::chrono::milliseconds)>;
 void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListener& on_retry,
               const std::function<void()>& action);

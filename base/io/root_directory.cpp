@@ -367,11 +367,10 @@ void RootDirectory::claim() const {
   while (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) return;
     if (steady_clock::now() > deadline) {
-      throw Error(
-          ErrorKind::Busy, Origin::Local,
-          fmt::format("{}: somebody else is writing there, another run or another target of "
-                      "this one: wait for it to end",
-                      printable(path_.string())));
+      throw Error(ErrorKind::Busy, Origin::Local,
+                  fmt::format("{}: somebody else is writing there, another run or who holds a lock "
+                              "on that directory: wait for it to end",
+                              printable(path_.string())));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }

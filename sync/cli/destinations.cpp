@@ -114,7 +114,6 @@ HttpOptions target_http(const Config& config) {
   http.timeouts = config.timeouts;
   http.user_agent = "streamsync";
   http.origin = Origin::Target;
-  http.served = config.retries.served;
   return http;
 }
 

@@ -11,6 +11,7 @@ from tree_case import ITEM_SIZE, NEW, NEWEST, OLD, TreeCase, entry
 from tree_server import TreeServer
 
 DONE, ITEMS_FAILED, REFUSED, NO_TARGET = 0, 1, 3, 5
+PRODUCTS = "streams/v1/com.ubuntu.cloud:released:download.sjson"
 BIONIC = "com.ubuntu.cloud:server:18.04:amd64"
 
 
@@ -258,6 +259,33 @@ class SameBytes(FanOutCase):
         self.assertEqual(ITEMS_FAILED, run.status, run.err)
         self.assertIn(self.path("bionic", NEWEST), self.images())
         self.assertNotIn(self.path("focal", NEWEST), self.images())
+
+    def test_a_digest_that_is_wrong_is_not_published(self):
+        with self.served() as server:
+            self.sync(entry(server.url))
+            published = (self.target / PRODUCTS).read_bytes()
+            self.stream.item("com.ubuntu.cloud:server:20.04:amd64", NEW, "disk1.img")["sha512"] = "0" * 128
+            self.stream.write()
+            run = self.sync(entry(server.url), retries={"max_wait": "0s"})
+        self.assertEqual(ITEMS_FAILED, run.status, run.err)
+        self.assertEqual(published, (self.target / PRODUCTS).read_bytes())
+        self.assertEqual({self.path("bionic", NEW), self.path("focal", NEW)}, self.images())
+
+    def test_two_products_at_one_path_whose_source_changes_its_digests(self):
+        focal = self.stream.item("com.ubuntu.cloud:server:20.04:amd64", NEW, "disk1.img")
+        with self.served() as server:
+            self.give_sha512(NEW)
+            self.sync(entry(server.url, item_filters=["release=bionic"]))
+            focal["path"] = self.path("bionic", NEW)
+            for release in ("18.04", "20.04"):
+                del self.stream.item(f"com.ubuntu.cloud:server:{release}:amd64", NEW, "disk1.img")["sha512"]
+            self.stream.write()
+            server.take_requests()
+            for _ in range(3):
+                self.assertEqual(DONE, self.sync(entry(server.url)).status)
+            kinds = [action["action"] for action in self.report()["actions"]]
+            self.assertEqual(["keep", "keep"], kinds)
+            self.assertEqual([], self.items_asked_for(server))
 
     def test_another_entry_takes_it_from_the_first(self):
         with self.served() as server:

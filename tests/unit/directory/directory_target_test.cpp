@@ -70,14 +70,15 @@ TEST_CASE("one at a time writes to a tree") {
   const TemporaryDirectory root;
   auto first = std::make_unique<DirectoryTarget>(root.path());
   const auto spec = blob("1", "x/a.img", "aaa");
-  first->announce({spec});
+  first->claim();
   DirectoryTarget second(root.path());
   CHECK(second.inventory().empty());
-  const Error error = failure_of([&] { second.announce({spec}); });
+  const Error error = failure_of([&] { second.claim(); });
   CHECK(error.kind() == ErrorKind::Busy);
   CHECK_THAT(error.what(), Catch::Contains(root.path().string()));
-  first->announce({spec});
+  first->claim();
   first.reset();
+  second.claim();
   CHECK(put(second, spec, "aaa").placement == "x/a.img");
 }
 
