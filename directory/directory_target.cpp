@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
+#include <future>
 #include <iterator>
 #include <map>
 #include <system_error>
@@ -13,7 +15,6 @@
 #include "base/crypto/digest.h"
 #include "base/error.h"
 #include "base/http/exact_source.h"
-#include "base/in_shares.h"
 #include "streams/mirror_record.h"
 
 namespace streamsync {
@@ -60,33 +61,52 @@ Held held_at_its_path(Item item, HeldState state, std::uint64_t size) {
   return {std::move(item), path, path, state, size};
 }
 
-// Several at once: each look waits for the kernel, and on a network for the file server.
-std::vector<Found> find_all(const std::vector<Item>& items, const RootDirectory& root) {
-  constexpr std::size_t kAtOnce = 4, kShare = 500;
-  std::vector<Found> found(items.size());
-  const auto look = [&](std::size_t first, std::size_t last) {
-    FileSizes sizes(root);
-    for (auto at = first; at < last; ++at) found[at] = find(items[at], sizes);
-  };
-  in_shares(items.size(), std::max(kShare, items.size() / kAtOnce + 1), look);
-  return found;
-}
+// Looks for items while others are still being read. Several at once: each look waits for the
+// kernel, and on a network for the file server.
+class Search {
+ public:
+  explicit Search(const RootDirectory& root) : root_(root) {}
 
-// For each item whether anything of its version is there. A record has the items of one together.
-std::vector<bool> begun_versions(const std::vector<Item>& items, const std::vector<Found>& found) {
-  std::vector<bool> begun;
-  begun.reserve(items.size());
-  while (begun.size() < items.size()) {
-    const auto first = begun.size();
-    auto end = first;
-    bool is_begun = false;
-    for (; end < items.size() && are_of_one_version(items[end].key, items[first].key); ++end) {
-      is_begun = is_begun || found[end].anything();
-    }
-    begun.resize(end, is_begun);
+  void add(std::vector<Item> items) {
+    std::move(items.begin(), items.end(), std::back_inserter(next_));
+    if (next_.size() >= kShare) begin();
   }
-  return begun;
-}
+  // Calls `each` for all, in their order.
+  template <typename Each>
+  void finish(const Each& each) {
+    begin();
+    for (auto& share : shares_) {
+      const auto found = share.found.get();
+      for (std::size_t at = 0; at < found.size(); ++at) each(std::move(share.items[at]), found[at]);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kAtOnce = 4, kShare = 500;
+  struct Share {
+    std::vector<Item> items;
+    std::future<std::vector<Found>> found{};  // waits for its end before the items go
+  };
+
+  void begin() {
+    if (shares_.size() >= kAtOnce) shares_[shares_.size() - kAtOnce].found.wait();
+    auto& share = shares_.emplace_back(Share{std::exchange(next_, {})});
+    // Without a policy this thread does it where there can be no other.
+    share.found = std::async([this, &items = share.items] { return find_all(items); });
+  }
+
+  std::vector<Found> find_all(const std::vector<Item>& items) const {
+    FileSizes sizes(root_);
+    std::vector<Found> found;
+    found.reserve(items.size());
+    for (const auto& item : items) found.push_back(find(item, sizes));
+    return found;
+  }
+
+  const RootDirectory& root_;
+  std::vector<Item> next_;
+  std::deque<Share> shares_;
+};
 
 // A large file takes longer to read than a stop may.
 class UntilStopped final : public ByteSource {
@@ -147,23 +167,26 @@ std::optional<std::uint64_t> DirectoryTarget::room() const {
   return ::geteuid() == 0 ? space.free : space.available;
 }
 
-std::vector<Record> DirectoryTarget::records() const {
-  std::vector<Record> records;
+std::vector<Error> DirectoryTarget::read_records(
+    const std::function<void(std::vector<Item>)>& each_version) const {
+  std::vector<Error> damaged;
   for (const auto& name : root_->names_in(kRecords)) {
     const auto path = fmt::format("{}/{}", kRecords, name);
     // Upstream's other file has another format, and a part is what a killed run left.
     if (name == "references.json" || is_part(name)) continue;
     auto record = root_->document(path);
-    if (record) records.push_back(read_record(std::move(*record), path));
+    if (!record) continue;
+    auto damage = read_record(std::move(*record), path, each_version);
+    if (damage) damaged.push_back(*std::move(damage));
   }
-  return records;
+  return damaged;
 }
 
 std::vector<Item> DirectoryTarget::recorded() const {
   std::vector<Item> items;
-  for (auto& record : records()) {
-    std::move(record.items.begin(), record.items.end(), std::back_inserter(items));
-  }
+  read_records([&items](std::vector<Item> of_version) {
+    std::move(of_version.begin(), of_version.end(), std::back_inserter(items));
+  });
   return items;
 }
 
@@ -185,29 +208,39 @@ std::vector<Held> DirectoryTarget::inventory() {
   }
   findings_ = {};
   stale_records_.clear();
+  Search search(*root_);
+  findings_.damaged =
+      read_records([&search](std::vector<Item> of_version) { search.add(std::move(of_version)); });
+  // A record has the items of a version together.
   std::vector<Item> items;
-  for (auto& record : records()) {
-    std::move(record.items.begin(), record.items.end(), std::back_inserter(items));
-    if (record.damage) findings_.damaged.push_back(*std::move(record.damage));
-  }
-  const auto found = find_all(items, *root_);
-  const auto begun = begun_versions(items, found);
-  inventory.reserve(items.size());
-  for (std::size_t index = 0; index < items.size(); ++index) {
-    auto& item = items[index];
-    const auto& [expected, file, part] = found[index];
-    // Of a version of which nothing ever came nothing was begun: it was only announced.
-    if (!expected || !begun[index]) {
-      stale_records_.insert(item.key.content_id.str());
-      if (expected) {
-        findings_.absent.push_back(held_at_its_path(std::move(item), HeldState::Incomplete, 0));
+  std::vector<Found> found;
+  const auto end_version = [&] {
+    const bool was_begun =
+        std::any_of(found.begin(), found.end(), [](const Found& one) { return one.anything(); });
+    for (std::size_t index = 0; index < items.size(); ++index) {
+      auto& item = items[index];
+      const auto& [expected, file, part] = found[index];
+      // Of a version of which nothing ever came nothing was begun: it was only announced.
+      if (!expected || !was_begun) {
+        stale_records_.insert(item.key.content_id.str());
+        if (expected) {
+          findings_.absent.push_back(held_at_its_path(std::move(item), HeldState::Incomplete, 0));
+        }
+        continue;
       }
-      continue;
+      const auto state = state_of(found[index]);
+      const auto size = state == HeldState::Incomplete ? file.value_or(0) : *expected;
+      inventory.push_back(held_at_its_path(std::move(item), state, size));
     }
-    const auto state = state_of(found[index]);
-    const auto size = state == HeldState::Incomplete ? file.value_or(0) : *expected;
-    inventory.push_back(held_at_its_path(std::move(item), state, size));
-  }
+    items.clear();
+    found.clear();
+  };
+  search.finish([&](Item item, const Found& one) {
+    if (!items.empty() && !are_of_one_version(items.front().key, item.key)) end_version();
+    items.push_back(std::move(item));
+    found.push_back(one);
+  });
+  end_version();
   return inventory;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -52,7 +53,8 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   void withdraw(const std::string& path) override;
 
  private:
-  std::vector<Record> records() const;
+  /// Returns what is damaged.
+  std::vector<Error> read_records(const std::function<void(std::vector<Item>)>& each_version) const;
   std::vector<Item> recorded() const;
   std::vector<Item> recorded_of(const std::string& content_id) const;
   RootDirectory& writable();

@@ -198,18 +198,26 @@ void restore_name(Item& item) {
 Record read_record(Spool spool, const std::string& name) {
   Record record;
   auto& items = record.items;
+  record.damage = read_record(std::move(spool), name, [&items](std::vector<Item> of_version) {
+    std::move(of_version.begin(), of_version.end(), std::back_inserter(items));
+  });
+  return record;
+}
+
+std::optional<Error> read_record(Spool spool, const std::string& name,
+                                 const std::function<void(std::vector<Item>)>& each_version) {
   // Our own file, so nobody has signed it.
   const auto document = accept_unverified(std::move(spool), name);
   try {
-    read_products(document, name, [&items](const ProductsHead&, Version version) {
-      std::move(version.items.begin(), version.items.end(), std::back_inserter(items));
+    read_products(document, name, [&each_version](const ProductsHead&, Version version) {
+      std::for_each(version.items.begin(), version.items.end(), restore_name);
+      each_version(std::move(version.items));
     });
   } catch (const Error& error) {
-    record.damage = Error(ErrorKind::Corrupt, Origin::Target,
-                          fmt::format("the record is damaged: {}", error.what()));
+    return Error(ErrorKind::Corrupt, Origin::Target,
+                 fmt::format("the record is damaged: {}", error.what()));
   }
-  std::for_each(items.begin(), items.end(), restore_name);
-  return record;
+  return std::nullopt;
 }
 
 std::string record_file_name(std::string_view content_id) {

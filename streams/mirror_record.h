@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,11 @@ struct Record {
 
 /// `name` is for messages.
 Record read_record(Spool record, const std::string& name);
+
+/// The same for who goes on with some items while others are read, those of one version at a time.
+/// Returns the damage.
+std::optional<Error> read_record(Spool record, const std::string& name,
+                                 const std::function<void(std::vector<Item>)>& each_version);
 
 /// Its file name in `.data`. A content_id is a foreign name: only plain characters go into it, and
 /// it does not begin with '.'.

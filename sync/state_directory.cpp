@@ -129,7 +129,7 @@ void StateDirectory::remember(const SupersededState& superseded) {
 }
 
 void StateDirectory::record_run(const RunReport& report) {
-  const auto file = root_.create("last-run.json");
+  const auto file = root_.create_unsynced("last-run.json");
   write_json(report, *file);
   file->finish();
 }

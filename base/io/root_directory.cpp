@@ -230,11 +230,15 @@ void rename_part(int directory, const std::string& leaf, const std::string& show
   }
 }
 
-/// Gets its name when it is whole and on the disk, or is gone.
+enum class Durability { Synced, Unsynced };
+
+/// Gets its name when it is whole, and on the disk if it is synced, or is gone.
 class AtomicFile final : public ByteSink, private Part {
  public:
-  AtomicFile(FileDescriptor directory, std::string leaf, std::string shown, unsigned mode)
-      : Part(std::move(directory), std::move(leaf), std::move(shown), mode, 0) {}
+  AtomicFile(FileDescriptor directory, std::string leaf, std::string shown, unsigned mode,
+             Durability durability)
+      : Part(std::move(directory), std::move(leaf), std::move(shown), mode, 0),
+        durability_(durability) {}
   ~AtomicFile() override {
     if (!finished_) unlink();
   }
@@ -245,13 +249,15 @@ class AtomicFile final : public ByteSink, private Part {
   }
 
   void finish() override {
-    flush();
+    if (durability_ == Durability::Synced) flush();
     rename_part(directory(), leaf(), shown());
     finished_ = true;
+    if (durability_ == Durability::Unsynced) return;
     if (::fsync(directory()) != 0) throw local_error(errno, "syncing directory of " + shown());
   }
 
  private:
+  Durability durability_;
   std::uint64_t size_ = 0;
   bool finished_ = false;
 };
@@ -456,7 +462,13 @@ std::vector<std::string> RootDirectory::names_in(std::string_view name) const {
 std::unique_ptr<ByteSink> RootDirectory::create(std::string_view name) const {
   const Place place = place_of(name);
   return std::make_unique<AtomicFile>(directory_for(name), place.leaf, shown(name),
-                                      mode_ & kReadAndWrite);
+                                      mode_ & kReadAndWrite, Durability::Synced);
+}
+
+std::unique_ptr<ByteSink> RootDirectory::create_unsynced(std::string_view name) const {
+  const Place place = place_of(name);
+  return std::make_unique<AtomicFile>(directory_for(name), place.leaf, shown(name),
+                                      mode_ & kReadAndWrite, Durability::Unsynced);
 }
 
 std::unique_ptr<PartialFile> RootDirectory::resume(std::string_view name,

@@ -64,6 +64,8 @@ class RootDirectory {
   /// A file that appears under `name` only by `finish`: written beside it as `part_of(name)`,
   /// synced, renamed, directory synced. Missing parent directories are made.
   std::unique_ptr<ByteSink> create(std::string_view name) const;
+  /// The same for what nothing goes by: a power failure may take it, or damage it.
+  std::unique_ptr<ByteSink> create_unsynced(std::string_view name) const;
   void write(std::string_view name, std::string_view content) const;
 
   /// Writes `part_of(name)` behind its first `begin` bytes, which an earlier one left there, as a
