@@ -21,8 +21,6 @@ class RelativePath {
   static RelativePath parse(std::string_view text);
   /// Throws as `parse` does, for who needs to know no more. Allocates nothing for usual paths.
   static void check(std::string_view text);
-  /// Of a text that `check` has let pass.
-  static RelativePath of_checked(std::string_view text) { return RelativePath(SharedText(text)); }
 
   const std::string& str() const noexcept { return text_.str(); }
   const SharedText& shared() const noexcept { return text_; }

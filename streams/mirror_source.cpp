@@ -112,7 +112,7 @@ bool is_about_the_file(int status) {
 }  // namespace
 
 MirrorSource::MirrorSource(Url base, HttpClient& http, MirrorRules rules)
-    : Source({base.host(), base.origin(), http.options().proxy.value_or("")}),
+    : Source({base.origin(), http.options().proxy.value_or("")}),
       base_(std::move(base)),
       http_(http),
       rules_(rules) {}

@@ -118,7 +118,7 @@ class VersionReader {
       Item& built = version.items.emplace_back(Item{
           item.key(content_id_, name), PackedTags(item.tags().flat(), inherited), std::nullopt});
       const std::string_view path = tag(built.tags, "path");
-      if (!path.empty()) built.path = RelativePath::of_checked(path);
+      if (!path.empty()) built.path = RelativePath::parse(path);
     }
     return version;
   }

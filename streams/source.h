@@ -34,10 +34,9 @@ class DocumentSource {
   virtual std::string describe(const RelativePath& path) const = 0;
 };
 
-/// Whom a source asks. Sources with the same one have its bandwidth, and its faults, in common.
+/// Whom a source asks. Sources with the same one have its bandwidth in common.
 struct Server {
-  std::string host{};    ///< as errors name it; empty: this machine
-  std::string origin{};  ///< scheme, host and port
+  std::string origin{};  ///< scheme, host and port; empty: this machine
   std::string proxy{};   ///< that is on the way there by the configuration
   auto operator<=>(const Server&) const = default;
 };

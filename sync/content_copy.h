@@ -35,7 +35,8 @@ struct PresentItem {
 /// silent are left out. One thread.
 class ContentCopy {
  public:
-  /// `wanted` and `present` all have the same size and strongest digest.
+  /// All of `wanted` have the same size and strongest digest; what is `present` has that size and a
+  /// SHA-2 digest in common with one of them.
   ContentCopy(std::vector<WantedItem> wanted, std::vector<PresentItem> present,
               const TransferRules& rules, SilentTargets& silent, JobEvents& events);
 

@@ -36,12 +36,12 @@ class Executor {
 
   /// Does every Update, then every Create and Adopt, `jobs` at once, each server's largest first,
   /// and gives the results of each assignment. An item is revealed when all items of its version
-  /// that the plan brings are staged
-  /// (`cli.md` §4.2). One failed item stops no other; Removes of its product are marked as
-  /// withheld. What its source does not have is asked for once more at the end, and what is missing
-  /// then says whether the source has changed meanwhile (threats-and-faults.md F7). A target that
-  /// does not answer is left out until all others are done (docs/adr/0025). Throws
-  /// `Cancelled` when asked to end; what is staged by then is found by the next run.
+  /// that the plan brings are staged (`cli.md` §4.2). One failed item stops no other; Removes of
+  /// its product are marked as withheld. What its source does not have is asked for once more at
+  /// the end, and what is missing then says whether the source has changed meanwhile
+  /// (threats-and-faults.md F7). A target that does not answer is left out until all others are
+  /// done (docs/adr/0025). Throws `Cancelled` when asked to end; what is staged by then is found by
+  /// the next run.
   std::vector<std::vector<ActionResult>> copy();
 
  private:

@@ -12,9 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <limits>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -368,18 +366,11 @@ RootDirectory& RootDirectory::operator=(RootDirectory&& other) noexcept {
 
 // The directory itself is locked: no file of ours lies in a tree that is published for that.
 void RootDirectory::claim() const {
-  using std::chrono::steady_clock;
-  const auto deadline = steady_clock::now() + std::chrono::seconds(1);
-  while (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) return;
-    if (steady_clock::now() > deadline) {
-      throw Error(ErrorKind::Busy, Origin::Local,
-                  fmt::format("{}: somebody else is writing there, another run or who holds a lock "
-                              "on that directory: wait for it to end",
-                              printable(path_.string())));
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
+  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  throw Error(ErrorKind::Busy, Origin::Local,
+              fmt::format("{}: somebody else is writing there, another run or who holds a lock on "
+                          "that directory: wait for it to end",
+                          printable(path_.string())));
 }
 
 std::string RootDirectory::shown(std::string_view name) const {

@@ -44,9 +44,9 @@ class RootDirectory {
 
   const std::filesystem::path& path() const noexcept { return path_; }
 
-  /// Nobody else of this machine who asks for that writes below it as long as this lives. Waits a
-  /// second for others to end, then throws `Error{Busy, Local}`. Where the file system knows no
-  /// locks nobody is kept out.
+  /// Nobody else of this machine who asks for that writes below it as long as this lives. Throws
+  /// `Error{Busy, Local}` at once where somebody does. Where the file system knows no locks nobody
+  /// is kept out.
   void claim() const;
 
   /// Size of a regular file, none when there is none.

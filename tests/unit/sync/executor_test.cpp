@@ -24,7 +24,7 @@ using Files = std::map<std::string, std::string>;
 class MemorySource final : public Source {
  public:
   explicit MemorySource(Files files, const std::string& host = "mirror")
-      : Source({host, host, ""}), files_(std::move(files)) {}
+      : Source({host, ""}), files_(std::move(files)) {}
 
   std::optional<FetchedDocument> fetch(const RelativePath&, const Validator&) override {
     throw Error(ErrorKind::NotFound, Origin::Source, "no documents here");

@@ -10,7 +10,7 @@
 namespace streamsync {
 namespace {
 
-Server server(const std::string& host) { return {host, "http://" + host, ""}; }
+Server server(const std::string& host) { return {"http://" + host, ""}; }
 
 // What so many jobs take that begin one after the other and do not end before the last has begun.
 std::vector<std::size_t> taken_at_once(FairQueue& queue, std::size_t jobs) {
@@ -90,10 +90,10 @@ TEST_CASE("of servers with as much under way the one that has waited longest is 
 
 TEST_CASE("one host by another port or another proxy is another server") {
   FairQueue queue;
-  queue.add({"a", "http://a", ""}, 1, 9);
-  queue.add({"a", "http://a", ""}, 2, 8);
-  queue.add({"a", "http://a:81", ""}, 3, 2);
-  queue.add({"a", "http://a", "http://proxy"}, 4, 1);
+  queue.add({"http://a", ""}, 1, 9);
+  queue.add({"http://a", ""}, 2, 8);
+  queue.add({"http://a:81", ""}, 3, 2);
+  queue.add({"http://a", "http://proxy"}, 4, 1);
   CHECK(taken_at_once(queue, 4) == Items{1, 3, 4, 2});
 }
 
