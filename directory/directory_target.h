@@ -31,6 +31,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
 
   std::vector<Held> inventory() override;
   void claim() override;
+  bool is_here() const override { return true; }
   RecordFindings record_findings() const override { return findings_; }
   std::optional<Held> look_at(const Item& item) const override;
   std::string name_of(const Item& item) const override;

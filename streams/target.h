@@ -87,6 +87,9 @@ class ItemTarget {
   /// nobody else does, where that can be had. Throws `Error{Busy}` when somebody does now.
   virtual void claim() {}
 
+  /// On this machine: no other is asked what is there.
+  virtual bool is_here() const { return false; }
+
   /// All items of the scope, in any state; nothing foreign.
   virtual std::vector<Held> inventory() = 0;
 

@@ -167,8 +167,8 @@ class Copying {
       for (std::size_t index = 0; index < actions.size(); ++index) {
         const auto& action = actions[index];
         auto& target = *assignments_[at].target;
-        const auto& come = results_[at].held(index);
-        if (come && brings_bytes(action)) add_present(target, *come, by_digest);
+        const Held* come = results_[at].held(index);
+        if (come != nullptr && brings_bytes(action)) add_present(target, *come, by_digest);
         for (const auto& held : {action.held, action.replaced}) {
           if (!held || held->state != HeldState::Present) continue;
           add_present(target, *held, by_digest);

@@ -17,16 +17,16 @@ enum class ActionStatus { Planned, Done, Failed, Withheld };
 struct ActionResult {
   ActionStatus status = ActionStatus::Planned;
   std::optional<Error> error;
-  std::string withheld_because;  ///< of a Remove that was not done on purpose
-  std::optional<Held> held;      ///< Create, Adopt, Update: what the target holds now
-  FetchedBytes fetched;          ///< for it, and for others with it
+  std::string withheld_because;        ///< of a Remove that was not done on purpose
+  std::shared_ptr<const Held> held{};  ///< Create, Adopt, Update: what the target holds now
+  FetchedBytes fetched;                ///< for it, and for others with it
   std::chrono::duration<double> seconds{0};
   std::uint64_t known = 0;  ///< so much of it was not copied, because an earlier try had
 };
 
 /// As the target holds it now, or held it before the action. Null: it never did.
 inline const Held* held_of(const Action& action, const ActionResult& result) noexcept {
-  return result.held ? &*result.held : action.held.get();
+  return result.held ? result.held.get() : action.held.get();
 }
 
 /// Hears what a run does. All calls come from the thread that runs it.

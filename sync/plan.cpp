@@ -52,8 +52,9 @@ struct Wanted {
 struct Address {
   Copies copies{};
   std::optional<Wanted> wanted{};
-  bool is_damaged = false;   // what holds it
-  bool is_disputed = false;  // (`cli.md` §4.4)
+  bool has_promised_digest = false;  // what holds it
+  bool is_damaged = false;           // what holds it
+  bool is_disputed = false;          // (`cli.md` §4.4)
   bool is_coming = false;
 };
 
@@ -86,11 +87,13 @@ std::optional<bool> have_same_bytes(const Item& one, const Item& other) {
 
 // A target that keeps items at their paths must have this one there, with this content. An image
 // has no path; another digest is refused there.
-bool is_same(const Held& held, const Item& wanted, const std::optional<ItemContent>& promised) {
-  if (!held.item.path || !wanted.path) {
+bool is_same(const Address& address) {
+  const auto& held = address.copies.front()->item;
+  const auto& wanted = *address.wanted->item;
+  if (!held.path || !wanted.path) {
     return true;
   }
-  return promised && held.item.path == wanted.path && has_digest(held.item, promised->strongest);
+  return address.has_promised_digest && held.path == wanted.path;
 }
 
 bool has_size_of(const Held& held, const Item& wanted) {
@@ -380,8 +383,9 @@ class Planner {
     const Held* best = copies.empty() ? nullptr : copies.front();
     const bool damaged = best != nullptr && is_damaged(*best, *wanted.item);
     address.is_damaged = damaged;
-    if (best != nullptr && is_in_place(*best) && !damaged &&
-        is_same(*best, *wanted.item, wanted.content)) {
+    address.has_promised_digest =
+        best != nullptr && wanted.content && has_digest(best->item, wanted.content->strongest);
+    if (best != nullptr && is_in_place(*best) && !damaged && is_same(address)) {
       plan_in_place(address);
       return;
     }
@@ -394,7 +398,7 @@ class Planner {
     action.name = name_of_(*wanted.item);
     action.size = wanted.content->size;
     action.entry = wanted.entry;
-    action.blob = BlobSpec{*wanted.item, *wanted.content};
+    action.blob = std::make_shared<const BlobSpec>(BlobSpec{*wanted.item, *wanted.content});
     const Held* adoptable = damaged ? first_unrevealed(copies) : best;
     if (adoptable != nullptr && adoptable->state == HeldState::Unrevealed) {
       action.kind = ActionKind::Adopt;
@@ -429,7 +433,8 @@ class Planner {
       refuse(held, wanted, "in place; what its source says of it now is refused", *refusal);
       return;
     }
-    const auto same_bytes = have_same_bytes(held.item, *wanted.item);
+    const auto same_bytes =
+        address.has_promised_digest ? true : have_same_bytes(held.item, *wanted.item);
     if (same_bytes == false) {
       refuse_other_digest(held, wanted);
       return;
@@ -464,7 +469,7 @@ class Planner {
     } else {
       Action action = about(ActionKind::Update, held, fmt::format("differs: {}", drift->what));
       action.entry = wanted.entry;
-      action.blob = BlobSpec{*wanted.item, *wanted.content};
+      action.blob = std::make_shared<const BlobSpec>(BlobSpec{*wanted.item, *wanted.content});
       settle(held, std::move(action));
     }
   }

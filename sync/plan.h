@@ -52,9 +52,9 @@ struct Action {
   ItemKey key;
   SharedText name;  ///< image name, or path in a tree
   std::uint64_t size = 0;
-  std::size_t entry = 0;               ///< Create, Adopt, Update: whose source
-  std::optional<BlobSpec> blob;        ///< Create, Adopt; Update, where a source tells anything new
-  std::shared_ptr<const Held> held{};  ///< Adopt, Update, Keep, Remove, Hide
+  std::size_t entry = 0;                   ///< Create, Adopt, Update: whose source
+  std::shared_ptr<const BlobSpec> blob{};  ///< Create, Adopt; Update, where a source tells anything
+  std::shared_ptr<const Held> held{};      ///< Adopt, Update, Keep, Remove, Hide
   std::shared_ptr<const Held> replaced{};  ///< Create: what is in its place, and may be right
   std::string reason;
   std::optional<Error> error;  ///< Skip

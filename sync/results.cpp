@@ -27,7 +27,7 @@ void Results::settle_without_bytes(std::size_t index) {
 
 void Results::staged(const Staged& event) {
   auto& result = results_[event.id.action];
-  result.held = event.held;
+  result.held = std::make_shared<const Held>(event.held);
   result.fetched += event.fetched;
   result.seconds = event.seconds;
   result.known = event.known;
@@ -49,7 +49,7 @@ void Results::put_off(const Failed& event) { results_[event.id.action].fetched +
 
 void Results::updated(const Updated& event) {
   const auto index = event.id.action;
-  results_[index].held = event.held;
+  if (event.held) results_[index].held = std::make_shared<const Held>(*event.held);
   results_[index].status = ActionStatus::Done;
   if (!event.error) return;
   Error error = *event.error;
@@ -112,7 +112,9 @@ void Results::reveal(std::size_t index) {
   auto& result = results_[index];
   try {
     target_.reveal(*result.held);
-    result.held->state = HeldState::Present;
+    Held shown = *result.held;
+    shown.state = HeldState::Present;
+    result.held = std::make_shared<const Held>(std::move(shown));
     result.status = ActionStatus::Done;
   } catch (const Error& error) {
     fail(index, error);

@@ -21,7 +21,7 @@ class Results {
   /// It is tried again later.
   void put_off(const Failed& event);
   /// As the target holds what has come, or was updated; none: neither.
-  const std::optional<Held>& held(std::size_t index) const { return results_[index].held; }
+  const Held* held(std::size_t index) const { return results_[index].held.get(); }
   void updated(const Updated& event);
   /// Whether an item of its version failed.
   bool version_failed(std::size_t index) const;

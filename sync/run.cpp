@@ -101,11 +101,14 @@ struct Run::Impl {
   RunReport execute(const RunRequest& request) {
     report = begin_report(request.command);
     prepare(request);
+    if (request.mode != RunMode::Plan) claim_targets();
+    std::vector<Inventory> inventories(destinations.size());
+    ask_for_inventories(inventories, [](const Destination& one) { return one.items->is_here(); });
     for (const auto& destination : destinations) {
       read_catalogs(destination);
     }
-    if (request.mode != RunMode::Plan) claim_targets();
-    auto inventories = ask_for_inventories();
+    ask_for_inventories(inventories,
+                        [this](const Destination& one) { return !catalogs_of(one).empty(); });
     std::vector<std::vector<EntrySelection>> wanted;
     for (const auto& destination : destinations) {
       wanted.push_back(select_for(destination));
@@ -441,7 +444,7 @@ struct Run::Impl {
 
   void claim_targets() {
     for (auto& destination : destinations) {
-      if (destination.unavailable || catalogs_of(destination).empty()) continue;
+      if (destination.unavailable) continue;
       try {
         destination.items->claim();
       } catch (const Error& error) {
@@ -450,17 +453,17 @@ struct Run::Impl {
     }
   }
 
-  // All targets at once, while selections are made. Of those for which no entry was read nobody
-  // asks.
-  std::vector<Inventory> ask_for_inventories() const {
-    std::vector<Inventory> inventories;
-    for (const auto& destination : destinations) {
-      auto& inventory = inventories.emplace_back();
-      if (destination.unavailable || catalogs_of(destination).empty()) continue;
+  // All targets at once, while selections are made; those on this machine while sources are read,
+  // too. Other machines are not asked in vain, for want of an entry that was read.
+  void ask_for_inventories(std::vector<Inventory>& inventories,
+                           const std::function<bool(const Destination&)>& is_asked) const {
+    for (std::size_t index = 0; index < destinations.size(); ++index) {
+      const auto& destination = destinations[index];
+      auto& inventory = inventories[index];
+      if (destination.unavailable || inventory.valid() || !is_asked(destination)) continue;
       // Without a policy this thread asks where there can be no other.
       inventory = std::async([&items = *destination.items] { return items.inventory(); });
     }
-    return inventories;
   }
 
   // None: there is nothing to do here, or `told` says why nothing can be done.

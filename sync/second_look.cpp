@@ -65,7 +65,7 @@ void look_again(const Action& action, ActionResult& result, const Present& prese
     if (held == nullptr) return;
     result.status = ActionStatus::Done;
     result.error.reset();
-    result.held = *held;
+    result.held = std::make_shared<const Held>(*held);
   } else if (!present.has(*result.held)) {
     result.status = ActionStatus::Failed;
     result.error = Error(ErrorKind::Conflict, Origin::Target,

@@ -25,6 +25,7 @@ std::set<VersionKey> versions_that_lack_items(const Plan& plan,
 std::vector<Held> shown_items(const Plan& plan, const std::vector<ActionResult>& results) {
   const auto lacking = versions_that_lack_items(plan, results);
   std::vector<Held> shown;
+  shown.reserve(plan.actions.size());
   for (std::size_t index = 0; index < plan.actions.size(); ++index) {
     const auto& action = plan.actions[index];
     const auto& result = results[index];

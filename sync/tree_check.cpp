@@ -20,7 +20,7 @@ namespace {
 // What can be used of it, if anything can.
 void promise(const Item& told, Action& item) {
   try {
-    item.blob = BlobSpec{told, content_of(told)};
+    item.blob = std::make_shared<const BlobSpec>(BlobSpec{told, content_of(told)});
     item.size = item.blob->content.size;
     item.error.reset();
   } catch (const Error& error) {

@@ -279,7 +279,7 @@ class TreeVerification {
       if (!brings_bytes(told_.actions[index]) || !result.held || result.error) continue;
       indices.push_back(index);
       repaired.push_back(told_.actions[index]);
-      repaired.back().held = std::make_shared<const Held>(*result.held);
+      repaired.back().held = result.held;
     }
     std::string lines;
     for (const auto& [number, error] : check.failures(repaired)) {

@@ -201,10 +201,17 @@ Action action(ActionKind kind, const std::string& product, const std::string& ve
   result.key = item.key;
   result.name = path;
   result.size = content.size();
-  result.blob = BlobSpec{item, {content.size(), digest, std::nullopt}};
+  result.blob =
+      std::make_shared<const BlobSpec>(BlobSpec{item, {content.size(), digest, std::nullopt}});
   const auto state = kind == ActionKind::Keep ? HeldState::Present : HeldState::Unrevealed;
   result.held = std::make_shared<const Held>(Held{item, path, path, state, content.size()});
   return result;
+}
+
+void tell_anew(Action& action, const std::string& key) {
+  BlobSpec blob = *action.blob;
+  blob.item.tags.set(key, "new");
+  action.blob = std::make_shared<const BlobSpec>(std::move(blob));
 }
 
 void hold(Action& action, HeldState state, const std::vector<Digest>& stored = {}) {
@@ -324,7 +331,7 @@ TEST_CASE("an item that is complete already is shown without a byte, or copied i
   Plan plan;
   plan.actions = {action(ActionKind::Adopt, "p", "1", "a", "aaa")};
   SECTION("right, and told as it is wanted now") {
-    plan.actions[0].blob->item.tags.set("label", "new");
+    tell_anew(plan.actions[0], "label");
     const auto results = scene.copy(plan);
     CHECK(results[0].status == ActionStatus::Done);
     CHECK(tag(results[0].held->item.tags, "label") == "new");
@@ -561,7 +568,9 @@ TEST_CASE("who promises another size of the same bytes fails alone") {
   wrong.actions = {action(ActionKind::Create, "q", "1", "a", "aaa")};
   auto& promised = wrong.actions.front();
   promised.size += static_cast<std::uint64_t>(delta);
-  promised.blob->content.size = promised.size;
+  auto blob = *promised.blob;
+  blob.content.size = promised.size;
+  promised.blob = std::make_shared<const BlobSpec>(std::move(blob));
   scene.assignments = {scene.assignment(scene.target, right), scene.assignment(other, wrong)};
   if (is_wrong_first) std::swap(scene.assignments[0], scene.assignments[1]);
   scene.executor().copy();
@@ -639,7 +648,7 @@ TEST_CASE("what differs is updated, and one that can't be holds nothing up") {
                   action(ActionKind::Update, "p", "1", "b", "bbb"),
                   action(ActionKind::Remove, "p", "0", "a", "old"),
                   action(ActionKind::Update, "q", "1", "c", "ccc")};
-  plan.actions[0].blob->item.tags.set("aliases", "new");
+  tell_anew(plan.actions[0], "aliases");
   plan.actions[3].blob.reset();
   scene.target.refused = {"p/1/b"};
   const auto results = scene.copy(plan);

@@ -59,7 +59,7 @@ Action bringing(const Tags& tags) {
   Action action;
   action.kind = ActionKind::Create;
   const auto item = item_with(tags);
-  action.blob = BlobSpec{item, content_of(item)};
+  action.blob = std::make_shared<const BlobSpec>(BlobSpec{item, content_of(item)});
   return action;
 }
 

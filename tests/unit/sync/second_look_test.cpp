@@ -33,12 +33,12 @@ struct Run {
     action.key = item.key;
     if (before) action.held = std::make_shared<const Held>(std::move(*before));
     if (brings_bytes(action) || kind == ActionKind::Update) {
-      action.blob = BlobSpec{item, content_of(item)};
+      action.blob = std::make_shared<const BlobSpec>(BlobSpec{item, content_of(item)});
     }
     plan.actions.push_back(std::move(action));
     auto& result = results.emplace_back();
     result.status = status;
-    result.held = std::move(after);
+    if (after) result.held = std::make_shared<const Held>(std::move(*after));
     if (status == ActionStatus::Failed) {
       result.error = Error(ErrorKind::Conflict, Origin::Target, "another upload");
     }
@@ -116,7 +116,7 @@ TEST_CASE("what is superseded by what another unit has brought goes, and by noth
   }
   SECTION("it was taken away again") {
     run.results[0].status = ActionStatus::Done;
-    run.results[0].held = held(item("2"), "i2");
+    run.results[0].held = std::make_shared<const Held>(held(item("2"), "i2"));
     run.results[1].status = ActionStatus::Planned;
     CHECK(run.shown({old}) == Ids{"i1"});
     CHECK(run.results[1].status == ActionStatus::Withheld);

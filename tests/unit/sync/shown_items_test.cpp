@@ -28,8 +28,9 @@ struct Scene {
     ActionResult result;
     result.status = status;
     if (kind != ActionKind::Keep && status == ActionStatus::Done) {
-      result.held = of;
-      result.held->state = HeldState::Present;
+      Held shown = of;
+      shown.state = HeldState::Present;
+      result.held = std::make_shared<const Held>(std::move(shown));
     }
     results.push_back(std::move(result));
     return plan.actions.back();
