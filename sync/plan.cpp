@@ -460,10 +460,11 @@ class Planner {
                      drift ? drift->stays_because : "nothing tells whether it has the right bytes");
       return;
     }
-    if (!drift) {
-      keep(held, copies.size() == 1
-                     ? "in place"
-                     : fmt::format("in place, the best of {} copies", copies.size()));
+    if (!drift && copies.size() == 1) {
+      keep(held, "in place");
+      plan_.actions.back().is_news = false;
+    } else if (!drift) {
+      keep(held, fmt::format("in place, the best of {} copies", copies.size()));
     } else if (!drift->stays_because.empty()) {
       keep(held, fmt::format("{}, though it differs: {}", drift->stays_because, drift->what));
     } else {

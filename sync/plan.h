@@ -59,6 +59,7 @@ struct Action {
   std::string reason;
   std::optional<Error> error;  ///< Skip
   bool is_named = true;        ///< Keep, Remove that is withheld: published metadata may name it
+  bool is_news = true;         ///< not a Keep of what is as all want it
   SharedText destination{};    ///< Create, Adopt: for people, where a run serves several
 };
 

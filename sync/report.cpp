@@ -317,7 +317,7 @@ RunReport begin_report(std::string command) {
   return report;
 }
 
-void write_json(const RunReport& report, ByteSink& to) {
+void write_json(const RunReport& report, ReportedActions actions, ByteSink& to) {
   JsonStream text(to);
   JsonWriter json(text);
   json.SetIndent(' ', 2);
@@ -344,6 +344,7 @@ void write_json(const RunReport& report, ByteSink& to) {
   json.name("actions");
   json.StartArray();
   visit_actions(report, [&](const auto& destination, const auto& action, const auto& result) {
+    if (actions == ReportedActions::News && !action.is_news) return;
     write_action(json, destination, action, result);
   });
   json.EndArray();

@@ -54,8 +54,14 @@ RunReport begin_report(std::string command);
 /// For people: "cloud/region", or the root of a tree.
 std::string place_of(const DestinationReport& destination);
 
+/// Which actions a report lists. Its totals count them all.
+enum class ReportedActions {
+  All,
+  News,  ///< all but Keeps of what is as all want it: nearly none, in a run without news
+};
+
 /// `streamsync.report/1`, one JSON document, in blocks. `to` is not finished.
-void write_json(const RunReport& report, ByteSink& to);
+void write_json(const RunReport& report, ReportedActions actions, ByteSink& to);
 
 /// The plan for people: one line per action, with reasons for what is kept and skipped.
 std::string to_text(const RunReport& report);

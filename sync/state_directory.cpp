@@ -130,7 +130,7 @@ void StateDirectory::remember(const SupersededState& superseded) {
 
 void StateDirectory::record_run(const RunReport& report) {
   const auto file = root_.create_unsynced("last-run.json");
-  write_json(report, *file);
+  write_json(report, ReportedActions::News, *file);
   file->finish();
 }
 

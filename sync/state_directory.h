@@ -53,6 +53,7 @@ class StateDirectory final : public DocumentCache {
   void remember(const SupersededState& superseded);
   std::vector<LedgerEntry> ledger() const { return Ledger(root_).read(); }
 
+  /// Of its actions those that are news: a run that finds all in place writes next to nothing.
   void record_run(const RunReport& report);
 
  private:

@@ -129,7 +129,7 @@ ReportFile::ReportFile(const fs::path& file) {
 
 void ReportFile::write(const RunReport& report) const {
   const auto to = sink_for(file_, stream_);
-  write_json(report, *to);
+  write_json(report, ReportedActions::All, *to);
   to->finish();
 }
 

@@ -46,7 +46,7 @@ void deliver(RunReport& report, const std::optional<ReportFile>& file, Console& 
 void print_json(RunReport& report, Console& console) {
   unless_lost(report, console, [&] {
     StandardOutput output;
-    write_json(report, output);
+    write_json(report, ReportedActions::All, output);
     output.finish();
   });
 }

@@ -37,6 +37,9 @@ class Mirror(TreeCase):
             self.assertEqual((run.status, run.out), (0, ""))
             self.assertEqual([request.status for request in server.requests()], [304, 304])
             self.assertEqual({path: os.stat(path).st_mtime_ns for path in self.target.rglob("*")}, before)
+            last = json.loads((self.program.state / "last-run.json").read_bytes())
+            self.assertEqual(last["actions"], [])
+            self.assertEqual(last["totals"]["kept"], len(self.images()))
 
     def test_a_new_version_replaces_the_old_one(self):
         with self.served() as server:

@@ -101,6 +101,7 @@ TEST_CASE("a new item is created, and nothing is left to do afterwards") {
   const auto second = plan(input);
   CHECK(told(second) == Lines{"keep p/1/disk1.img"});
   CHECK(changes_nothing(second));
+  CHECK_FALSE(second.actions[0].is_news);
 }
 
 TEST_CASE("a superseded version goes after the new one, in the same plan") {
@@ -307,6 +308,7 @@ TEST_CASE("which of two images with one address stays does not depend on who lis
   const auto& best = swapped ? worse : better;
   CHECK(made.actions[0].held->placement == best.placement);
   CHECK(made.actions[0].reason == "in place, the best of 2 copies");
+  CHECK(made.actions[0].is_news);
   CHECK(made.actions[1].reason == "second copy of " + best.placement.str());
 }
 

@@ -31,9 +31,9 @@ RunReport with_action(Action action) {
   return report;
 }
 
-std::string json_of(const RunReport& report) {
+std::string json_of(const RunReport& report, ReportedActions actions = ReportedActions::All) {
   KeptBytes kept;
-  write_json(report, kept);
+  write_json(report, actions, kept);
   return kept.text();
 }
 
@@ -82,6 +82,18 @@ TEST_CASE("an action tells the item's sha256, whatever decides about the bytes")
     CHECK(sha256_in(of_held(kind, {{"md5", "x"}})).empty());
     CHECK(sha256_in(of_held(kind, {{"sha256", "no digest"}})).empty());
   }
+}
+
+TEST_CASE("a report of the news lists what is in place in its totals only") {
+  Action in_place = of_held(ActionKind::Keep, {{"sha256", kSha256}});
+  in_place.is_news = false;
+  auto report = with_action(std::move(in_place));
+  report.destinations[0].results[0].status = ActionStatus::Done;
+  CHECK_THAT(json_of(report), Catch::Contains(kSha256) && Catch::Contains("\"kept\": 1"));
+  CHECK_THAT(json_of(report, ReportedActions::News),
+             Catch::Contains("\"actions\": []") && Catch::Contains("\"kept\": 1"));
+  report.destinations[0].actions[0].is_news = true;
+  CHECK(json_of(report, ReportedActions::News) == json_of(report));
 }
 
 TEST_CASE("an entry that was not read has no status") {
