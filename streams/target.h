@@ -50,6 +50,8 @@ struct Held {
   /// Of its bytes, as the target itself tells; none where it does not, or keeps them in another
   /// form.
   std::vector<Digest> stored{};
+  /// Its bytes were read again, and are not those that were promised.
+  bool is_damaged = false;
 };
 
 /// How an item that a target holds differs from what it would put there now, its bytes aside.

@@ -488,6 +488,10 @@ void read_limits(YamlMap& map, Config& config) {
   if (map.text("grace").value_or("0") != "0") {
     config.grace = duration(map, "grace", config.grace);
   }
+  if (map.text("scrub").value_or("none") != "none") {
+    config.scrub = duration(map, "scrub", {});
+    if (config.scrub->count() == 0) map.fail("scrub", "no tree is read in 0s; none is without");
+  }
   if (const auto size = map.text("max_document")) {
     const auto value = parse_size(*size);
     if (!value) {
@@ -601,6 +605,9 @@ Config parse_config(const std::string& text, const std::string& file,
   read_targets(map, config);
   read_registration(map, config);
   read_limits(map, config);
+  if (config.scrub && config.images == std::vector<std::string>{"glance"}) {
+    map.fail("scrub", "only trees are read again, and images names none");
+  }
   if (const auto state_dir = map.text("state_dir")) {
     config.state_dir = *state_dir;
   }

@@ -77,6 +77,7 @@ struct Config {
 
   DeletionCap max_delete;
   std::chrono::seconds grace{0};
+  std::optional<std::chrono::seconds> scrub;  ///< in that time each item of a tree is read again
   std::uint64_t max_document = std::uint64_t{512} << 20;
   std::size_t jobs = 4;
   std::optional<std::uint64_t> limit_rate;  ///< bytes a second, of all sources together

@@ -107,6 +107,7 @@ std::string show_config(const Config& config) {
   out << YAML::Key << "max_delete" << YAML::Value
       << std::to_string(config.max_delete.limit) + (percent ? "%" : "");
   out << YAML::Key << "grace" << YAML::Value << seconds(config.grace);
+  if (config.scrub) out << YAML::Key << "scrub" << YAML::Value << seconds(*config.scrub);
   out << YAML::Key << "max_document" << YAML::Value << config.max_document;
   out << YAML::Key << "jobs" << YAML::Value << config.jobs;
   if (config.limit_rate) out << YAML::Key << "limit_rate" << YAML::Value << *config.limit_rate;
@@ -184,6 +185,7 @@ cloud_name: my-openstack
 # limit_rate: 10M               # bytes a second from all sources together
 # max_delete: 50%               # removals without a replacement, in one run
 # grace: 2h                     # what is superseded stays so long; default: 0
+# scrub: 30d                    # every item of a tree is read again in that time; default: none
 # max_document: 512M
 # timeouts: {connect: 10s, first_byte: 30s, stall: 60s, run: none}   # run: of a whole run
 # retries: {attempts: 5, budget: 10m, max_wait: 60s}

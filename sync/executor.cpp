@@ -201,9 +201,10 @@ class Copying {
 
   // Its metadata promise these bytes, and its target tells of others.
   bool lacks(const Held& held, const Content& content) const {
-    return std::any_of(content.wanted.begin(), content.wanted.end(), [&](const ActionId& id) {
-      return stores_bytes_of(held, action(id).blob->item) == false;
-    });
+    return held.is_damaged ||
+           std::any_of(content.wanted.begin(), content.wanted.end(), [&](const ActionId& id) {
+             return stores_bytes_of(held, action(id).blob->item) == false;
+           });
   }
 
   std::vector<const Content*> largest_first(const Contents& contents) const {

@@ -116,6 +116,7 @@ Likeness likeness(const Held& held, const Item& wanted) {
 // is the source that says something else now.
 bool is_damaged(const Held& held, const Item& wanted) {
   const bool may_be_mended = held.state == HeldState::Present || held.state == HeldState::Hidden;
+  if (held.is_damaged) return may_be_mended;
   return may_be_mended && stores_bytes_of(held, wanted) == false &&
          have_same_bytes(held.item, wanted) != false && stores_bytes_of(held, held.item) != true;
 }

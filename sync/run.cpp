@@ -15,6 +15,7 @@
 #include "sync/exit_status.h"
 #include "sync/removal.h"
 #include "sync/root_family.h"
+#include "sync/scrub.h"
 #include "sync/second_look.h"
 #include "sync/shown_items.h"
 
@@ -96,6 +97,7 @@ struct Run::Impl {
   std::map<std::size_t, std::set<std::string>> content_ids{};
   RunReport report{};
   SupersededState superseded{};
+  ScrubState scrubbed{};
   std::shared_ptr<RateLimit> rate{};  ///< of all that comes in; none when there is no limit
 
   RunReport execute(const RunRequest& request) {
@@ -118,6 +120,7 @@ struct Run::Impl {
     }
     accept_sources(request);
     superseded = request.superseded;
+    scrubbed = request.scrubbed;
     serve(std::move(wanted), std::move(inventories), request);
     report.finished = now();
     return std::move(report);
@@ -468,7 +471,8 @@ struct Run::Impl {
 
   // None: there is nothing to do here, or `told` says why nothing can be done.
   std::optional<Plan> plan_for(const Destination& destination, std::vector<EntrySelection> wanted,
-                               Inventory inventory, DestinationReport& told) const {
+                               Inventory inventory, const RunRequest& request,
+                               DestinationReport& told) {
     told.target = destination.target;
     told.cloud = destination.cloud;
     told.region = destination.region;
@@ -478,6 +482,7 @@ struct Run::Impl {
       PlanInput input;
       input.entries = std::move(wanted);
       input.inventory = inventory.get();
+      auto findings = scrub(destination, input.inventory, request, told);
       input.unread_sources = unread_sources(destination, input.inventory);
       input.max_delete = config.max_delete;
       for (const auto& [placement, since] : superseded.of(name_of(destination))) {
@@ -487,13 +492,56 @@ struct Run::Impl {
       auto plan = make_plan(
           std::move(input), [&](const Item& item) { return items.name_of(item); },
           [&](const Held& held, const Item* item) { return items.drift(held, item); });
-      told.error = refusal(destination, plan);
-      if (told.error) return std::nullopt;
-      told.error = plan.guard;
+      if (const auto refused = refusal(destination, plan)) {
+        tell(*refused, told);
+        return std::nullopt;
+      }
+      if (plan.guard) tell(*plan.guard, told);
+      tell_of_what_stays_damaged(std::move(findings), plan, told);
       return plan;
     } catch (const Error& error) {
       told.error = error;
       return std::nullopt;
+    }
+  }
+
+  // What is due is read again, so that the plan has what is damaged fetched anew.
+  ScrubFindings scrub(const Destination& destination, std::vector<Held>& inventory,
+                      const RunRequest& request, DestinationReport& told) {
+    const bool is_tree = destination.documents != nullptr;
+    if (request.mode == RunMode::Plan || !config.scrub || !is_tree) return {};
+    const auto name = name_of(destination);
+    const Scrub scrub(*config.scrub, scrubbed.of(name), report.started);
+    auto findings = scrub.read_again(inventory, *destination.items,
+                                     {config.jobs, config.retries, stop}, observer);
+    for (const auto& [placement, error] : findings.damaged) observer.warn(error.what());
+    for (const auto& error : findings.unread) tell(error, told);
+    if (findings.news) remember(name, *findings.news, request);
+    return findings;
+  }
+
+  void remember(const std::string& destination, const Scrubbed& news, const RunRequest& request) {
+    scrubbed.replace(destination, news);
+    try {
+      request.remember_scrubbed(scrubbed);
+    } catch (const Error& error) {
+      observer.warn(error.what());
+    }
+  }
+
+  // What no source has any more nobody can fetch.
+  void tell_of_what_stays_damaged(ScrubFindings findings, const Plan& plan,
+                                  DestinationReport& told) const {
+    for (const auto& action : plan.actions) {
+      if (brings_bytes(action)) findings.damaged.erase(action.name);
+      if (action.kind == ActionKind::Remove) findings.damaged.erase(action.held->placement);
+    }
+    for (const auto& [placement, error] : findings.damaged) {
+      tell(Error(error.kind(), error.origin(),
+                 fmt::format("{}; its source does not offer it any more: restore the file or "
+                             "remove it",
+                             error.what())),
+           told);
     }
   }
 
@@ -530,7 +578,7 @@ struct Run::Impl {
     for (std::size_t index = 0; index < destinations.size(); ++index) {
       auto& told = report.destinations[index];
       auto plan = plan_for(destinations[index], std::move(wanted[index]),
-                           std::move(inventories[index]), told);
+                           std::move(inventories[index]), request, told);
       if (plan) warn_of_room(*plan, destinations[index]);
       if (plan && request.mode == RunMode::Plan) {
         tell_plan(std::move(*plan), destinations[index], told);

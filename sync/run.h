@@ -13,6 +13,7 @@
 #include "sync/observer.h"
 #include "sync/publication.h"
 #include "sync/report.h"
+#include "sync/scrub_state.h"
 #include "sync/state_directory.h"
 
 namespace streamsync {
@@ -52,6 +53,10 @@ struct RunRequest {
   SupersededState superseded{};
   /// Keeps what this one leaves; called only when there is news.
   std::function<void(const SupersededState&)> remember_superseded{};
+  /// How far the rolling check had come.
+  ScrubState scrubbed{};
+  /// Keeps how far it has come; called only when something was read again, or begins to be.
+  std::function<void(const ScrubState&)> remember_scrubbed{};
 };
 
 /// One run over all entries and destinations: read, select, plan, copy, publish, remove. Failures

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kTrust = "trust.json";
 constexpr std::string_view kSuperseded = "superseded.json";
+constexpr std::string_view kScrubbed = "scrub.json";
 
 // A URL can hold what a file name can't.
 std::string stem_of(const std::string& url) {
@@ -126,6 +127,15 @@ SupersededState StateDirectory::superseded() const {
 
 void StateDirectory::remember(const SupersededState& superseded) {
   root_.write(kSuperseded, superseded.str());
+}
+
+ScrubState StateDirectory::scrubbed() const {
+  const auto json = root_.read(kScrubbed);
+  return json ? ScrubState::parse(*json, (root_.path() / kScrubbed).string()) : ScrubState();
+}
+
+void StateDirectory::remember(const ScrubState& scrubbed) {
+  root_.write(kScrubbed, scrubbed.str());
 }
 
 void StateDirectory::record_run(const RunReport& report) {

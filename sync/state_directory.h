@@ -9,6 +9,7 @@
 #include "base/io/root_directory.h"
 #include "streams/document.h"
 #include "sync/ledger.h"
+#include "sync/scrub_state.h"
 #include "sync/superseded_state.h"
 #include "sync/trust_state.h"
 
@@ -51,6 +52,9 @@ class StateDirectory final : public DocumentCache {
   /// Throws `Error{Config, Local}` when it is damaged.
   SupersededState superseded() const;
   void remember(const SupersededState& superseded);
+  /// Throws `Error{Config, Local}` when it is damaged.
+  ScrubState scrubbed() const;
+  void remember(const ScrubState& scrubbed);
   std::vector<LedgerEntry> ledger() const { return Ledger(root_).read(); }
 
   /// Of its actions those that are news: a run that finds all in place writes next to nothing.

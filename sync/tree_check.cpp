@@ -28,19 +28,6 @@ void promise(const Item& told, Action& item) {
   }
 }
 
-Action keep(Held held) {
-  Action action;
-  action.kind = ActionKind::Keep;
-  action.key = held.item.key;
-  action.name = held.name;
-  promise(held.item, action);
-  // What has its temporary name is not at its place, whole or not.
-  action.is_named =
-      held.state == HeldState::Present || (held.state == HeldState::Incomplete && held.size > 0);
-  action.held = std::make_shared<const Held>(std::move(held));
-  return action;
-}
-
 /// Tells how many bytes have come.
 class CountedBytes final : public ByteSink {
  public:
@@ -64,18 +51,92 @@ Error damage(const Action& item, std::string_view what) {
   return Error(ErrorKind::Corrupt, Origin::Target, fmt::format("{}: {}", item.name.str(), what));
 }
 
+void read_one_again(const Action& item, ItemTarget& tree, const std::stop_token& stop,
+                    const std::function<void(std::uint64_t)>& on_bytes) {
+  if (item.error) throw Error(*item.error);
+  const auto& promised = item.blob->content;
+  const auto& held = *item.held;
+  if (held.state == HeldState::Unrevealed) throw damage(item, "is not at its place yet");
+  if (held.state != HeldState::Present || held.size != promised.size) {
+    throw damage(item, fmt::format("{} bytes are there of {}", held.size, promised.size));
+  }
+  try {
+    CountedBytes counted(stop, on_bytes);
+    VerifyingSink bytes(promised.strongest, promised.size, counted);
+    tree.copy_out(held, bytes);
+    bytes.finish();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::Corrupt || error.kind() == ErrorKind::NotFound) {
+      throw damage(item, error.what());
+    }
+    throw;
+  }
+}
+
 }  // namespace
 
-TreeCheck::TreeCheck(ItemTarget& tree, std::size_t jobs, RetryPolicy retries, std::stop_token stop,
-                     Observer& observer)
-    : tree_(tree),
-      jobs_(jobs),
-      retries_(std::move(retries)),
-      stop_(std::move(stop)),
-      observer_(observer) {
-  for (auto& held : tree_.inventory()) found_.push_back(keep(std::move(held)));
+Action keep_of(Held held) {
+  Action action;
+  action.kind = ActionKind::Keep;
+  action.key = held.item.key;
+  action.name = held.name;
+  promise(held.item, action);
+  // What has its temporary name is not at its place, whole or not.
+  action.is_named =
+      held.state == HeldState::Present || (held.state == HeldState::Incomplete && held.size > 0);
+  action.held = std::make_shared<const Held>(std::move(held));
+  return action;
+}
+
+std::map<std::size_t, Error> read_again(const std::vector<Action>& items, ItemTarget& tree,
+                                        const ReadingRules& rules, Observer& observer) {
+  std::uint64_t bytes = 0;
+  for (const auto& item : items) bytes += item.size;
+  observer.starting(bytes);
+  std::map<std::size_t, Error> failures;
+  SilentTargets silent;
+  JobEvents events;
+  const auto check = [&](std::size_t number) {
+    const ActionId id{0, number};
+    const auto& item = items[number];
+    try {
+      if (const auto why = silent.why(tree)) throw not_tried(*why);
+      const auto on_retry = [&](const Error& error, std::chrono::milliseconds wait) {
+        events.post(Retry{id, error, wait});
+      };
+      retrying(rules.retries, rules.stop, on_retry, [&] {
+        read_one_again(item, tree, rules.stop, [&](std::uint64_t count) {
+          events.post(Progress{{id}, {count}});
+        });
+      });
+      events.post(Staged{id, *item.held, {}, {}});
+    } catch (const Error& error) {
+      silent.note(tree, error);
+      events.post(Failed{id, error, {}, {}});
+    }
+  };
+  const auto hear = [&](const JobEvent& event) {
+    if (const auto* progress = std::get_if<Progress>(&event)) {
+      const auto* item = &items[progress->ids.front().action];
+      observer.progress({&item, 1}, progress->arrival);
+    } else if (const auto* retry = std::get_if<Retry>(&event)) {
+      observer.retrying(items[retry->id.action].name, retry->error, retry->wait);
+    } else if (const auto* right = std::get_if<Staged>(&event)) {
+      observer.ended(items[right->id.action]);
+    } else if (const auto* failed = std::get_if<Failed>(&event)) {
+      observer.ended(items[failed->id.action]);
+      failures.emplace(failed->id.action, failed->error);
+    }
+  };
+  in_jobs(items.size(), rules.jobs, rules.stop, events, check, {hear});
+  return failures;
+}
+
+TreeCheck::TreeCheck(ItemTarget& tree, ReadingRules rules, Observer& observer)
+    : tree_(tree), rules_(std::move(rules)), observer_(observer) {
+  for (auto& held : tree_.inventory()) found_.push_back(keep_of(std::move(held)));
   auto findings = tree_.record_findings();
-  for (auto& held : findings.absent) found_.push_back(keep(std::move(held)));
+  for (auto& held : findings.absent) found_.push_back(keep_of(std::move(held)));
   damaged_records_ = std::move(findings.damaged);
   name_siblings();
 }
@@ -101,7 +162,7 @@ void TreeCheck::believe(const TrustedText& document, std::string_view where) {
       promise(told, *known->second);
       known->second->is_named = true;
     } else if (first == last) {
-      if (auto held = tree_.look_at(told)) unrecorded.push_back(keep(*std::move(held)));
+      if (auto held = tree_.look_at(told)) unrecorded.push_back(keep_of(*std::move(held)));
     }
   };
   const auto head =
@@ -131,67 +192,8 @@ std::vector<Action> TreeCheck::items() const {
   return items;
 }
 
-void TreeCheck::read_again(const Action& item,
-                           const std::function<void(std::uint64_t)>& on_bytes) const {
-  if (item.error) throw Error(*item.error);
-  const auto& promised = item.blob->content;
-  const auto& held = *item.held;
-  if (held.state == HeldState::Unrevealed) throw damage(item, "is not at its place yet");
-  if (held.state != HeldState::Present || held.size != promised.size) {
-    throw damage(item, fmt::format("{} bytes are there of {}", held.size, promised.size));
-  }
-  try {
-    CountedBytes counted(stop_, on_bytes);
-    VerifyingSink bytes(promised.strongest, promised.size, counted);
-    tree_.copy_out(held, bytes);
-    bytes.finish();
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::Corrupt || error.kind() == ErrorKind::NotFound) {
-      throw damage(item, error.what());
-    }
-    throw;
-  }
-}
-
 std::map<std::size_t, Error> TreeCheck::failures(const std::vector<Action>& items) const {
-  std::uint64_t bytes = 0;
-  for (const auto& item : items) bytes += item.size;
-  observer_.starting(bytes);
-  std::map<std::size_t, Error> failures;
-  SilentTargets silent;
-  JobEvents events;
-  const auto check = [&](std::size_t number) {
-    const ActionId id{0, number};
-    const auto& item = items[number];
-    try {
-      if (const auto why = silent.why(tree_)) throw not_tried(*why);
-      const auto on_retry = [&](const Error& error, std::chrono::milliseconds wait) {
-        events.post(Retry{id, error, wait});
-      };
-      retrying(retries_, stop_, on_retry, [&] {
-        read_again(item, [&](std::uint64_t count) { events.post(Progress{{id}, {count}}); });
-      });
-      events.post(Staged{id, *item.held, {}, {}});
-    } catch (const Error& error) {
-      silent.note(tree_, error);
-      events.post(Failed{id, error, {}, {}});
-    }
-  };
-  const auto hear = [&](const JobEvent& event) {
-    if (const auto* progress = std::get_if<Progress>(&event)) {
-      const auto* item = &items[progress->ids.front().action];
-      observer_.progress({&item, 1}, progress->arrival);
-    } else if (const auto* retry = std::get_if<Retry>(&event)) {
-      observer_.retrying(items[retry->id.action].name, retry->error, retry->wait);
-    } else if (const auto* right = std::get_if<Staged>(&event)) {
-      observer_.ended(items[right->id.action]);
-    } else if (const auto* failed = std::get_if<Failed>(&event)) {
-      observer_.ended(items[failed->id.action]);
-      failures.emplace(failed->id.action, failed->error);
-    }
-  };
-  in_jobs(items.size(), jobs_, stop_, events, check, {hear});
-  return failures;
+  return streamsync::read_again(items, tree_, rules_, observer_);
 }
 
 }  // namespace streamsync

@@ -19,14 +19,30 @@
 
 namespace streamsync {
 
+/// How what a tree holds is read again.
+struct ReadingRules {
+  std::size_t jobs = 1;
+  RetryPolicy retries;
+  std::stop_token stop;
+};
+
+/// A Keep of it. `blob` is what is promised of it by its record; none: nothing that can be used,
+/// and `error` says why.
+Action keep_of(Held held);
+
+/// Which of `items`, all of them Keeps, are not as promised (`Error{Corrupt, Target}`), or can't be
+/// read, and why: by their numbers. As many as there are jobs are read at once; where the tree does
+/// not answer for one, the rest is not read. Throws `Cancelled` when asked to end.
+std::map<std::size_t, Error> read_again(const std::vector<Action>& items, ItemTarget& tree,
+                                        const ReadingRules& rules, Observer& observer);
+
 /// Reads again what a tree holds and compares it with what was promised (`cli.md` §1, `verify`;
 /// threats-and-faults.md F12, docs/adr/0027). Changes nothing. The tree and the observer must
 /// outlive this.
 class TreeCheck {
  public:
   /// Asks the tree what it holds.
-  TreeCheck(ItemTarget& tree, std::size_t jobs, RetryPolicy retries, std::stop_token stop,
-            Observer& observer);
+  TreeCheck(ItemTarget& tree, ReadingRules rules, Observer& observer);
 
   /// What a document of the tree says of an item counts more than what a record does: it is what
   /// readers compare with. Throws as `read_products` does.
@@ -45,19 +61,14 @@ class TreeCheck {
   /// it; none: nothing that can be used, and `error` says why.
   std::vector<Action> items() const;
 
-  /// Which of `items` are not as promised (`Error{Corrupt, Target}`), or can't be read, and why: by
-  /// their numbers. As many as there are jobs are read at once; where the tree does not answer for
-  /// one, the rest is not read. Throws `Cancelled` when asked to end.
+  /// As `streamsync::read_again`.
   std::map<std::size_t, Error> failures(const std::vector<Action>& items) const;
 
  private:
   void name_siblings();
-  void read_again(const Action& item, const std::function<void(std::uint64_t)>& on_bytes) const;
 
   ItemTarget& tree_;
-  std::size_t jobs_;
-  RetryPolicy retries_;
-  std::stop_token stop_;
+  ReadingRules rules_;
   Observer& observer_;
   std::vector<Action> found_;  // `is_named`: it should be there
   std::vector<Error> damaged_records_;

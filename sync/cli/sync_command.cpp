@@ -36,6 +36,16 @@ SupersededState superseded_of(const StateDirectory& state, Console& console) {
   }
 }
 
+// Without it the periods begin anew.
+ScrubState scrubbed_of(const StateDirectory& state, Console& console) {
+  try {
+    return state.scrubbed();
+  } catch (const Error& error) {
+    console.warn(fmt::format("{}; what is read again for scrub is counted anew", error.what()));
+    return {};
+  }
+}
+
 // What is fresh is judged by the clock (threats-and-faults.md F14).
 void warn_of_clock(const StateDirectory& state, Console& console) {
   std::vector<LedgerEntry> ledger;
@@ -115,6 +125,8 @@ ExitStatus sync_command(const Options& options, Console& console, Interrupts& in
   request.remember_superseded = [&state](const SupersededState& superseded) {
     state.remember(superseded);
   };
+  if (config.scrub) request.scrubbed = scrubbed_of(state, console);
+  request.remember_scrubbed = [&state](const ScrubState& scrubbed) { state.remember(scrubbed); };
   request.remember = [&state](const TrustState& trust, const std::vector<LedgerEntry>& news) {
     state.accept(trust, news);
   };

@@ -97,7 +97,7 @@ class TreeVerification {
   RunReport run() {
     try {
       if (options_.repair) tree_.items->claim();
-      TreeCheck check(*tree_.items, config_.jobs, config_.retries, stop_, console_);
+      TreeCheck check(*tree_.items, {config_.jobs, config_.retries, stop_}, console_);
       check_documents(check);
       require_something(check);
       check_items(check);

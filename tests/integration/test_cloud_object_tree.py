@@ -229,6 +229,27 @@ class ObjectTree(TreeCase):
             leaving[path] = leaving[path].replace("20", "19", 1)
         file.write_text(json.dumps(state), encoding="utf-8")
 
+    def test_a_scrub_mends_a_damaged_object(self):
+        path = self.path("bionic", NEW)
+        with self.served() as server:
+            self.assertEqual(DONE, self.mirror(entry(server.url), scrub="30d").status)
+            for target, root in zip(self.targets, self.roots, strict=True):
+                self.damage(target, path, b"x" * len(self.read(root, path).body))
+            self.assertEqual([], self.mirror(entry(server.url), scrub="30d").lines(), "it is not due")
+            self.let_a_period_end()
+            server.take_requests()
+            run = self.mirror(entry(server.url), scrub="30d")
+            self.assertEqual((DONE, [f"created {path}: {path}"] * 2), (run.status, run.lines()), run.err)
+            self.assertEqual([f"/{path}"], [asked for asked in server.paths() if asked.endswith(".img")])
+        self.assert_like_the_source(("bionic", NEW), ("focal", NEW))
+
+    def let_a_period_end(self):
+        file = self.program.state / "scrub.json"
+        state = json.loads(file.read_bytes())
+        for scrubbed in state["destinations"].values():
+            scrubbed["until"] = scrubbed["until"].replace("20", "19", 1)
+        file.write_text(json.dumps(state), encoding="utf-8")
+
     def test_several_entries_have_prefixes_of_their_own(self):
         other = self.make_stream("other")
         with self.served() as one, self.served(other) as two:

@@ -371,6 +371,19 @@ TEST_CASE("one cloud or region, or a list of them") {
   CHECK(failure("regions: [one, one]") == "gss.yaml:1: regions: 'one' is named twice");
 }
 
+TEST_CASE("scrub is none or a duration, of trees") {
+  using namespace std::chrono_literals;
+  CHECK_FALSE(parse("images: glance").scrub);
+  CHECK_FALSE(parse("scrub: none").scrub);
+  const auto config = parse("images: [glance, /srv/tree]\nscrub: 30d");
+  CHECK(config.scrub == 720h);
+  CHECK(parse_config(show_config(config), "shown.yaml", kDefaults).scrub == 720h);
+  CHECK(parse("images: s3:bucket\nscrub: 1h").scrub == 1h);
+  for (const char* text : {"scrub: soon", "scrub: 0s", "scrub: 366d", "scrub: 30d"}) {
+    CHECK_THAT(failure(text), Catch::Contains("gss.yaml:1: scrub: "));
+  }
+}
+
 TEST_CASE("grace is none or a duration") {
   using std::chrono_literals::operator""h;
   CHECK(parse("images: glance").grace.count() == 0);
