@@ -432,13 +432,13 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
                             const RelativePath& entry) const {
   std::optional<Catalog> incomplete;
   std::optional<Error> failure;
-  std::vector<std::string> refusals;
+  std::vector<std::string> passed_by;
   for (std::size_t base = 0; base < bases.size(); ++base) {
     try {
       Catalog catalog = read(*bases[base], entry);
       catalog.base = base;
       if (catalog.missing.empty()) {
-        catalog.refusals = std::move(refusals);
+        catalog.passed_by = std::move(passed_by);
         return catalog;
       }
       if (!incomplete) {
@@ -448,7 +448,7 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
       if (!is_of_the_source(error)) {
         throw;
       }
-      if (is_refusal(error)) refusals.emplace_back(error.what());
+      passed_by.emplace_back(error.what());
       // A refusal is what the operator has to hear of, whatever else failed.
       if (!failure || (is_refusal(error) && !is_refusal(*failure))) {
         failure = error;
@@ -456,7 +456,7 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
     }
   }
   if (incomplete) {
-    incomplete->refusals = std::move(refusals);
+    incomplete->passed_by = std::move(passed_by);
     return std::move(*incomplete);
   }
   throw Error(*failure);

@@ -67,10 +67,10 @@ struct CatalogDocument {
 struct Catalog {
   std::size_t base = 0;  ///< which of the source's bases answered
   std::vector<CatalogDocument> documents;
-  std::set<std::string> named;        ///< content_ids of products that indexes name
-  std::vector<std::string> missing;   ///< named by an index, 404 at the source
-  std::vector<std::string> refusals;  ///< why other bases were passed by
-  AcceptedDocuments accepted;         ///< what to remember; nothing with `--no-verify`
+  std::set<std::string> named;         ///< content_ids of products that indexes name
+  std::vector<std::string> missing;    ///< named by an index, 404 at the source
+  std::vector<std::string> passed_by;  ///< why other bases were
+  AcceptedDocuments accepted;          ///< what to remember; nothing with `--no-verify`
   /// Of `accepted`: only by `Rollback::Accepted`; the entry document, when none of the former
   /// streams is there.
   std::set<std::string> rolled_back;

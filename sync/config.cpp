@@ -418,8 +418,12 @@ void read_targets(YamlMap& map, Config& config) {
              "names no place: glance, a directory, swift:CONTAINER[/PREFIX] or "
              "s3:BUCKET[/PREFIX], or leave it out for glance");
   }
+  std::set<std::string> places;
   for (const auto& target : config.images) {
     check_target(map, "images", target);
+    if (!places.insert(place_of(target)).second) {
+      map.fail("images", fmt::format("names '{}' twice", target));
+    }
   }
   config.use_swift = map.boolean("use_swift").value_or(true);
   config.ignore_proxy_for_object_store =

@@ -236,8 +236,8 @@ struct Run::Impl {
       const auto signed_by = catalog.signed_by();
       mirror.signed_by.assign(signed_by.begin(), signed_by.end());
       note_age(entry, catalog.freshness);
-      for (const auto& refusal : catalog.refusals) {
-        observer.warn(refusal + "; another base was read instead");
+      for (const auto& failure : catalog.passed_by) {
+        observer.warn(failure + "; another base was read instead");
       }
       // What another scope reads of it may not be older than this.
       for (const auto& [stream, document] : catalog.accepted) {

@@ -36,11 +36,10 @@ std::string_view to_string(LogLevel level) {
   return "";
 }
 
-// Bars only where somebody looks (`cli.md` §1; no-color.org).
-bool wants_bars(ProgressMode mode) {
-  if (mode != ProgressMode::Auto) {
-    return mode == ProgressMode::Always;
-  }
+// Bars only where somebody looks (`cli.md` §1; no-color.org), and not among what a program reads.
+bool wants_bars(const Console::Options& options) {
+  if (options.progress != ProgressMode::Auto) return options.progress == ProgressMode::Always;
+  if (options.format == LogFormat::Json) return false;
   const char* term = std::getenv("TERM");
   const char* no_color = std::getenv("NO_COLOR");
   return isatty(STDERR_FILENO) == 1 && (no_color == nullptr || *no_color == '\0') &&
@@ -99,7 +98,7 @@ std::string left_of(const std::string& text, std::size_t width) {
 
 }  // namespace
 
-Console::Console(const Options& options) : options_(options), bars_(wants_bars(options.progress)) {}
+Console::Console(const Options& options) : options_(options), bars_(wants_bars(options)) {}
 
 Console::~Console() { erase(); }
 

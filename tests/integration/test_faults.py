@@ -630,6 +630,14 @@ class Unreachable(FaultCase):
                 keys = {"retries": ONLY_ONCE, "timeouts": {"connect": "1s"}}
                 self.assert_done(self.sync_from(url, self.faultless, **keys))
 
+    def test_it_is_told_why_the_first_base_was_not_read(self):
+        for status in (401, 403, 404):
+            with self.subTest(status):
+                self.setUp()
+                run = self.sync_from(self.serve({"path": "/streams/*", "status": status}), self.faultless)
+                self.assert_done(run)
+                self.assertRegex(run.err, rf"index.sjson.*{status}.*; another base was read instead")
+
     def test_without_another_base_the_other_entries_are_done(self):
         for name, url in self.bad_bases().items():
             with self.subTest(name):

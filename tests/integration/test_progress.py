@@ -40,11 +40,11 @@ class Progress(TreeCase):
         part.parent.mkdir(parents=True)
         part.write_bytes((self.stream.root / path).read_bytes()[:size])
 
-    def watched(self, *rules, rows=24, environment=None, **keys):
+    def watched(self, *rules, rows=24, environment=None, arguments=(), **keys):
         self.stream.write()
         with TreeServer(self.stream.root, rules=rules) as server:
             config = self.configure(entry(server.url, item_filters=[]), **keys)
-            run = TerminalRun(self.program, "sync", "-c", config, rows=rows, environment=environment)
+            run = TerminalRun(self.program, "sync", "-c", config, *arguments, rows=rows, environment=environment)
         self.assertEqual(DONE, run.status, run.text)
         return run
 
@@ -75,6 +75,12 @@ class Progress(TreeCase):
         self.assertIn("\x1b", self.drawn_with(NO_COLOR=""))
         self.assertNotIn("\x1b", self.drawn_with(NO_COLOR="1"))
         self.assertNotIn("\x1b", self.drawn_with(TERM="dumb"))
+
+    def test_no_escapes_among_lines_of_json(self):
+        self.add_items("focal", {"disk1.img": 2000})
+        run = self.watched(arguments=["--log-format", "json"])
+        self.assertNotIn("\x1b", run.text)
+        self.assertIn('"message"', run.text)
 
     def test_what_is_only_read_again_is_no_speed(self):
         self.add_items("focal", {"disk1.img": 8 * MEBIBYTE})

@@ -1,5 +1,6 @@
 """Sources that are slow, or that do not answer, beside others that are and do."""
 
+import time
 import unittest
 
 from stream_tree import StreamTree, write_random
@@ -38,6 +39,17 @@ class Turns(TreeCase):
             finally:
                 process.terminate()
                 process.communicate()
+
+    def test_the_rate_is_that_of_the_whole_process(self):
+        """Of all jobs and sources together; what came last is not waited for."""
+        sizes, limit = (3 << 20, 4 << 20), 4 << 20
+        first, second = (self.make_sized(f"of {size}", size) for size in sizes)
+        with self.served(first) as one, self.served(second) as other:
+            begin = time.monotonic()
+            run = self.sync(*self.entries(one, other), jobs=4, limit_rate=limit)
+            duration = time.monotonic() - begin
+        self.assertEqual(DONE, run.status, run.err)
+        self.assertLess(2 * sum(sizes) / duration, 1.2 * limit)
 
     def test_the_same_server_in_two_entries_has_one_turn(self):
         larger = self.make_sized("stream/larger", 500_000)

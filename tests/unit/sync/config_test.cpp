@@ -371,6 +371,15 @@ TEST_CASE("one cloud or region, or a list of them") {
   CHECK(failure("regions: [one, one]") == "gss.yaml:1: regions: 'one' is named twice");
 }
 
+TEST_CASE("images names no place twice") {
+  for (const char* text : {"images: [glance, glance]", "images: [/srv/tree, 'dir:/srv/./tree/']",
+                           "images: [s3:bucket/a, s3:bucket/a/]"}) {
+    CHECK_THAT(failure(text), Catch::Contains("gss.yaml:1: images: names '"));
+  }
+  CHECK(parse("images: [/srv/tree, /srv/tree2, glance, s3:bucket/a, s3:bucket]").images.size() ==
+        5);
+}
+
 TEST_CASE("scrub is none or a duration, of trees") {
   using namespace std::chrono_literals;
   CHECK_FALSE(parse("images: glance").scrub);
