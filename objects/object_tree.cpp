@@ -72,6 +72,8 @@ class PartsUpload {
   PartsUpload(ObjectStore& store, LargeObject& object, ByteSource& bytes, std::string what)
       : store_(store), object_(object), bytes_(bytes), what_(std::move(what)) {}
 
+  void put_all_anew() { may_be_there_ = false; }
+
   StoredPart next(unsigned number, std::uint64_t size) {
     // They are put in order: where one is missing, none comes behind it.
     const auto left = may_be_there_ ? find(number) : std::nullopt;
@@ -334,7 +336,7 @@ void ObjectTree::put(const BlobSpec& blob, ByteSource& bytes) {
   if (!place) return put_whole(blob, bytes);
   const auto object = store_->large_object(*place);
   try {
-    put_parts(*object, *place, bytes);
+    put_parts(blob, *object, *place, bytes);
   } catch (const Error& error) {
     if (speaks_against_parts(error)) store_->with_retries([&] { object->sweep(); });
     throw;
@@ -353,9 +355,12 @@ void ObjectTree::put_whole(const BlobSpec& blob, ByteSource& bytes) {
   }
 }
 
-void ObjectTree::put_parts(LargeObject& object, const LargeObjectPlace& place, ByteSource& bytes) {
+void ObjectTree::put_parts(const BlobSpec& blob, LargeObject& object, const LargeObjectPlace& place,
+                           ByteSource& bytes) {
   ExactSource promised(bytes, place.size);
   PartsUpload upload(*store_, object, promised, store_->describe(place.name));
+  // A store tells of a part what it was when it came, not what it is.
+  if (blob.is_mending) upload.put_all_anew();
   std::vector<StoredPart> parts;
   std::uint64_t left = place.size;
   for (unsigned number = 1; number <= place.count; ++number) {

@@ -73,7 +73,8 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   bool was_put(const std::string& path);
   void put(const BlobSpec& blob, ByteSource& bytes);
   void put_whole(const BlobSpec& blob, ByteSource& bytes);
-  void put_parts(LargeObject& object, const LargeObjectPlace& place, ByteSource& bytes);
+  void put_parts(const BlobSpec& blob, LargeObject& object, const LargeObjectPlace& place,
+                 ByteSource& bytes);
   std::vector<const Item*> shown_at_path_of(const Item& item);
   void discard(const Item& item);
   void sweep(const Item& item);

@@ -20,6 +20,8 @@ struct BlobSpec {
   Item item;
   ItemContent content;
   std::uint64_t begun = 0;  ///< so many of its bytes the target has: `stage` is given the others
+  /// What the target has of it was read and is wrong, whatever it says: no part of that is kept.
+  bool is_mending = false;
 };
 
 /// The beginning of an item that a target still has.

@@ -21,6 +21,12 @@ constexpr std::size_t kMaxDocuments = 4096;
 // What another base may do better (`cli.md` §3, `mirrors`).
 bool is_of_the_source(const Error& error) { return error.origin() == Origin::Source; }
 
+/// Older than what was accepted: it may lag behind another base, which does not answer now.
+class WentBack : public Error {
+ public:
+  using Error::Error;
+};
+
 bool is_refusal(const Error& error) {
   return error.kind() == ErrorKind::Untrusted || error.kind() == ErrorKind::Malformed;
 }
@@ -106,6 +112,9 @@ class CatalogWalk {
         throw;
       }
       catalog_.missing.push_back(where);
+      const auto stream = reference.stream();
+      const bool was_there = stream && trust_.known.contains(*stream);
+      if (was_there && trust_.rollback == Rollback::Refused) catalog_.vanished.push_back(where);
       return;
     }
     document->head = read_head(document->text, where);
@@ -290,10 +299,10 @@ class CatalogWalk {
 
   void take_rollback(const std::string& stream, std::string_view why, const std::string& where) {
     if (trust_.rollback == Rollback::Refused) {
-      throw Error(ErrorKind::Untrusted, Origin::Source,
-                  fmt::format("{}: {}; if the source means it, run once with --accept-rollback "
-                              "REASON",
-                              where, why));
+      throw WentBack(ErrorKind::Untrusted, Origin::Source,
+                     fmt::format("{}: {}; if the source means it, run once with --accept-rollback "
+                                 "REASON",
+                                 where, why));
     }
     catalog_.rolled_back.insert(stream);
   }
@@ -431,7 +440,7 @@ Catalog CatalogReader::read(DocumentSource& source, const RelativePath& entry) c
 Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
                             const RelativePath& entry) const {
   std::optional<Catalog> incomplete;
-  std::optional<Error> failure;
+  std::optional<Error> failure, went_back;
   std::vector<std::string> passed_by;
   for (std::size_t base = 0; base < bases.size(); ++base) {
     try {
@@ -444,6 +453,9 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
       if (!incomplete) {
         incomplete = std::move(catalog);
       }
+    } catch (const WentBack& error) {
+      passed_by.emplace_back(error.what());
+      if (!went_back) went_back = error;
     } catch (const Error& error) {
       if (!is_of_the_source(error)) {
         throw;
@@ -459,7 +471,8 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
     incomplete->passed_by = std::move(passed_by);
     return std::move(*incomplete);
   }
-  throw Error(*failure);
+  // Only a whole source goes back (`cli.md` §4.8).
+  throw Error(failure ? *failure : *went_back);
 }
 
 bool has_changed(const Catalog& catalog, DocumentSource& base) {

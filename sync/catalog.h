@@ -69,6 +69,7 @@ struct Catalog {
   std::vector<CatalogDocument> documents;
   std::set<std::string> named;         ///< content_ids of products that indexes name
   std::vector<std::string> missing;    ///< named by an index, 404 at the source
+  std::vector<std::string> vanished;   ///< of these: what it had, unless a rollback is accepted
   std::vector<std::string> passed_by;  ///< why other bases were
   AcceptedDocuments accepted;          ///< what to remember; nothing with `--no-verify`
   /// Of `accepted`: only by `Rollback::Accepted`; the entry document, when none of the former

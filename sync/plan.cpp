@@ -399,7 +399,8 @@ class Planner {
     action.name = name_of_(*wanted.item);
     action.size = wanted.content->size;
     action.entry = wanted.entry;
-    action.blob = std::make_shared<const BlobSpec>(BlobSpec{*wanted.item, *wanted.content});
+    action.blob = std::make_shared<const BlobSpec>(
+        BlobSpec{*wanted.item, *wanted.content, 0, best != nullptr && best->is_damaged});
     const Held* adoptable = damaged ? first_unrevealed(copies) : best;
     if (adoptable != nullptr && adoptable->state == HeldState::Unrevealed) {
       action.kind = ActionKind::Adopt;
@@ -536,7 +537,7 @@ class Planner {
 
   bool may_be_named(const Held& held) const {
     const auto& address = address_of(held);
-    return !input_.leaving.contains(held.placement) && !address.is_damaged &&
+    return !input_.leaving.contains(held.placement) && !address.is_damaged && !held.is_damaged &&
            address.copies.front()->placement == held.placement;
   }
 
@@ -670,7 +671,7 @@ class Planner {
     if (!sources_.contains(key.content_id)) {
       return "no entry mirrors its source any more";
     }
-    if (address_of(held).is_damaged) return kDamaged;
+    if (address_of(held).is_damaged || held.is_damaged) return kDamaged;
     if (stuck_products_.contains(product_of(key))) {
       return "its successor can't be had";
     }

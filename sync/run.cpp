@@ -98,6 +98,7 @@ struct Run::Impl {
   RunReport report{};
   SupersededState superseded{};
   ScrubState scrubbed{};
+  std::optional<Scrub::Clock::time_point> end_of_scrub{};
   std::shared_ptr<RateLimit> rate{};  ///< of all that comes in; none when there is no limit
 
   RunReport execute(const RunRequest& request) {
@@ -105,7 +106,9 @@ struct Run::Impl {
     prepare(request);
     if (request.mode != RunMode::Plan) claim_targets();
     std::vector<Inventory> inventories(destinations.size());
-    ask_for_inventories(inventories, [](const Destination& one) { return one.items->is_here(); });
+    ask_for_inventories(inventories, [this](const Destination& one) {
+      return one.items->is_here() && is_wanted(one);
+    });
     for (const auto& destination : destinations) {
       read_catalogs(destination);
     }
@@ -121,6 +124,8 @@ struct Run::Impl {
     accept_sources(request);
     superseded = request.superseded;
     scrubbed = request.scrubbed;
+    // What is new is not to wait so long that it never comes.
+    if (config.run_timeout) end_of_scrub = Scrub::Clock::now() + *config.run_timeout / 4;
     serve(std::move(wanted), std::move(inventories), request);
     report.finished = now();
     return std::move(report);
@@ -260,8 +265,22 @@ struct Run::Impl {
     }
   }
 
-  // A mirror leaves out what its source lacks (`cli.md` §3); images are looked for in vain.
+  // A mirror leaves out what its source lacks (`cli.md` §3), but not what it had: that is a source
+  // in the middle of an update, and beside its new index the old document would not be of one
+  // generation (threats-and-faults.md F7, I1). Images are looked for in vain.
   void note_missing(std::size_t entry, CatalogScope scope, const Catalog& catalog) {
+    const bool has_products =
+        std::any_of(catalog.documents.begin(), catalog.documents.end(),
+                    [](const CatalogDocument& document) { return document.holds_products(); });
+    const auto& needed = has_products ? catalog.vanished : catalog.missing;
+    if (scope == CatalogScope::Everything && !needed.empty()) {
+      throw Error(
+          ErrorKind::NotFound, Origin::Source,
+          fmt::format("{}: is named by the index but does not exist; what is mirrored stays "
+                      "as it is. Wait until the source is complete or, "
+                      "if it means it, run once with --accept-rollback REASON",
+                      needed.front()));
+    }
     for (const auto& url : catalog.missing) {
       if (scope == CatalogScope::Everything) {
         observer.warn(fmt::format("{}: is named by the index but does not exist; left out", url));
@@ -445,9 +464,15 @@ struct Run::Impl {
 
   using Inventory = std::future<std::vector<Held>>;
 
+  // This run is to act for some entry of it.
+  bool is_wanted(const Destination& destination) const {
+    return std::any_of(destination.entries.begin(), destination.entries.end(),
+                       [this](std::size_t entry) { return !unread.contains(entry); });
+  }
+
   void claim_targets() {
     for (auto& destination : destinations) {
-      if (destination.unavailable) continue;
+      if (destination.unavailable || !is_wanted(destination)) continue;
       try {
         destination.items->claim();
       } catch (const Error& error) {
@@ -500,7 +525,7 @@ struct Run::Impl {
       tell_of_what_stays_damaged(std::move(findings), plan, told);
       return plan;
     } catch (const Error& error) {
-      told.error = error;
+      tell(error, told);
       return std::nullopt;
     }
   }
@@ -511,17 +536,24 @@ struct Run::Impl {
     const bool is_tree = destination.documents != nullptr;
     if (request.mode == RunMode::Plan || !config.scrub || !is_tree) return {};
     const auto name = name_of(destination);
-    const Scrub scrub(*config.scrub, scrubbed.of(name), report.started);
-    auto findings = scrub.read_again(inventory, *destination.items,
-                                     {config.jobs, config.retries, stop}, observer);
-    for (const auto& [placement, error] : findings.damaged) observer.warn(error.what());
-    for (const auto& error : findings.unread) tell(error, told);
-    if (findings.news) remember(name, *findings.news, request);
+    const bool is_here = destination.items->is_here();
+    const ReadingRules rules{config.jobs, config.retries, stop, is_here ? nullptr : rate};
+    auto findings = Scrub(*config.scrub, scrubbed.of(name), report.started)
+                        .read_again(inventory, *destination.items, rules, end_of_scrub, observer,
+                                    [&](const Scrubbed& come) { remember(name, come, request); });
+    for (auto& [placement, error] : findings.damaged) {
+      error.add_context(destination.target);
+      observer.warn(error.what());
+    }
+    for (auto& [placement, error] : findings.unread) {
+      error.add_context(placement);
+      tell(error, told);
+    }
     return findings;
   }
 
-  void remember(const std::string& destination, const Scrubbed& news, const RunRequest& request) {
-    scrubbed.replace(destination, news);
+  void remember(const std::string& destination, const Scrubbed& come, const RunRequest& request) {
+    scrubbed.replace(destination, come);
     try {
       request.remember_scrubbed(scrubbed);
     } catch (const Error& error) {
@@ -529,17 +561,23 @@ struct Run::Impl {
     }
   }
 
-  // What no source has any more nobody can fetch.
+  // What is refused is told with the reason for that.
   void tell_of_what_stays_damaged(ScrubFindings findings, const Plan& plan,
                                   DestinationReport& told) const {
+    std::set<ItemKey> refused;
     for (const auto& action : plan.actions) {
       if (brings_bytes(action)) findings.damaged.erase(action.name);
       if (action.kind == ActionKind::Remove) findings.damaged.erase(action.held->placement);
+      if (action.kind == ActionKind::Skip) refused.insert(action.key);
+    }
+    for (const auto& action : plan.actions) {
+      if (action.held && refused.contains(action.key))
+        findings.damaged.erase(action.held->placement);
     }
     for (const auto& [placement, error] : findings.damaged) {
       tell(Error(error.kind(), error.origin(),
-                 fmt::format("{}; its source does not offer it any more: restore the file or "
-                             "remove it",
+                 fmt::format("{}; nothing that is selected can replace it: widen the selection, "
+                             "restore the file, or remove it",
                              error.what())),
            told);
     }
@@ -636,12 +674,12 @@ struct Run::Impl {
                     destination.target, human_size(wanted), human_size(*room)));
   }
 
-  static bool announce(const Plan& plan, const Destination& destination, DestinationReport& told) {
+  bool announce(const Plan& plan, const Destination& destination, DestinationReport& told) const {
     try {
       destination.items->announce(coming(plan));
       return true;
     } catch (const Error& error) {
-      told.error = error;
+      tell(error, told);
       return false;
     }
   }

@@ -2,26 +2,35 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdint>
+#include <cstddef>
+#include <string_view>
+#include <tuple>
 #include <utility>
+
+#include "sync/silent_targets.h"
 
 namespace streamsync {
 namespace {
 
-// From 0 up to 2^32, spread evenly. None for what nothing usable is promised of.
-std::optional<std::uint32_t> place_of(const Item& item) {
+/// So much is read before it is kept how far that was.
+constexpr std::uint64_t kBytesAtOnce = std::uint64_t{1} << 30;
+constexpr std::size_t kItemsAtOnce = 256;
+
+// From 0 up to 2^32, spread evenly.
+std::uint64_t place_of(const Digest& digest) {
+  const auto hex = digest.hex().substr(0, 8);
+  std::uint32_t place = 0;
+  std::from_chars(hex.data(), hex.data() + hex.size(), place, 16);
+  return place;
+}
+
+// None for what nothing usable is promised of.
+std::optional<Digest> promised_of(const Item& item) {
   try {
-    const auto hex = content_of(item).strongest.hex().substr(0, 8);
-    std::uint32_t place = 0;
-    std::from_chars(hex.data(), hex.data() + hex.size(), place, 16);
-    return place;
+    return content_of(item).strongest;
   } catch (const Error&) {
     return std::nullopt;
   }
-}
-
-bool may_pass(const Error& error) noexcept {
-  return error.kind() == ErrorKind::Transient || error.kind() == ErrorKind::RateLimited;
 }
 
 }  // namespace
@@ -31,50 +40,80 @@ Scrub::Scrub(std::chrono::seconds period, const std::optional<Scrubbed>& last, T
     : period_(period),
       last_(last.value_or(Scrubbed{now})),
       now_(now),
-      begins_anew_(!last || last->until > now) {
+      is_kept_(last && last->until <= now) {
   last_.until = std::min(last_.until, now);
+  begin_ = std::max(last_.until, now - period);
+}
+
+std::optional<std::chrono::seconds> Scrub::moment_of(const Held& held) const {
+  const auto promised = promised_of(held.item);
+  if (!promised) return std::nullopt;
+  const auto period = static_cast<std::uint64_t>(period_.count());
+  const auto moment = place_of(*promised) * period >> 32U;
+  const auto begin = static_cast<std::uint64_t>(begin_.time_since_epoch().count()) % period;
+  return std::chrono::seconds((moment + period - begin) % period);
 }
 
 bool Scrub::is_due(const Held& held) const {
   if (held.state != HeldState::Present) return false;
   if (last_.wrong.contains(held.placement)) return true;
-  const auto place = place_of(held.item);
-  if (!place) return false;
-  if (now_ - last_.until >= period_) return true;
-  // Its moment, as the time since `until` when it comes next.
-  const auto period = static_cast<std::uint64_t>(period_.count());
-  const auto moment = *place * period >> 32U;
-  const auto begun = static_cast<std::uint64_t>(last_.until.time_since_epoch().count()) % period;
-  const auto next = (moment + period - begun) % period;
-  return next < static_cast<std::uint64_t>((now_ - last_.until).count());
+  const auto moment = moment_of(held);
+  return moment && *moment < now_ - begin_;
+}
+
+// What was wrong comes first.
+std::vector<Scrub::Due> Scrub::all_due(std::vector<Held>& inventory) const {
+  std::map<std::tuple<std::chrono::seconds, std::string_view, std::string>, Due> due;
+  for (auto& held : inventory) {
+    if (!is_due(held)) continue;
+    const auto promised = promised_of(held.item);
+    const bool was_wrong = last_.wrong.contains(held.placement);
+    const auto moment = was_wrong ? std::chrono::seconds{0} : *moment_of(held);
+    auto& one = due[{moment, held.placement.str(), promised ? promised->hex() : ""}];
+    one.moment = moment;
+    one.held.push_back(&held);
+  }
+  std::vector<Due> in_order;
+  for (auto& [key, one] : due) in_order.push_back(std::move(one));
+  return in_order;
 }
 
 ScrubFindings Scrub::read_again(std::vector<Held>& inventory, ItemTarget& tree,
-                                const ReadingRules& rules, Observer& observer) const {
-  std::vector<Held*> due;
-  std::vector<Action> items;
-  for (auto& held : inventory) {
-    if (!is_due(held)) continue;
-    due.push_back(&held);
-    items.push_back(keep_of(held));
-  }
+                                const ReadingRules& rules, std::optional<Clock::time_point> end,
+                                Observer& observer, const Keep& keep) const {
   ScrubFindings findings;
-  if (due.empty() && !begins_anew_) return findings;
-  Scrubbed news{now_};
-  bool may_be_read_soon = false;
-  for (const auto& [number, error] : streamsync::read_again(items, tree, rules, observer)) {
-    auto& held = *due[number];
-    held.is_damaged = error.kind() == ErrorKind::Corrupt;
-    news.wrong.insert(held.placement);
-    if (held.is_damaged) {
-      findings.damaged.emplace(held.placement, error);
-    } else {
-      findings.unread.push_back(error);
-      may_be_read_soon |= may_pass(error);
-    }
+  const auto due = all_due(inventory);
+  Scrubbed come{begin_};
+  for (const auto& one : due) {
+    const auto& placement = one.held.front()->placement;
+    if (last_.wrong.contains(placement)) come.wrong.insert(placement);
   }
-  // Of a store that does not answer the next run reads all that this one was to read.
-  if (!may_be_read_soon) findings.news = std::move(news);
+  for (std::size_t at = 0; at < due.size();) {
+    if (end && Clock::now() >= *end) return findings;
+    std::vector<Action> items;
+    std::uint64_t bytes = 0;
+    const auto first = at;
+    const auto is_full = [&] { return bytes >= kBytesAtOnce || items.size() >= kItemsAtOnce; };
+    for (; at < due.size() && (!is_full() || due[at].moment == due[at - 1].moment); ++at) {
+      items.push_back(keep_of(*due[at].held.front()));
+      bytes += items.back().size;
+      come.wrong.erase(items.back().name);
+    }
+    bool is_silent = false;
+    for (const auto& [number, error] : streamsync::read_again(items, tree, rules, observer)) {
+      const std::string& placement = due[first + number].held.front()->placement;
+      const bool is_damaged = error.kind() == ErrorKind::Corrupt;
+      for (auto* held : due[first + number].held) held->is_damaged = is_damaged;
+      come.wrong.insert(placement);
+      (is_damaged ? findings.damaged : findings.unread).emplace(placement, error);
+      is_silent |= is_silence(error);
+    }
+    // Of a store that does not answer the next run reads all that this one was to read.
+    if (is_silent) return findings;
+    come.until = at == due.size() ? now_ : begin_ + due[at].moment;
+    keep(come);
+  }
+  if (due.empty() && !is_kept_) keep({now_, {}});
   return findings;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,30 +20,43 @@ namespace streamsync {
 /// What one run has read again.
 struct ScrubFindings {
   std::map<std::string, Error, std::less<>> damaged{};  ///< by placement
-  std::vector<Error> unread{};
-  std::optional<Scrubbed> news{};  ///< to be kept for the next run; none: as it was
+  std::map<std::string, Error, std::less<>> unread{};
 };
 
 /// Which items of a tree one run reads again (threats-and-faults.md F12, docs/adr/0029): each has
 /// its moment in every period, by its digest, and is due in the first run after that. So runs share
-/// the work however often they come, and nothing is kept for each item.
+/// the work however often they come, and nothing is kept for each item. One thread.
 class Scrub {
  public:
+  using Clock = std::chrono::steady_clock;
+  using Keep = std::function<void(const Scrubbed&)>;
+
   /// `last` is none for a tree that was never read again: its first period begins now.
   Scrub(std::chrono::seconds period, const std::optional<Scrubbed>& last, Time now);
 
   bool is_due(const Held& held) const;
 
-  /// Reads what is due and notes what is damaged in `inventory`. Throws as
-  /// `streamsync::read_again` does.
+  /// Reads what is due, in the order of its moments, and notes what is damaged in `inventory`. How
+  /// far it has come is kept again and again; what is due past `end` is left to the next run.
+  /// Throws as `streamsync::read_again` does.
   ScrubFindings read_again(std::vector<Held>& inventory, ItemTarget& tree,
-                           const ReadingRules& rules, Observer& observer) const;
+                           const ReadingRules& rules, std::optional<Clock::time_point> end,
+                           Observer& observer, const Keep& keep) const;
 
  private:
+  /// One that is to be read, for all items that share it.
+  struct Due {
+    std::chrono::seconds moment{};  ///< since `begin_`
+    std::vector<Held*> held{};
+  };
+  std::optional<std::chrono::seconds> moment_of(const Held& held) const;
+  std::vector<Due> all_due(std::vector<Held>& inventory) const;
+
   std::chrono::seconds period_;
   Scrubbed last_;
+  Time begin_;  ///< of what is due, until `now_`: a period at most
   Time now_;
-  bool begins_anew_;
+  bool is_kept_ = true;  ///< what `last_` says is known to be so
 };
 
 }  // namespace streamsync

@@ -51,7 +51,7 @@ Error damage(const Action& item, std::string_view what) {
   return Error(ErrorKind::Corrupt, Origin::Target, fmt::format("{}: {}", item.name.str(), what));
 }
 
-void read_one_again(const Action& item, ItemTarget& tree, const std::stop_token& stop,
+void read_one_again(const Action& item, ItemTarget& tree, const ReadingRules& rules,
                     const std::function<void(std::uint64_t)>& on_bytes) {
   if (item.error) throw Error(*item.error);
   const auto& promised = item.blob->content;
@@ -61,9 +61,10 @@ void read_one_again(const Action& item, ItemTarget& tree, const std::stop_token&
     throw damage(item, fmt::format("{} bytes are there of {}", held.size, promised.size));
   }
   try {
-    CountedBytes counted(stop, on_bytes);
+    CountedBytes counted(rules.stop, on_bytes);
     VerifyingSink bytes(promised.strongest, promised.size, counted);
-    tree.copy_out(held, bytes);
+    LimitedSink limited(bytes, rules.rate.get());
+    tree.copy_out(held, limited);
     bytes.finish();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::Corrupt || error.kind() == ErrorKind::NotFound) {
@@ -105,7 +106,7 @@ std::map<std::size_t, Error> read_again(const std::vector<Action>& items, ItemTa
         events.post(Retry{id, error, wait});
       };
       retrying(rules.retries, rules.stop, on_retry, [&] {
-        read_one_again(item, tree, rules.stop, [&](std::uint64_t count) {
+        read_one_again(item, tree, rules, [&](std::uint64_t count) {
           events.post(Progress{{id}, {count}});
         });
       });

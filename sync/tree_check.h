@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "base/crypto/openpgp.h"
 #include "base/error.h"
+#include "base/http/rate_limit.h"
 #include "base/http/retry.h"
 #include "streams/target.h"
 #include "sync/observer.h"
@@ -24,6 +26,7 @@ struct ReadingRules {
   std::size_t jobs = 1;
   RetryPolicy retries;
   std::stop_token stop;
+  std::shared_ptr<RateLimit> rate{};  ///< none: as fast as it can
 };
 
 /// A Keep of it. `blob` is what is promised of it by its record; none: nothing that can be used,

@@ -255,6 +255,9 @@ class TreeVerification {
       action.kind = ActionKind::Create;
       action.reason = error->what();
       action.held = nullptr;
+      BlobSpec blob = *action.blob;
+      blob.is_mending = true;
+      action.blob = std::make_shared<const BlobSpec>(std::move(blob));
       coming.push_back(*action.blob);
     }
     return coming;

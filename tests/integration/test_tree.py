@@ -1,5 +1,7 @@
 """`images: PATH`: a stream mirrored into a directory, and what the rules of cli.md §2 and §4 say of it."""
 
+import contextlib
+import fcntl
 import json
 import os
 import random
@@ -51,6 +53,40 @@ class Mirror(TreeCase):
             created, removed = self.path("focal", NEWEST), self.path("focal", NEW)
             self.assertEqual(run.lines(), [f"created {created}: {created}", f"removing {removed}: {removed}"])
             self.assertEqual(self.images(), {self.path("bionic", NEW), created})
+
+    def test_a_document_that_vanished_leaves_the_tree_as_it_was(self):
+        """Its source is in the middle of an update: beside the new index the old one would not be of one generation."""
+        with self.served() as server:
+            self.sync(entry(server.url))
+            before = self.files()
+            self.add(self.stream, "focal", NEWEST)
+            self.stream.write()
+            products = self.stream.root / "streams/v1/com.ubuntu.cloud:released:download.sjson"
+            away = products.rename(products.with_suffix(".away"))
+            for _ in range(2):
+                run = self.sync(entry(server.url))
+                self.assertEqual(4, run.status, run.err)
+                self.assertIn(f"{products.name}: is named by the index but does not exist", run.last_words())
+                self.assertEqual(before, self.files())
+            away.rename(products)
+            self.assertEqual(0, self.sync(entry(server.url)).status)
+        self.assertIn(self.path("focal", NEWEST), self.images())
+
+    def test_an_index_without_any_products_is_no_stream(self):
+        (self.stream.root / "streams/v1/com.ubuntu.cloud:released:download.sjson").unlink()
+        with self.served() as server:
+            run = self.sync(entry(server.url))
+        self.assertEqual(4, run.status, run.err)
+        self.assertFalse(self.target.exists())
+
+    def test_the_lock_of_a_tree_that_is_not_asked_for_is_nobodys_matter(self):
+        with self.served() as server:
+            entries = [entry(server.url, name=name) for name in ("mine", "other")]
+            self.assertEqual(0, self.sync(*entries).status)
+            with open_locked(self.target / "other"):
+                run = self.sync(*entries, arguments=["--mirror", "mine"])
+                self.assertEqual(0, run.status, run.err)
+                self.assertEqual(7, self.sync(*entries).status)
 
     def test_a_plan_says_what_sync_does_and_makes_nothing(self):
         with self.served() as server:
@@ -392,6 +428,17 @@ class Failures(TreeCase):
             run = self.sync(entry(server.url))
         self.assertEqual(run.status, 3, run.err)
         self.assertEqual(list(victim.iterdir()), [])
+
+
+@contextlib.contextmanager
+def open_locked(directory):
+    """As another run holds it."""
+    opened = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 class Interruptions(TreeCase):

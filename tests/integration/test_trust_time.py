@@ -144,9 +144,11 @@ class Rollback(TimeCase):
             # The state is kept for the entry, whose name is its first base.
             config = entry(self.server.url, mirrors=[lagging.url])
             shutil.rmtree(self.stream.root / "streams")
+            before = self.files()
             run = self.sync(config)
-            self.assertEqual(run.status, 3, run.err)
-            self.assertIn("went back", run.last_words())
+            self.assertEqual(run.status, 4, "the source is not there, and has not gone back")
+            self.assertNotIn("--accept-rollback", run.last_words())
+            self.assertEqual(before, self.files())
             for path in newer:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self.put(newer)

@@ -117,6 +117,12 @@ TEST_CASE("parts that are there and equal are not put again") {
     scene.put(blob, bytes);
     CHECK(scene.store->log == Lines{"part 2", "part 3", "part 4", "part 5", "complete"});
   }
+  SECTION("none of what is to be mended") {
+    BlobSpec mending = blob;
+    mending.is_mending = true;
+    scene.put(mending, bytes);
+    CHECK(scene.store->log == Lines{"part 1", "part 2", "part 3", "part 4", "part 5", "complete"});
+  }
   SECTION("the next process") {
     ObjectTree next{scene.store, "tree", kLimits};
     REQUIRE(next.inventory().size() == 1);

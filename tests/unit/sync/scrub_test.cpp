@@ -103,13 +103,15 @@ TEST_CASE("what is read again and damaged is noted where it is held") {
   tree.contents = {{"1/disk.img", "right"}, {"2/disk.img", "wronG"}};
   const Time now = kBegin + hours(1);
   const Scrub scrub(hours(1), Scrubbed{kBegin}, now);
-  const auto findings = scrub.read_again(inventory, tree, {2, {}, {}}, observer);
+  std::optional<Scrubbed> kept;
+  const auto keep = [&](const Scrubbed& come) { kept = come; };
+  const auto findings = scrub.read_again(inventory, tree, {2, {}, {}}, {}, observer, keep);
   CHECK_FALSE(inventory[0].is_damaged);
   CHECK(inventory[1].is_damaged);
   CHECK(inventory[2].is_damaged);
   CHECK(findings.damaged.size() == 2);
   CHECK(findings.unread.empty());
-  CHECK(findings.news == Scrubbed{now, {"2/disk.img", "3/disk.img"}});
+  CHECK(kept == Scrubbed{now, {"2/disk.img", "3/disk.img"}});
 }
 
 TEST_CASE("what a store did not give is neither damaged nor read") {
@@ -120,17 +122,78 @@ TEST_CASE("what a store did not give is neither damaged nor read") {
   const Time now = kBegin + hours(1);
   const Scrub scrub(hours(1), Scrubbed{kBegin}, now);
   const ReadingRules once{1, RetryPolicy{.attempts = 1}, {}};
-  SECTION("and all is due again where it may give it soon") {
+  std::optional<Scrubbed> kept;
+  const auto keep = [&](const Scrubbed& come) { kept = come; };
+  SECTION("and all is due again where it is silent") {
     tree.failures = {{"2/disk.img", 1}};
-    CHECK_FALSE(scrub.read_again(inventory, tree, once, observer).news);
+    tree.is_silent = true;
+    CHECK(scrub.read_again(inventory, tree, once, {}, observer, keep).unread.size() == 1);
+    CHECK_FALSE(kept);
   }
-  SECTION("and is due again where it refused") {
-    tree.refused = {"2/disk.img"};
-    const auto findings = scrub.read_again(inventory, tree, once, observer);
-    CHECK(findings.unread.size() == 1);
-    CHECK(findings.news == Scrubbed{now, {"2/disk.img"}});
+  SECTION("and is due again where it refused, or was not well") {
+    if (GENERATE(true, false)) {
+      tree.failures = {{"2/disk.img", 1}};
+    } else {
+      tree.refused = {"2/disk.img"};
+    }
+    CHECK(scrub.read_again(inventory, tree, once, {}, observer, keep).unread.size() == 1);
+    CHECK(kept == Scrubbed{now, {"2/disk.img"}});
   }
   CHECK_FALSE(inventory[1].is_damaged);
+}
+
+TEST_CASE("a scrub that is cut short is gone on with where it was") {
+  HeldTree held;
+  CountingObserver observer;
+  std::vector<Held> inventory;
+  for (std::size_t at = 0; at < 1000; ++at) {
+    const auto content = std::to_string(at);
+    inventory.push_back(recorded(content, content));
+    held.contents[inventory.back().placement] = content;
+  }
+  Scrubbed last{kBegin};
+  const Time now = kBegin + hours(100);
+  int runs = 0;
+  while (last.until < now) {
+    REQUIRE(++runs < 10);
+    const auto cut_short = [&](const Scrubbed& come) {
+      CHECK(come.until > last.until);
+      last = come;
+      throw Cancelled();
+    };
+    const Scrub scrub(hours(100), last, now);
+    CHECK_THROWS_AS(scrub.read_again(inventory, held, {1, {}, {}}, {}, observer, cut_short),
+                    Cancelled);
+  }
+  CHECK(runs == 4);
+  CHECK(held.asked == 1000);
+}
+
+TEST_CASE("a scrub ends when its time is over") {
+  HeldTree held;
+  CountingObserver observer;
+  std::vector<Held> inventory = {recorded("1", "right")};
+  const Scrub scrub(hours(1), Scrubbed{kBegin}, kBegin + hours(1));
+  bool is_kept = false;
+  scrub.read_again(inventory, held, {1, {}, {}}, Scrub::Clock::now(), observer,
+                   [&](const Scrubbed&) { is_kept = true; });
+  CHECK(held.asked == 0);
+  CHECK_FALSE(is_kept);
+}
+
+TEST_CASE("items that share a file have it read once") {
+  HeldTree held;
+  CountingObserver observer;
+  std::vector<Held> inventory(3, recorded("1", "right"));
+  inventory[2].item.key.product = "other";
+  held.contents = {{"1/disk.img", "wrong"}};
+  const Scrub scrub(hours(1), Scrubbed{kBegin}, kBegin + hours(1));
+  const auto findings =
+      scrub.read_again(inventory, held, {1, {}, {}}, {}, observer, [](const Scrubbed&) {});
+  CHECK(held.asked == 1);
+  CHECK(findings.damaged.size() == 1);
+  CHECK(due(scrub, inventory) == 3);
+  for (const auto& one : inventory) CHECK(one.is_damaged);
 }
 
 TEST_CASE("how far a scrub has come is kept for each destination") {
