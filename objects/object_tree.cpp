@@ -338,7 +338,9 @@ void ObjectTree::put(const BlobSpec& blob, ByteSource& bytes) {
   try {
     put_parts(blob, *object, *place, bytes);
   } catch (const Error& error) {
-    if (speaks_against_parts(error)) store_->with_retries([&] { object->sweep(); });
+    // The parts of what is to be mended are those of what is still shown.
+    if (speaks_against_parts(error) && !blob.is_mending)
+      store_->with_retries([&] { object->sweep(); });
     throw;
   }
 }

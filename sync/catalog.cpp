@@ -21,7 +21,7 @@ constexpr std::size_t kMaxDocuments = 4096;
 // What another base may do better (`cli.md` §3, `mirrors`).
 bool is_of_the_source(const Error& error) { return error.origin() == Origin::Source; }
 
-/// Older than what was accepted: it may lag behind another base, which does not answer now.
+/// A document is older than what was accepted of its stream.
 class WentBack : public Error {
  public:
   using Error::Error;
@@ -113,7 +113,8 @@ class CatalogWalk {
       }
       catalog_.missing.push_back(where);
       const auto stream = reference.stream();
-      const bool was_there = stream && trust_.known.contains(*stream);
+      const bool was_there =
+          trust_.verification == Verification::Required && stream && trust_.known.contains(*stream);
       if (was_there && trust_.rollback == Rollback::Refused) catalog_.vanished.push_back(where);
       return;
     }
@@ -299,12 +300,14 @@ class CatalogWalk {
 
   void take_rollback(const std::string& stream, std::string_view why, const std::string& where) {
     if (trust_.rollback == Rollback::Refused) {
-      throw WentBack(ErrorKind::Untrusted, Origin::Source,
-                     fmt::format("{}: {}; if the source means it, run once with --accept-rollback "
-                                 "REASON",
-                                 where, why));
+      throw Error(ErrorKind::Untrusted, Origin::Source, text_of_rollback(why, where));
     }
     catalog_.rolled_back.insert(stream);
+  }
+
+  static std::string text_of_rollback(std::string_view why, const std::string& where) {
+    return fmt::format("{}: {}; if the source means it, run once with --accept-rollback REASON",
+                       where, why);
   }
 
   void accept(const Reference& reference, const CatalogDocument& document,
@@ -313,7 +316,12 @@ class CatalogWalk {
     auto accepted = acceptance_of(document);
     refuse_future(accepted, trust_.now, where);
     if (const auto last = trust_.known.find(stream); last != trust_.known.end()) {
-      if (const auto why = rollback_of(accepted, last->second)) take_rollback(stream, *why, where);
+      if (const auto why = rollback_of(accepted, last->second)) {
+        if (trust_.rollback == Rollback::Refused && is_older(accepted, last->second)) {
+          throw WentBack(ErrorKind::Untrusted, Origin::Source, text_of_rollback(*why, where));
+        }
+        take_rollback(stream, *why, where);
+      }
     }
     if (accepted.signed_by.empty() && was_signed_before(reference)) {
       catalog_.downgraded.insert(stream);
@@ -440,8 +448,9 @@ Catalog CatalogReader::read(DocumentSource& source, const RelativePath& entry) c
 Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
                             const RelativePath& entry) const {
   std::optional<Catalog> incomplete;
-  std::optional<Error> failure, went_back;
+  std::optional<Error> failure;
   std::vector<std::string> passed_by;
+  std::string lagging;
   for (std::size_t base = 0; base < bases.size(); ++base) {
     try {
       Catalog catalog = read(*bases[base], entry);
@@ -450,17 +459,20 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
         catalog.passed_by = std::move(passed_by);
         return catalog;
       }
-      if (!incomplete) {
+      if (!incomplete || catalog.vanished.size() < incomplete->vanished.size()) {
         incomplete = std::move(catalog);
       }
-    } catch (const WentBack& error) {
-      passed_by.emplace_back(error.what());
-      if (!went_back) went_back = error;
     } catch (const Error& error) {
       if (!is_of_the_source(error)) {
         throw;
       }
       passed_by.emplace_back(error.what());
+      // "A fallback base that lags behind is skipped" (`cli.md` §4.8): it says nothing of the
+      // first.
+      if (base > 0 && dynamic_cast<const WentBack*>(&error) != nullptr) {
+        lagging += fmt::format("; {} lags behind what was accepted", bases[base]->describe(entry));
+        continue;
+      }
       // A refusal is what the operator has to hear of, whatever else failed.
       if (!failure || (is_refusal(error) && !is_refusal(*failure))) {
         failure = error;
@@ -471,8 +483,7 @@ Catalog CatalogReader::read(const std::vector<std::unique_ptr<Source>>& bases,
     incomplete->passed_by = std::move(passed_by);
     return std::move(*incomplete);
   }
-  // Only a whole source goes back (`cli.md` §4.8).
-  throw Error(failure ? *failure : *went_back);
+  throw Error(failure->kind(), failure->origin(), failure->what() + lagging);
 }
 
 bool has_changed(const Catalog& catalog, DocumentSource& base) {

@@ -67,10 +67,11 @@ struct CatalogDocument {
 struct Catalog {
   std::size_t base = 0;  ///< which of the source's bases answered
   std::vector<CatalogDocument> documents;
-  std::set<std::string> named;         ///< content_ids of products that indexes name
-  std::vector<std::string> missing;    ///< named by an index, 404 at the source
-  std::vector<std::string> vanished;   ///< of these: what it had, unless a rollback is accepted
-  std::vector<std::string> passed_by;  ///< why other bases were
+  std::set<std::string> named;       ///< content_ids of products that indexes name
+  std::vector<std::string> missing;  ///< named by an index, 404 at the source
+  /// The missing ones that the source had before; none with `Rollback::Accepted`.
+  std::vector<std::string> vanished;
+  std::vector<std::string> passed_by;  ///< what is wrong with bases before this one
   AcceptedDocuments accepted;          ///< what to remember; nothing with `--no-verify`
   /// Of `accepted`: only by `Rollback::Accepted`; the entry document, when none of the former
   /// streams is there.

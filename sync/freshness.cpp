@@ -34,6 +34,11 @@ void refuse_future(const AcceptedDocument& found, Time now, std::string_view whe
   }
 }
 
+bool is_older(const AcceptedDocument& found, const AcceptedDocument& last) {
+  const bool by_updated = found.updated || last.updated;
+  return by_updated ? found.updated < last.updated : found.signed_at < last.signed_at;
+}
+
 std::optional<std::string> rollback_of(const AcceptedDocument& found,
                                        const AcceptedDocument& last) {
   if (found.sha256 == last.sha256) return std::nullopt;
@@ -41,7 +46,7 @@ std::optional<std::string> rollback_of(const AcceptedDocument& found,
   const bool by_updated = found.updated || last.updated;
   const auto was = by_updated ? last.updated : last.signed_at;
   const auto is = by_updated ? found.updated : found.signed_at;
-  if (is < was) {
+  if (is_older(found, last)) {
     return fmt::format("went back: it is of {}, the last one accepted of {}", shown(is),
                        shown(was));
   }

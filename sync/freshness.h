@@ -18,6 +18,9 @@ enum class Rollback { Refused, Accepted };
 /// Source}`.
 void refuse_future(const AcceptedDocument& found, Time now, std::string_view where);
 
+/// By `updated`; without one, by the date of the signature.
+bool is_older(const AcceptedDocument& found, const AcceptedDocument& last);
+
 /// Why a document can't follow `last`: it is older, or of the same date with another text (T6). The
 /// date is `updated`; without one, that of the signature. None when it can.
 std::optional<std::string> rollback_of(const AcceptedDocument& found, const AcceptedDocument& last);

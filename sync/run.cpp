@@ -98,7 +98,6 @@ struct Run::Impl {
   RunReport report{};
   SupersededState superseded{};
   ScrubState scrubbed{};
-  std::optional<Scrub::Clock::time_point> end_of_scrub{};
   std::shared_ptr<RateLimit> rate{};  ///< of all that comes in; none when there is no limit
 
   RunReport execute(const RunRequest& request) {
@@ -124,8 +123,6 @@ struct Run::Impl {
     accept_sources(request);
     superseded = request.superseded;
     scrubbed = request.scrubbed;
-    // What is new is not to wait so long that it never comes.
-    if (config.run_timeout) end_of_scrub = Scrub::Clock::now() + *config.run_timeout / 4;
     serve(std::move(wanted), std::move(inventories), request);
     report.finished = now();
     return std::move(report);
@@ -230,7 +227,8 @@ struct Run::Impl {
   }
 
   void read_catalog(std::size_t entry, CatalogScope scope) {
-    if (unread.contains(entry) || catalogs.contains({entry, scope})) {
+    const std::pair read(entry, scope);
+    if (unread.contains(entry) || catalogs.contains(read) || incomplete.contains(read)) {
       return;
     }
     try {
@@ -244,12 +242,17 @@ struct Run::Impl {
       for (const auto& failure : catalog.passed_by) {
         observer.warn(failure + "; another base was read instead");
       }
+      if (const auto lack = lack_of(catalog, scope)) {
+        incomplete.insert(read);
+        report_failure(entry, *lack);
+        return;
+      }
       // What another scope reads of it may not be older than this.
       for (const auto& [stream, document] : catalog.accepted) {
         trust[entry].known.insert_or_assign(stream, document);
       }
       note_missing(entry, scope, catalog);
-      catalogs.emplace(std::pair(entry, scope), std::move(catalog));
+      catalogs.emplace(read, std::move(catalog));
     } catch (const Error& error) {
       // A keyring without keys is found out here, before anything is touched (`cli.md` §2).
       if (error.kind() == ErrorKind::Config) throw;
@@ -267,20 +270,22 @@ struct Run::Impl {
 
   // A mirror leaves out what its source lacks (`cli.md` §3), but not what it had: that is a source
   // in the middle of an update, and beside its new index the old document would not be of one
-  // generation (threats-and-faults.md F7, I1). Images are looked for in vain.
-  void note_missing(std::size_t entry, CatalogScope scope, const Catalog& catalog) {
+  // generation (threats-and-faults.md F7, I1).
+  static std::optional<Error> lack_of(const Catalog& catalog, CatalogScope scope) {
+    if (scope != CatalogScope::Everything) return std::nullopt;
     const bool has_products =
         std::any_of(catalog.documents.begin(), catalog.documents.end(),
                     [](const CatalogDocument& document) { return document.holds_products(); });
     const auto& needed = has_products ? catalog.vanished : catalog.missing;
-    if (scope == CatalogScope::Everything && !needed.empty()) {
-      throw Error(
-          ErrorKind::NotFound, Origin::Source,
-          fmt::format("{}: is named by the index but does not exist; what is mirrored stays "
-                      "as it is. Wait until the source is complete or, "
-                      "if it means it, run once with --accept-rollback REASON",
-                      needed.front()));
-    }
+    if (needed.empty()) return std::nullopt;
+    return Error(ErrorKind::NotFound, Origin::Source,
+                 fmt::format("{}: is named by the index but does not exist; what is mirrored stays "
+                             "as it is. Wait until the source is complete",
+                             needed.front()));
+  }
+
+  // Images are looked for in vain.
+  void note_missing(std::size_t entry, CatalogScope scope, const Catalog& catalog) {
     for (const auto& url : catalog.missing) {
       if (scope == CatalogScope::Everything) {
         observer.warn(fmt::format("{}: is named by the index but does not exist; left out", url));
@@ -530,6 +535,14 @@ struct Run::Impl {
     }
   }
 
+  // What is new is not to wait so long that it never comes.
+  std::optional<Scrub::Clock::time_point> end_of_scrub() const {
+    if (!config.run_timeout) return std::nullopt;
+    const auto trees = std::count_if(destinations.begin(), destinations.end(),
+                                     [](const auto& one) { return one.documents != nullptr; });
+    return Scrub::Clock::now() + std::chrono::milliseconds(*config.run_timeout) / (4 * trees);
+  }
+
   // What is due is read again, so that the plan has what is damaged fetched anew.
   ScrubFindings scrub(const Destination& destination, std::vector<Held>& inventory,
                       const RunRequest& request, DestinationReport& told) {
@@ -539,11 +552,10 @@ struct Run::Impl {
     const bool is_here = destination.items->is_here();
     const ReadingRules rules{config.jobs, config.retries, stop, is_here ? nullptr : rate};
     auto findings = Scrub(*config.scrub, scrubbed.of(name), report.started)
-                        .read_again(inventory, *destination.items, rules, end_of_scrub, observer,
+                        .read_again(inventory, *destination.items, rules, end_of_scrub(), observer,
                                     [&](const Scrubbed& come) { remember(name, come, request); });
-    for (auto& [placement, error] : findings.damaged) {
-      error.add_context(destination.target);
-      observer.warn(error.what());
+    for (const auto& [placement, error] : findings.damaged) {
+      observer.warn(fmt::format("{}: {}", destination.target, error.what()));
     }
     for (auto& [placement, error] : findings.unread) {
       error.add_context(placement);

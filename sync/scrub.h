@@ -46,6 +46,7 @@ class Scrub {
  private:
   /// One that is to be read, for all items that share it.
   struct Due {
+    bool was_wrong = false;         ///< these come first
     std::chrono::seconds moment{};  ///< since `begin_`
     std::vector<Held*> held{};
   };
@@ -54,9 +55,9 @@ class Scrub {
 
   std::chrono::seconds period_;
   Scrubbed last_;
-  Time begin_;  ///< of what is due, until `now_`: a period at most
+  Time begin_;  ///< of what is due, until `now_`
   Time now_;
-  bool is_kept_ = true;  ///< what `last_` says is known to be so
+  bool is_kept_;  ///< a time that can be gone on with
 };
 
 }  // namespace streamsync

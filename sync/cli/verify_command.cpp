@@ -254,9 +254,10 @@ class TreeVerification {
       if (!error || !is_damage(*error) || !action.blob) continue;
       action.kind = ActionKind::Create;
       action.reason = error->what();
-      action.held = nullptr;
       BlobSpec blob = *action.blob;
-      blob.is_mending = true;
+      blob.is_mending =
+          action.held->state == HeldState::Present && action.held->size == action.size;
+      action.held = nullptr;
       action.blob = std::make_shared<const BlobSpec>(std::move(blob));
       coming.push_back(*action.blob);
     }

@@ -64,6 +64,7 @@ class HeldTree final : public ItemTarget {
       throw Error(ErrorKind::Denied, Origin::Target, "Input/output error");
     }
     ++asked;
+    ++times[item.placement];
     if (!contents.contains(item.placement)) {
       throw Error(ErrorKind::NotFound, Origin::Target, "404");
     }
@@ -79,6 +80,7 @@ class HeldTree final : public ItemTarget {
   std::set<std::string> refused;
   bool is_silent = false;
   int asked = 0;
+  std::map<std::string, int> times;  ///< that each was asked for
 
  private:
   std::mutex mutex_;
