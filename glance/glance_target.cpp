@@ -115,9 +115,8 @@ Error visibility_refused(std::string_view visibility, const Error& refusal) {
 }
 
 Error upload_in_progress(const std::string& id) {
-  return {
-      ErrorKind::Conflict, Origin::Target,
-      fmt::format("another upload into image {} is in progress; run again when it is over", id)};
+  return {ErrorKind::Conflict, Origin::Target,
+          fmt::format("another upload into image {} is in progress and may end by itself", id)};
 }
 
 Error may_be_stored(const std::string& id, const std::exception_ptr& failure) {
@@ -125,8 +124,7 @@ Error may_be_stored(const std::string& id, const std::exception_ptr& failure) {
     std::rethrow_exception(failure);
   } catch (const Error& error) {
     return {ErrorKind::Conflict, Origin::Target,
-            fmt::format("{}; all was sent, and Glance may still store image {}: run again later",
-                        error.what(), id)};
+            fmt::format("{}; all was sent, and Glance may still store image {}", error.what(), id)};
   }
 }
 

@@ -83,6 +83,18 @@ class Copying {
   }
 
   std::vector<std::vector<ActionResult>> run() {
+    try {
+      do_all();
+    } catch (const Cancelled&) {
+      // Whoever asked for that knows.
+    }
+    std::vector<std::vector<ActionResult>> taken;
+    for (auto& results : results_) taken.push_back(std::move(results).take());
+    return taken;
+  }
+
+ private:
+  void do_all() {
     const auto coming = chosen(brings_bytes);
     observer_.starting(size_of(coming));
     for (auto& results : results_) results.remove_begun();
@@ -95,12 +107,8 @@ class Copying {
     }
     ask_silent_targets();
     show_again();
-    std::vector<std::vector<ActionResult>> taken;
-    for (auto& results : results_) taken.push_back(std::move(results).take());
-    return taken;
   }
 
- private:
   // What is tried again when all others are done: what a source says it does not have, and what is
   // for a target that does not answer.
   enum class PutOff { Nothing, Silent, MissingAndSilent };
@@ -459,10 +467,9 @@ class Copying {
   Failed as_of_now(const Failed& failed) const {
     if (!is_missing(failed.error) || !changed_.contains(action(failed.id).entry)) return failed;
     Failed told = failed;
-    told.error =
-        Error(failed.error.kind(), failed.error.origin(),
-              fmt::format("{}; the source has changed since this run read it, so run again",
-                          failed.error.what()));
+    told.error = Error(
+        failed.error.kind(), failed.error.origin(),
+        fmt::format("{}; the source has changed since this run read it", failed.error.what()));
     return told;
   }
 

@@ -40,8 +40,8 @@ class Executor {
   /// its product are marked as withheld. What its source does not have is asked for once more at
   /// the end, and what is missing then says whether the source has changed meanwhile
   /// (threats-and-faults.md F7). A target that does not answer is left out until all others are
-  /// done (docs/adr/0025). Throws `Cancelled` when asked to end; what is staged by then is found by
-  /// the next run.
+  /// done (docs/adr/0025). When asked to end it returns at once: what is not done by then stays
+  /// Planned, and what is staged is found by the next run.
   std::vector<std::vector<ActionResult>> copy();
 
  private:

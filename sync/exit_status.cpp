@@ -1,9 +1,34 @@
 #include "sync/exit_status.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <utility>
 
 namespace streamsync {
+namespace {
+
+std::string_view reaction_to(ExitStatus status) noexcept {
+  switch (status) {
+    case ExitStatus::ItemsFailed:
+      return "run again to have it tried once more";
+    case ExitStatus::SourceUnavailable:
+      return "run again when the source is in order";
+    case ExitStatus::TargetUnavailable:
+      return "see to that, then run again";
+    case ExitStatus::NoRoom:
+      return "add room, then run again";
+    case ExitStatus::Done:
+    case ExitStatus::Usage:
+    case ExitStatus::Refused:
+    case ExitStatus::Busy:
+    case ExitStatus::Guard:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
 
 ExitStatus exit_status_of(const Error& error) noexcept {
   switch (error.kind()) {
@@ -39,6 +64,11 @@ ExitStatus exit_status_of_item(const Error& error) noexcept {
   }
   const auto status = exit_status_of(error);
   return status == ExitStatus::SourceUnavailable ? ExitStatus::ItemsFailed : status;
+}
+
+std::string with_reaction(std::string_view what, ExitStatus status) {
+  const auto reaction = reaction_to(status);
+  return reaction.empty() ? std::string(what) : fmt::format("{}; {}", what, reaction);
 }
 
 ExitStatus gravest(const std::set<ExitStatus>& found) noexcept {

@@ -69,12 +69,16 @@ void members_if(JsonWriter& json, std::string_view name, const std::vector<std::
   json.EndArray();
 }
 
-void write_error(JsonWriter& json, const Error& error) {
+void write_error(JsonWriter& json, std::string_view kind, std::string_view message) {
   json.name("error");
   json.StartObject();
-  member(json, "kind", to_string(error.kind()));
-  member(json, "message", error.what());
+  member(json, "kind", kind);
+  member(json, "message", message);
   json.EndObject();
+}
+
+void write_error(JsonWriter& json, const Error& error) {
+  write_error(json, to_string(error.kind()), error.what());
 }
 
 // None of one that nobody has asked in this run.
@@ -163,12 +167,19 @@ void write_action(JsonWriter& json, const DestinationReport& destination, const 
   json.EndObject();
 }
 
-void write_destination(JsonWriter& json, const DestinationReport& destination) {
+// None of one that a run did not come to the end of.
+std::string_view status_of(const DestinationReport& destination, const RunReport& report) {
+  if (destination.error) return "failed";
+  return report.ended_early ? "" : "ok";
+}
+
+void write_destination(JsonWriter& json, const DestinationReport& destination,
+                       const RunReport& report) {
   json.StartObject();
   member(json, "target", destination.target);
   member_if(json, "cloud", destination.cloud);
   member_if(json, "region", destination.region);
-  member(json, "status", destination.error ? "failed" : "ok");
+  member_if(json, "status", status_of(destination, report));
   if (destination.error) {
     write_error(json, *destination.error);
   }
@@ -298,14 +309,12 @@ ExitStatus RunReport::exit_status() const {
 std::string RunReport::verdict() const {
   const auto errors = errors_of(*this);
   const auto status = exit_status();
-  for (const auto& [of_error, error] : errors) {
-    if (of_error == status) {
-      return errors.size() == 1 ? std::string(error->what())
-                                : fmt::format("{} (and {} more; see the lines above)",
-                                              error->what(), errors.size() - 1);
-    }
-  }
-  return {};
+  const auto first = std::find_if(errors.begin(), errors.end(),
+                                  [status](const auto& one) { return one.first == status; });
+  if (first == errors.end()) return {};
+  const auto line = with_reaction(first->second->what(), status);
+  if (errors.size() == 1) return line;
+  return fmt::format("{} (and {} more; see the lines above)", line, errors.size() - 1);
 }
 
 RunReport begin_report(std::string command) {
@@ -328,7 +337,11 @@ void write_json(const RunReport& report, ReportedActions actions, ByteSink& to) 
   member(json, "started", to_rfc3339(report.started));
   member(json, "finished", to_rfc3339(report.finished));
   json.name("exit_code");
-  json.Int(static_cast<int>(report.exit_status()));
+  json.Int(report.ended_early ? report.ended_early->exit_code
+                              : static_cast<int>(report.exit_status()));
+  if (report.ended_early) {
+    write_error(json, report.ended_early->kind, report.ended_early->message);
+  }
   json.name("mirrors");
   json.StartArray();
   for (const auto& mirror : report.mirrors) {
@@ -338,7 +351,7 @@ void write_json(const RunReport& report, ReportedActions actions, ByteSink& to) 
   json.name("destinations");
   json.StartArray();
   for (const auto& destination : report.destinations) {
-    write_destination(json, destination);
+    write_destination(json, destination, report);
   }
   json.EndArray();
   json.name("actions");

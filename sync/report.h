@@ -34,6 +34,13 @@ struct DestinationReport {
   std::optional<Error> error;  ///< of the destination as a whole: listing, publishing, guard
 };
 
+/// What ended a run before it was done: an interrupt, or an error that let nothing begin.
+struct Ending {
+  int exit_code = 0;
+  std::string kind;  ///< "interrupted", or that of the error
+  std::string message;
+};
+
 /// Everything a run can tell (`cli.md` §5).
 struct RunReport {
   std::string run_id;
@@ -41,8 +48,10 @@ struct RunReport {
   Time started{}, finished{};
   std::vector<MirrorReport> mirrors;
   std::vector<DestinationReport> destinations;
-  std::optional<Error> unwritten;  ///< why nobody got it who was to
+  std::optional<Error> unwritten;       ///< why nobody got it who was to
+  std::optional<Ending> ended_early{};  ///< then the rest says how far it had come
 
+  /// Of a run that came to its end.
   ExitStatus exit_status() const;
   /// The line on stderr that ends a run that did not succeed: what, where, why, what to do.
   std::string verdict() const;

@@ -86,6 +86,7 @@ struct Run::Impl {
   DocumentCache& cache;
   Observer& observer;
   std::stop_token stop;
+  RunReport& report;
 
   std::vector<std::unique_ptr<EntrySource>> sources{};
   std::vector<TrustPolicy> trust{};
@@ -95,13 +96,11 @@ struct Run::Impl {
   std::set<std::size_t> unread{};  ///< entries: not asked for, not reachable, or refused
   std::set<std::pair<std::size_t, CatalogScope>> incomplete{};
   std::map<std::size_t, std::set<std::string>> content_ids{};
-  RunReport report{};
   SupersededState superseded{};
   ScrubState scrubbed{};
   std::shared_ptr<RateLimit> rate{};  ///< of all that comes in; none when there is no limit
 
-  RunReport execute(const RunRequest& request) {
-    report = begin_report(request.command);
+  void execute(const RunRequest& request) {
     prepare(request);
     if (request.mode != RunMode::Plan) claim_targets();
     std::vector<Inventory> inventories(destinations.size());
@@ -125,7 +124,6 @@ struct Run::Impl {
     scrubbed = request.scrubbed;
     serve(std::move(wanted), std::move(inventories), request);
     report.finished = now();
-    return std::move(report);
   }
 
   void prepare(const RunRequest& request) {
@@ -503,9 +501,6 @@ struct Run::Impl {
   std::optional<Plan> plan_for(const Destination& destination, std::vector<EntrySelection> wanted,
                                Inventory inventory, const RunRequest& request,
                                DestinationReport& told) {
-    told.target = destination.target;
-    told.cloud = destination.cloud;
-    told.region = destination.region;
     told.error = destination.unavailable;
     if (told.error || wanted.empty()) return std::nullopt;
     try {
@@ -622,7 +617,9 @@ struct Run::Impl {
   // A destination that fails stops no other.
   void serve(std::vector<std::vector<EntrySelection>> wanted, std::vector<Inventory> inventories,
              const RunRequest& request) {
-    report.destinations.resize(destinations.size());
+    for (const auto& one : destinations) {
+      report.destinations.push_back({one.target, one.cloud, one.region, {}, {}, {}, {}, {}});
+    }
     std::vector<Assignment> assignments;
     std::vector<std::size_t> served;
     for (std::size_t index = 0; index < destinations.size(); ++index) {
@@ -718,24 +715,43 @@ struct Run::Impl {
                  const RunRequest& request) {
     Executor executor(assignments, config.jobs, config.retries, rate, stop, observer);
     auto results = executor.copy();
-    for (std::size_t index = 0; index < assignments.size(); ++index) {
-      auto& plan = assignments[index].plan;
-      auto& told = report.destinations[served[index]];
-      Removals removals(plan, results[index], *assignments[index].target, observer);
-      record(*assignments[index].target, removals, told);
-      const auto came =
-          look_again(*assignments[index].target, plan, results[index], removals, told);
-      mark_latest(*assignments[index].target, shown_items(plan, results[index]), removals, told);
-      auto input = publication_input(destinations[served[index]], plan, results[index]);
-      input.only_where_named.insert(came.begin(), came.end());
-      publish(destinations[served[index]], input, removals, told);
-      removals.grant(grace_at(destinations[served[index]]));
-      removals.judge();
-      remove(*assignments[index].target, removals, told);
-      remember(destinations[served[index]], removals.leaving(), request);
-      told.actions = std::move(plan.actions);
-      told.results = std::move(results[index]);
+    const auto tell_actions = [&] {
+      for (std::size_t index = 0; index < assignments.size(); ++index) {
+        auto& told = report.destinations[served[index]];
+        told.actions = std::move(assignments[index].plan.actions);
+        told.results = std::move(results[index]);
+      }
+    };
+    try {
+      if (stop.stop_requested()) throw Cancelled();
+      for (std::size_t index = 0; index < assignments.size(); ++index) {
+        conclude(assignments[index], results[index], served[index], request);
+      }
+    } catch (const Cancelled&) {
+      tell_actions();
+      throw;
     }
+    tell_actions();
+  }
+
+  // What follows the bytes: metadata, and then removals.
+  void conclude(Assignment& assignment, std::vector<ActionResult>& results, std::size_t at,
+                const RunRequest& request) {
+    auto* const target = assignment.target;
+    auto& plan = assignment.plan;
+    auto& destination = destinations[at];
+    auto& told = report.destinations[at];
+    Removals removals(plan, results, *target, observer);
+    record(*target, removals, told);
+    const auto came = look_again(*target, plan, results, removals, told);
+    mark_latest(*target, shown_items(plan, results), removals, told);
+    auto input = publication_input(destination, plan, results);
+    input.only_where_named.insert(came.begin(), came.end());
+    publish(destination, input, removals, told);
+    removals.grant(grace_at(destination));
+    removals.judge();
+    remove(*target, removals, told);
+    remember(destination, removals.leaving(), request);
   }
 
   void remember(const Destination& destination, Leaving leaving, const RunRequest& request) {
@@ -869,11 +885,11 @@ struct Run::Impl {
 };
 
 Run::Run(const Config& config, std::vector<Destination> destinations, DocumentCache& cache,
-         Observer& observer, std::stop_token stop)
-    : impl_(new Impl{config, std::move(destinations), cache, observer, stop}) {}
+         Observer& observer, std::stop_token stop, RunReport& report)
+    : impl_(new Impl{config, std::move(destinations), cache, observer, stop, report}) {}
 
 Run::~Run() = default;
 
-RunReport Run::execute(const RunRequest& request) { return impl_->execute(request); }
+void Run::execute(const RunRequest& request) { impl_->execute(request); }
 
 }  // namespace streamsync

@@ -39,7 +39,6 @@ enum class RunMode { Plan, Sync };
 
 struct RunRequest {
   RunMode mode = RunMode::Sync;
-  std::string command;
   /// Entries to act for; empty: all. The others still say what they want to keep.
   std::vector<std::string> mirrors;
   Verification verification = Verification::Required;
@@ -63,11 +62,13 @@ struct RunRequest {
 /// of one entry or destination are in the report and stop no other; `Cancelled` ends the run.
 class Run {
  public:
+  /// `report` has begun; it is filled as the run goes, so what ends that early leaves in it how far
+  /// it has come. All references must outlive this.
   Run(const Config& config, std::vector<Destination> destinations, DocumentCache& cache,
-      Observer& observer, std::stop_token stop);
+      Observer& observer, std::stop_token stop, RunReport& report);
   ~Run();
 
-  RunReport execute(const RunRequest& request);
+  void execute(const RunRequest& request);
 
  private:
   struct Impl;

@@ -1,8 +1,7 @@
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "sync/cli/commands.h"
+#include "sync/cli/standard_output.h"
 
 namespace streamsync {
 
@@ -17,12 +16,12 @@ ExitStatus config_check_command(const Options& options, Console& console) {
 }
 
 ExitStatus config_show_command(const Options& options) {
-  fmt::print("{}", show_config(effective_config(options)));
+  print_text(show_config(effective_config(options)));
   return ExitStatus::Done;
 }
 
 ExitStatus config_example_command() {
-  fmt::print("{}", example_config());
+  print_text(example_config());
   return ExitStatus::Done;
 }
 

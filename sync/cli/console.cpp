@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
@@ -60,9 +61,10 @@ TerminalSize terminal_size() {
   return size;
 }
 
-void put(std::FILE* stream, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stream);
-  std::fflush(stream);
+// Whether all of it was taken; else errno says why not.
+bool put(std::FILE* stream, std::string_view text) {
+  return std::fwrite(text.data(), 1, text.size(), stream) == text.size() &&
+         std::fflush(stream) == 0;
 }
 
 // What is left of foreign text after `printable` holds no control characters.
@@ -167,16 +169,11 @@ void Console::print_result(const Action& action, const ActionResult& result) {
     log(LogLevel::Info, fmt::format("kept {}: {}", action.name, result.withheld_because));
     return;
   }
-  const Held* held = held_of(action, result);
   const bool text = options_.output == OutputFormat::Text;
-  const auto line = [&](std::string_view verb) {
-    put(stdout,
-        fmt::format("{} {}: {}\n", verb, printable(held->placement), printable(held->name)));
-  };
   if (text && (action.kind == ActionKind::Create || action.kind == ActionKind::Adopt)) {
-    line("created");
+    print_line("created", *held_of(action, result));
   } else if (text && action.kind == ActionKind::Remove) {
-    line("removing");
+    print_line("removing", *held_of(action, result));
   }
   if (action.kind == ActionKind::Create) {
     log(LogLevel::Info, copied(action, result));
@@ -188,6 +185,12 @@ void Console::print_result(const Action& action, const ActionResult& result) {
     log(LogLevel::Debug,
         fmt::format("{} {}: {}", streamsync::to_string(action.kind), action.name, action.reason));
   }
+}
+
+void Console::print_line(std::string_view verb, const Held& held) {
+  const auto line =
+      fmt::format("{} {}: {}\n", verb, printable(held.placement), printable(held.name));
+  if (!put(stdout, line)) lost_results_ = errno;
 }
 
 std::string Console::total_line() const {

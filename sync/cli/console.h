@@ -45,6 +45,9 @@ class Console final : public Observer {
   void ended(const Action& action) override;
   void finished(const Action& action, const ActionResult& result) override;
 
+  /// Why standard output did not take a line of results (errno); 0 when it took all.
+  int lost_results() const noexcept { return lost_results_; }
+
  private:
   using Clock = TotalProgress::Clock;
   struct Bar {
@@ -55,6 +58,7 @@ class Console final : public Observer {
 
   std::string line_of(LogLevel level, std::string_view message) const;
   void print_result(const Action& action, const ActionResult& result);
+  void print_line(std::string_view verb, const Held& held);
   void redraw();
   void draw();
   std::vector<std::string> bar_lines(std::size_t most) const;
@@ -62,6 +66,7 @@ class Console final : public Observer {
   std::string total_line() const;
 
   Options options_;
+  int lost_results_ = 0;
   bool bars_ = false;
   std::map<const Action*, Bar> running_;
   TotalProgress total_;

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "sync/cli/commands.h"
+#include "sync/cli/standard_output.h"
 #include "sync/state_directory.h"
 
 namespace streamsync {
@@ -85,8 +86,8 @@ ExitStatus ledger_command(const Options& options) {
   }
   for (const auto& entry : StateDirectory(config.state_dir).ledger()) {
     if (wanted.takes(entry)) {
-      fmt::print("{}\n",
-                 options.console.output == OutputFormat::Json ? to_json(entry) : line_of(entry));
+      const bool as_json = options.console.output == OutputFormat::Json;
+      print_text((as_json ? to_json(entry) : line_of(entry)) + "\n");
     }
   }
   return ExitStatus::Done;

@@ -13,6 +13,7 @@
 #include "keystone/process_environment.h"
 #include "sync/cli/commands.h"
 #include "sync/cli/process.h"
+#include "sync/cli/standard_output.h"
 
 namespace streamsync {
 namespace {
@@ -268,14 +269,15 @@ int run(int argc, char** argv) {
   Interrupts interrupts([&console](const std::string& why) { console.error_at_once(why); });
   try {
     const auto status = line.command()(console, interrupts);
-    std::fflush(stdout);  // it may block, and from here on no signal would end that
+    StandardOutput().finish();  // it may block, and from here on no signal would end that
     return static_cast<int>(status);
   } catch (const Cancelled&) {
     if (interrupts.take_last_word()) console.error(interrupts.why());
     return interrupts.exit_status();
   } catch (const Error& error) {
-    console.error(error.what());
-    return static_cast<int>(exit_status_of(error));
+    const auto status = exit_status_of(error);
+    console.error(with_reaction(error.what(), status));
+    return static_cast<int>(status);
   }
 }
 
@@ -288,8 +290,9 @@ int main(int argc, char** argv) {
     streamsync::raise_file_limit();
     return streamsync::run(argc, argv);
   } catch (const streamsync::Error& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
-    return static_cast<int>(streamsync::exit_status_of(error));
+    const auto status = streamsync::exit_status_of(error);
+    fmt::print(stderr, "error: {}\n", streamsync::with_reaction(error.what(), status));
+    return static_cast<int>(status);
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}; this is a defect of streamsync, please report it\n",
                error.what());

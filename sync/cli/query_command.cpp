@@ -2,13 +2,15 @@
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
-#include <cstdio>
+#include <exception>
+#include <optional>
 #include <set>
 
 #include "base/text.h"
 #include "filters/selection.h"
 #include "sync/catalog.h"
 #include "sync/cli/commands.h"
+#include "sync/cli/standard_output.h"
 #include "sync/entry_source.h"
 
 namespace streamsync {
@@ -56,17 +58,16 @@ std::string line_of(const Item& item) {
 
 class QueryOutput {
  public:
-  QueryOutput(const Options& options, const MirrorEntry& entry, Console& console)
-      : options_(options), entry_(entry), console_(console) {
+  QueryOutput(const Options& options, Console& console) : options_(options), console_(console) {
     json_.SetIndent(' ', 2);
     json_.StartArray();
   }
 
-  void add(const Selection& selection) {
+  void add(const Selection& selection, const MirrorEntry& entry) {
     for (const auto& product : selection.products) {
       for (const auto& version : product.versions) {
         for (const auto& item : version.items) {
-          add(item, selection.head);
+          add(item, selection.head, entry);
         }
       }
     }
@@ -75,28 +76,27 @@ class QueryOutput {
   void finish() {
     json_.EndArray();
     if (options_.console.output == OutputFormat::Json) {
-      fmt::print("{}\n", without_raw_controls({buffer_.GetString(), buffer_.GetSize()}));
+      print_text(without_raw_controls({buffer_.GetString(), buffer_.GetSize()}) + "\n");
     }
   }
 
  private:
-  void add(const Item& item, const ProductsHead& head) {
+  void add(const Item& item, const ProductsHead& head, const MirrorEntry& entry) {
     if (options_.console.output == OutputFormat::Json) {
       json_.StartObject();
-      for (const auto& [key, value] : flat_tags(item, head, entry_)) {
+      for (const auto& [key, value] : flat_tags(item, head, entry)) {
         json_.Key(key);
         json_.String(value);
       }
       json_.EndObject();
     } else if (options_.format) {
-      fmt::print("{}\n", fill_in(*options_.format, flat_tags(item, head, entry_), console_));
+      print_text(fill_in(*options_.format, flat_tags(item, head, entry), console_) + "\n");
     } else {
-      fmt::print("{}\n", line_of(item));
+      print_text(line_of(item) + "\n");
     }
   }
 
   const Options& options_;
-  const MirrorEntry& entry_;
   Console& console_;
   rapidjson::StringBuffer buffer_;
   rapidjson::PrettyWriter<rapidjson::StringBuffer> json_{buffer_};
@@ -114,9 +114,8 @@ TrustPolicy trust_in(const MirrorEntry& entry, const Options& options) {
   return policy;
 }
 
-}  // namespace
-
-ExitStatus query_command(const Options& options, Console& console, const Interrupts& interrupts) {
+ExitStatus query(const Options& options, Console& console, const Interrupts& interrupts,
+                 QueryOutput& output) {
   warn_of_no_verify(options, console);
   MirrorEntry entry = entry_for(options.source, config_defaults());
   apply(options, entry);
@@ -147,18 +146,32 @@ ExitStatus query_command(const Options& options, Console& console, const Interru
   }
   const Catalog catalog = reader.read(source.bases(), entry.path);
 
-  QueryOutput output(options, entry, console);
   for (const auto& document : catalog.documents) {
     if (document.holds_products()) {
       output.add(select(document.text, source.bases()[catalog.base]->describe(document.path),
-                        filters, entry.retention.max));
+                        filters, entry.retention.max),
+                 entry);
     }
   }
-  output.finish();
   for (const auto& url : catalog.missing) {
     console.error(fmt::format("{}: is named by the index but does not exist; ask the mirror", url));
   }
   return catalog.missing.empty() ? ExitStatus::Done : ExitStatus::SourceUnavailable;
+}
+
+}  // namespace
+
+ExitStatus query_command(const Options& options, Console& console, const Interrupts& interrupts) {
+  QueryOutput output(options, console);
+  std::optional<ExitStatus> status;
+  try {
+    status = query(options, console, interrupts, output);
+  } catch (const std::exception&) {
+    output.finish();  // what there is, so that it is a document in any case (`cli.md` §1)
+    throw;
+  }
+  output.finish();
+  return *status;
 }
 
 }  // namespace streamsync

@@ -3,12 +3,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <ctime>
 #include <memory>
 #include <system_error>
 
@@ -53,26 +50,6 @@ void try_directory(const fs::path& file, const fs::path& whole) {
   }
 }
 
-// A reader that goes away is told by EPIPE, not by the signal that would end the run.
-class BrokenPipeSignal {
- public:
-  BrokenPipeSignal() {
-    ::sigemptyset(&signal_);
-    ::sigaddset(&signal_, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &signal_, &before_);
-  }
-  ~BrokenPipeSignal() {
-    const timespec at_once{};
-    ::sigtimedwait(&signal_, nullptr, &at_once);
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  BrokenPipeSignal(const BrokenPipeSignal&) = delete;
-  BrokenPipeSignal& operator=(const BrokenPipeSignal&) = delete;
-
- private:
-  sigset_t signal_{}, before_{};
-};
-
 /// A pipe or a device. Whoever reads it has to.
 class StreamSink final : public ByteSink {
  public:
@@ -103,7 +80,6 @@ class StreamSink final : public ByteSink {
   }
 
   int stream_;
-  BrokenPipeSignal held_back_;
 };
 
 std::unique_ptr<ByteSink> sink_for(const fs::path& file, const FileDescriptor& stream) {

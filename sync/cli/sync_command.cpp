@@ -18,7 +18,6 @@ namespace {
 RunRequest request_of(const Options& options, RunMode mode) {
   RunRequest request;
   request.mode = mode;
-  request.command = mode == RunMode::Plan ? "plan" : "sync";
   request.mirrors = options.mirrors;
   request.verification = options.no_verify ? Verification::Off : Verification::Required;
   request.accept_rollback = options.accept_rollback;
@@ -60,8 +59,8 @@ void warn_of_clock(const StateDirectory& state, Console& console) {
   }
 }
 
-RunReport run(const Options& options, Console& console, const Interrupts& interrupts,
-              const Config& config, DocumentCache& cache, const RunRequest& request) {
+void run(const Options& options, Console& console, const Interrupts& interrupts,
+         const Config& config, DocumentCache& cache, const RunRequest& request, RunReport& report) {
   warn_of_keys_without_effect(config, console);
   auto destinations = make_destinations(config, options, cache, interrupts.token());
   for (const auto& cloud : destinations.clouds) {
@@ -72,50 +71,35 @@ RunReport run(const Options& options, Console& console, const Interrupts& interr
     }
   }
   for (const auto& warning : destinations.warnings) console.warn(warning);
-  Run run(config, std::move(destinations.all), cache, console, interrupts.token());
-  return run.execute(request);
+  Run(config, std::move(destinations.all), cache, console, interrupts.token(), report)
+      .execute(request);
 }
 
-RunReport make_plan_report(const Options& options, Console& console, const Interrupts& interrupts,
-                           const Config& config) {
+Config begin(const Options& options, Console& console, Interrupts& interrupts) {
+  warn_of_no_verify(options, console);
+  Config config = effective_config(options);
+  if (config.run_timeout) interrupts.end_after(*config.run_timeout);
+  return config;
+}
+
+void plan(const Options& options, Console& console, Interrupts& interrupts, RunReport& report) {
+  const Config config = begin(options, console, interrupts);
   // Planning writes nothing, so it makes no state directory and takes no lock either.
   if (!std::filesystem::is_directory(config.state_dir)) {
     NoCache cache;
-    return run(options, console, interrupts, config, cache, request_of(options, RunMode::Plan));
+    run(options, console, interrupts, config, cache, request_of(options, RunMode::Plan), report);
+    return;
   }
   StateDirectory state(config.state_dir);
   ReadOnlyCache cache(state);
   RunRequest request = request_of(options, RunMode::Plan);
   request.trust = state.trust();
   request.superseded = superseded_of(state, console);
-  return run(options, console, interrupts, config, cache, request);
+  run(options, console, interrupts, config, cache, request, report);
 }
 
-}  // namespace
-
-ExitStatus plan_command(const Options& options, Console& console, Interrupts& interrupts) {
-  warn_of_no_verify(options, console);
-  const Config config = effective_config(options);
-  if (config.run_timeout) interrupts.end_after(*config.run_timeout);
-  const auto file = report_file(options);
-  RunReport report = make_plan_report(options, console, interrupts, config);
-  deliver(report, file, console);
-  if (options.console.output == OutputFormat::Json) {
-    print_json(report, console);
-  } else {
-    print_text(to_text(report), report, console);
-  }
-  return conclude(report, console);
-}
-
-ExitStatus sync_command(const Options& options, Console& console, Interrupts& interrupts) {
-  if (options.dry_run) {
-    return plan_command(options, console, interrupts);
-  }
-  warn_of_no_verify(options, console);
-  const Config config = effective_config(options);
-  if (config.run_timeout) interrupts.end_after(*config.run_timeout);
-  const auto file = report_file(options);
+void sync(const Options& options, Console& console, Interrupts& interrupts, RunReport& report) {
+  const Config config = begin(options, console, interrupts);
   StateDirectory state(config.state_dir);
   const auto lock = state.lock();
   warn_of_clock(state, console);
@@ -130,17 +114,27 @@ ExitStatus sync_command(const Options& options, Console& console, Interrupts& in
   request.remember = [&state](const TrustState& trust, const std::vector<LedgerEntry>& news) {
     state.accept(trust, news);
   };
-  RunReport report = run(options, console, interrupts, config, state, request);
-  deliver(report, file, console);
+  run(options, console, interrupts, config, state, request, report);
   try {
     state.record_run(report);
   } catch (const Error& error) {
     console.warn(error.what());
   }
-  if (options.console.output == OutputFormat::Json) {
-    print_json(report, console);
-  }
-  return conclude(report, console);
+}
+
+}  // namespace
+
+ExitStatus plan_command(const Options& options, Console& console, Interrupts& interrupts) {
+  return reported("plan", options, console, interrupts, [&](RunReport& report) {
+    plan(options, console, interrupts, report);
+    if (options.console.output == OutputFormat::Text) print_lines(to_text(report), report, console);
+  });
+}
+
+ExitStatus sync_command(const Options& options, Console& console, Interrupts& interrupts) {
+  if (options.dry_run) return plan_command(options, console, interrupts);
+  return reported("sync", options, console, interrupts,
+                  [&](RunReport& report) { sync(options, console, interrupts, report); });
 }
 
 }  // namespace streamsync

@@ -84,17 +84,18 @@ Config config_of(const Options& options) {
 class TreeVerification {
  public:
   TreeVerification(const Options& options, const Config& config, Destination& tree,
-                   Console& console, std::stop_token stop)
+                   Console& console, std::stop_token stop, RunReport& report)
       : options_(options),
         config_(config),
         tree_(tree),
         console_(console),
         stop_(std::move(stop)),
-        report_(begin_report("verify")) {
+        report_(report),
+        told_(report.destinations.emplace_back()) {
     told_.target = tree.target;
   }
 
-  RunReport run() {
+  void run() {
     try {
       if (options_.repair) tree_.items->claim();
       TreeCheck check(*tree_.items, {config_.jobs, config_.retries, stop_}, console_);
@@ -106,9 +107,7 @@ class TreeVerification {
       if (error.kind() == ErrorKind::Config) throw;
       tell(error);
     }
-    report_.destinations.push_back(std::move(told_));
     report_.finished = now();
-    return std::move(report_);
   }
 
  private:
@@ -225,7 +224,7 @@ class TreeVerification {
   }
 
   void print(const std::string& lines) {
-    if (options_.console.output == OutputFormat::Text) print_text(lines, report_, console_);
+    if (options_.console.output == OutputFormat::Text) print_lines(lines, report_, console_);
   }
 
   // What is damaged stays until its replacement is whole; what could not be read stays.
@@ -242,6 +241,7 @@ class TreeVerification {
     for (std::size_t index = 0; index < results.size(); ++index) {
       if (brings_bytes(told_.actions[index])) told_.results[index] = std::move(results[index]);
     }
+    if (stop_.stop_requested()) throw Cancelled();
     tree_.items->all_revealed();
     check_repaired(check);
   }
@@ -297,13 +297,12 @@ class TreeVerification {
   Destination& tree_;
   Console& console_;
   std::stop_token stop_;
-  RunReport report_;
-  DestinationReport told_;
+  RunReport& report_;
+  DestinationReport& told_;
 };
 
-}  // namespace
-
-ExitStatus verify_command(const Options& options, Console& console, Interrupts& interrupts) {
+void verify(const Options& options, Console& console, const Interrupts& interrupts,
+            RunReport& report) {
   warn_of_no_verify(options, console);
   const Config config = config_of(options);
   const auto& source = config.mirrors.front();
@@ -311,7 +310,6 @@ ExitStatus verify_command(const Options& options, Console& console, Interrupts& 
     console.warn(fmt::format("{}: TLS certificates are not verified (insecure)",
                              source.bases.front().redacted()));
   }
-  const auto file = report_file(options);
   std::optional<StateDirectory> state;
   std::unique_ptr<FileLock> lock;
   if (options.repair) {  // as `sync`, which may write to the same tree
@@ -322,10 +320,14 @@ ExitStatus verify_command(const Options& options, Console& console, Interrupts& 
   auto destinations = make_destinations(config, options, cache, interrupts.token());
   auto& tree = destinations.all.front();
   if (tree.unavailable) throw Error(*tree.unavailable);
-  RunReport report = TreeVerification(options, config, tree, console, interrupts.token()).run();
-  deliver(report, file, console);
-  if (options.console.output == OutputFormat::Json) print_json(report, console);
-  return conclude(report, console);
+  TreeVerification(options, config, tree, console, interrupts.token(), report).run();
+}
+
+}  // namespace
+
+ExitStatus verify_command(const Options& options, Console& console, Interrupts& interrupts) {
+  return reported("verify", options, console, interrupts,
+                  [&](RunReport& report) { verify(options, console, interrupts, report); });
 }
 
 }  // namespace streamsync

@@ -27,6 +27,20 @@ TEST_CASE("of several errors the gravest is kept, of two alike the first") {
   CHECK(kept->kind() == ErrorKind::Transient);
 }
 
+TEST_CASE("a last line says what to do") {
+  const auto [status, line] = GENERATE(table<ExitStatus, std::string>({
+      {ExitStatus::ItemsFailed, "x: no; run again to have it tried once more"},
+      {ExitStatus::SourceUnavailable, "x: no; run again when the source is in order"},
+      {ExitStatus::TargetUnavailable, "x: no; see to that, then run again"},
+      {ExitStatus::NoRoom, "x: no; add room, then run again"},
+      {ExitStatus::Refused, "x: no"},
+      {ExitStatus::Usage, "x: no"},
+      {ExitStatus::Guard, "x: no"},
+      {ExitStatus::Busy, "x: no"},
+  }));
+  CHECK(with_reaction("x: no", status) == line);
+}
+
 TEST_CASE("an error's status depends on kind and origin alone") {
   const auto [kind, origin, run, item] = GENERATE(table<ErrorKind, Origin, ExitStatus, ExitStatus>({
       {ErrorKind::Config, Origin::Config, ExitStatus::Usage, ExitStatus::Usage},

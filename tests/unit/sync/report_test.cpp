@@ -111,7 +111,7 @@ TEST_CASE("a report that is lost is an error beside those of the run") {
   RunReport report;
   report.unwritten = Error(ErrorKind::NoRoom, Origin::Local, "the disk is full");
   CHECK(report.exit_status() == ExitStatus::NoRoom);
-  CHECK(report.verdict() == "the disk is full");
+  CHECK(report.verdict() == "the disk is full; add room, then run again");
   report.mirrors.push_back({.name = "m", .url = "http://h/"});
   report.mirrors.back().error = Error(ErrorKind::Untrusted, Origin::Source, "a bad signature");
   CHECK(report.exit_status() == ExitStatus::Refused);
