@@ -103,6 +103,16 @@ void require_same_file(const Request& request, const Response& head, const std::
                                 request.url.redacted(), printable(given), printable(validator)));
 }
 
+// A document is taken as a whole or not at all; 203 is one that a proxy has changed, which its
+// signature judges (RFC 9110 §15.3).
+void require_whole(const Request& request, const Response& response) {
+  require_ok(request, response, Origin::Source);
+  if (response.status == 200 || response.status == 203) return;
+  throw Error(ErrorKind::Protocol, Origin::Source,
+              fmt::format("GET {}: status {}, which gives no whole document",
+                          request.url.redacted(), response.status));
+}
+
 // What says nothing about ranges: the same would be answered without one.
 bool is_about_the_file(int status) {
   constexpr std::array kOthers = {404, 408, 410, 429, 502, 503, 504};
@@ -136,7 +146,7 @@ std::optional<FetchedDocument> MirrorSource::fetch(const RelativePath& path,
   if (response.status == 304 && !known.empty()) {
     return std::nullopt;
   }
-  require_ok(request, response, Origin::Source);
+  require_whole(request, response);
   limited.finish();
   return FetchedDocument{std::move(spool), validator_of(response.headers)};
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <span>
 #include <utility>
 
 #include "base/text.h"
@@ -49,6 +50,15 @@ bool is_another(Spool now, const CatalogDocument& document) {
   } catch (const Error&) {
     return true;
   }
+}
+
+// Its first words, or a part of them.
+std::string beginning_of(const Spool& bytes) {
+  constexpr std::size_t kWords = 60;
+  std::string text(std::min<std::uint64_t>(bytes.size(), 1024), '\0');
+  const auto reader = bytes.reader();
+  text.resize(reader->read(std::as_writable_bytes(std::span(text))));
+  return std::string(trimmed(text).substr(0, kWords));
 }
 
 std::string stream_of(const CatalogDocument& document) {
@@ -199,8 +209,8 @@ class CatalogWalk {
     }
     if (may_be_unsigned(reference)) return unsigned_document();
     // A .sjson bears its signature or none (`upstream-gss.md` §1.1).
-    if (path.str().ends_with(".sjson")) throw not_signed(reference, where);
-    auto signature = detached_signature(reference, where, cache);
+    if (path.str().ends_with(".sjson")) throw not_signed(reference, bytes, where);
+    auto signature = detached_signature(reference, bytes, where, cache);
     const auto& keyring = require_keyring(where);
     try {
       auto text = keyring.verify_detached(std::move(bytes), signature.fetched.bytes,
@@ -235,8 +245,8 @@ class CatalogWalk {
                     where));
   }
 
-  DetachedSignature detached_signature(const Reference& reference, const std::string& where,
-                                       DocumentCache& cache) {
+  DetachedSignature detached_signature(const Reference& reference, const Spool& bytes,
+                                       const std::string& where, DocumentCache& cache) {
     const auto& document = reference.path;
     const auto path = document.with_file_name(std::string(document.file_name()) + ".gpg");
     const auto signature = source_.describe(path);
@@ -248,13 +258,23 @@ class CatalogWalk {
       return {path, std::move(*fetch(path, Validator{}))};
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::NotFound) throw;
-      throw not_signed(reference, where);
+      throw not_signed(reference, bytes, where);
     }
   }
 
-  Error not_signed(const Reference& reference, const std::string& where) const {
+  Error not_signed(const Reference& reference, const Spool& bytes, const std::string& where) const {
+    const auto beginning = beginning_of(bytes);
+    if (!beginning.starts_with('{')) return no_document(beginning, where);
     return Error(ErrorKind::Untrusted, Origin::Source,
                  fmt::format("{}: is not signed; {}", where, what_to_do_unsigned(reference)));
+  }
+
+  // Such as the page of a captive portal: nobody is to allow that unsigned.
+  static Error no_document(const std::string& beginning, const std::string& where) {
+    return Error(ErrorKind::Untrusted, Origin::Source,
+                 fmt::format("{}: is not signed, nor is it JSON: it begins with \"{}\"; look what "
+                             "answers in the place of the mirror",
+                             where, printable(beginning)));
   }
 
   std::string_view what_to_do_unsigned(const Reference& reference) const {

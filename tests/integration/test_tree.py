@@ -228,6 +228,14 @@ class Trust(TreeCase):
         with self.served() as server:
             self.refused(server, "not signed")
 
+    def test_a_page_in_the_place_of_a_document_is_told_as_one(self):
+        for page in ("\n<!DOCTYPE html>\n<title>Log in\x1b</title>", ""):
+            (self.stream.root / INDEX).write_text(page, encoding="utf-8")
+            with self.subTest(page), self.served() as server:
+                beginning = page.strip().replace("\n", "\\x0A").replace("\x1b", "\\x1B")
+                self.refused(server, f'nor is it JSON: it begins with "{beginning}"', "look what answers")
+                self.assertNotIn("allow_unsigned", self.sync(entry(server.url)).err)
+
     def test_allow_unsigned_does_not_reach_behind_a_signed_index(self):
         name = "streams/v1/com.ubuntu.cloud:released:download"
         (self.stream.root / f"{name}.sjson").write_bytes((self.stream.root / f"{name}.json").read_bytes())

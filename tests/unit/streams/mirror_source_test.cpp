@@ -230,6 +230,23 @@ TEST_CASE("a part that says nothing of its file leaves the validator, a whole fi
   CHECK(progress.validator == kept);
 }
 
+TEST_CASE("a document is taken as a whole or not at all") {
+  const auto [settings, is_taken] = GENERATE(table<std::string, bool>({
+      {R"("body": "{}", "status": 203)", true},
+      {R"("body": "{}", "status": 206)", false},
+      {R"("raw": "HTTP/1.1 204 No Content\r\n\r\n")", false},
+  }));
+  CAPTURE(settings);
+  Mirror mirror(settings);
+  if (is_taken) {
+    CHECK(mirror.fetch()->bytes.size() == 2);
+  } else {
+    const auto failure = failure_of([&] { mirror.fetch(); });
+    CHECK(failure.kind() == ErrorKind::Protocol);
+    CHECK_THAT(failure.what(), Catch::Contains("which gives no whole document"));
+  }
+}
+
 TEST_CASE("what is not signed is not fetched from elsewhere") {
   ScriptedServer elsewhere;
   const std::string redirect = "\"redirect\": \"" + elsewhere.url("/x?size=3") + "\"";
