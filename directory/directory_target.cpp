@@ -331,6 +331,17 @@ void DirectoryTarget::note_put(const std::string& path, Durability durability) {
   if (durability == Durability::Unknown) unsynced_.insert(path);
 }
 
+std::optional<Held> DirectoryTarget::take_over(const BlobSpec& blob) {
+  const auto& path = blob.item.path->str();
+  if (!root_ || root_->size_of(path) != blob.content.size) return std::nullopt;
+  const NameClaims::Claim claim(claims_, path);
+  if (was_put(path)) return staged(blob);
+  if (!has_bytes(path, blob.content)) return std::nullopt;
+  root_->remove_part(path);  // it would be shown in its place
+  note_put(path, Durability::Unknown);
+  return staged(blob);
+}
+
 // A second name of the file: nothing of ours ever writes into a file that has its name.
 std::optional<Held> DirectoryTarget::link(const Held& held, const BlobSpec& blob) {
   const auto& path = blob.item.path->str();

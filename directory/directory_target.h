@@ -39,6 +39,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   void announce(const std::vector<BlobSpec>& coming) override;
   std::optional<BegunItem> begun(const BlobSpec& blob) override;
   Held stage(const BlobSpec& blob, ByteSource& bytes) override;
+  std::optional<Held> take_over(const BlobSpec& blob) override;
   std::optional<Held> link(const Held& held, const BlobSpec& blob) override;
   void copy_out(const Held& held, ByteSink& to) override;
   std::optional<Held> verify_unrevealed(const Held& held, const BlobSpec& blob) override;

@@ -80,9 +80,9 @@ struct RecordFindings {
 };
 
 /// Where item bytes go. A target belongs to one scope (our content_id in one region, one tree) and
-/// sees nothing outside it. `begun`, `stage`, `link`, `copy_out`, `verify_unrevealed` and `update`
-/// are called from several threads at once, all else from one. Failures are `Error` with origin
-/// Target.
+/// sees nothing outside it. `begun`, `stage`, `take_over`, `link`, `copy_out`, `verify_unrevealed`
+/// and `update` are called from several threads at once, all else from one. Failures are `Error`
+/// with origin Target.
 class ItemTarget {
  public:
   virtual ~ItemTarget() = default;
@@ -132,6 +132,10 @@ class ItemTarget {
   /// leave nothing that could be taken for the item. Idempotent: goes on with or replaces what an
   /// earlier run began. Returns the item as held, unrevealed.
   virtual Held stage(const BlobSpec& blob, ByteSource& bytes) = 0;
+
+  /// As `stage`, with what lies at the item's place although no record tells of it, such as a copy
+  /// that somebody has made. None: nothing of that kind, or other bytes, and those stay.
+  virtual std::optional<Held> take_over(const BlobSpec&) { return std::nullopt; }
 
   /// As `stage`, with the bytes of an item that is Present here, compared anew. None: the target
   /// has no such means, or those bytes are no longer right.

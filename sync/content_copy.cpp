@@ -32,7 +32,7 @@ bool ContentCopy::is_left_out(const WantedItem& wanted) {
 
 bool ContentCopy::is_there(const WantedItem& wanted) {
   try {
-    return is_adopted(wanted) || is_linked(wanted);
+    return is_adopted(wanted) || is_taken_over(wanted) || is_linked(wanted);
   } catch (const Cancelled&) {
     throw;
   } catch (const std::exception& error) {
@@ -45,6 +45,15 @@ bool ContentCopy::is_adopted(const WantedItem& wanted) {
   const auto& action = *wanted.action;
   if (action.kind != ActionKind::Adopt) return false;
   auto held = wanted.target->verify_unrevealed(*action.held, *action.blob);
+  if (held) staged(wanted, std::move(*held));
+  return held.has_value();
+}
+
+// What is to be replaced or mended is known to be wrong.
+bool ContentCopy::is_taken_over(const WantedItem& wanted) {
+  const auto& action = *wanted.action;
+  if (action.kind != ActionKind::Create || action.replaced || action.blob->is_mending) return false;
+  auto held = wanted.target->take_over(*action.blob);
   if (held) staged(wanted, std::move(*held));
   return held.has_value();
 }

@@ -49,6 +49,7 @@ class ContentCopy {
   bool is_left_out(const WantedItem& wanted);
   bool is_there(const WantedItem& wanted);
   bool is_adopted(const WantedItem& wanted);
+  bool is_taken_over(const WantedItem& wanted);
   bool is_linked(const WantedItem& wanted);
   void begin_round();
   void bring();

@@ -658,6 +658,8 @@ struct Run::Impl {
   // What is wrong with the place is told when the item comes there.
   static std::uint64_t size_begun(const BlobSpec& blob, ItemTarget& target) {
     try {
+      const auto there = target.look_at(blob.item);
+      if (there && there->size == blob.content.size) return blob.content.size;
       const auto begun = target.begun(blob);
       return begun ? std::min(begun->size, blob.content.size) : 0;
     } catch (const Error&) {

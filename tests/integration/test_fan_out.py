@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import unittest
 
 from silent_bucket import SilentBucket
@@ -187,6 +188,39 @@ class Numbers(FanOutCase):
         from_source = sum(count for path, count in sent.items() if path.endswith(".img"))
         self.assertEqual((from_source, 2 * ITEM_SIZE, 0), self.totals())
         self.assertEqual(2 * ITEM_SIZE + 12000, from_source)
+
+
+class CopiedByHand(FanOutCase):
+    """A tree that was carried here, by rsync for example, and of which no record tells."""
+
+    def setUp(self):
+        super().setUp()
+        shutil.copytree(self.stream.root, self.target)
+
+    def run_it(self):
+        with self.served() as server:
+            run = self.sync(entry(server.url))
+            self.assertEqual(DONE, run.status, run.err)
+            self.assertEqual(2, len(run.lines()))
+            return sorted(path for path in server.paths() if path.endswith(".img"))
+
+    def test_what_is_right_is_taken_over(self):
+        before = {path: path.stat().st_ino for path in self.target.rglob("*.img")}
+        self.assertEqual([], self.run_it())
+        self.assertEqual((0, 2 * ITEM_SIZE, 2 * ITEM_SIZE), self.totals())
+        self.assertEqual(before, {path: path.stat().st_ino for path in self.target.rglob("*.img")})
+        verified = self.program.run("verify", self.target, "--keyring", self.keyring)
+        self.assertEqual(DONE, verified.status, verified.err)
+
+    def test_what_is_wrong_is_fetched(self):
+        wrong = self.target / self.path("focal", NEW)
+        content = bytearray(wrong.read_bytes())
+        content[-1] ^= 1
+        wrong.write_bytes(content)
+        self.assertEqual(["/" + self.path("focal", NEW)], self.run_it())
+        self.assertEqual((ITEM_SIZE, 2 * ITEM_SIZE, ITEM_SIZE), self.totals())
+        verified = self.program.run("verify", self.target, "--keyring", self.keyring)
+        self.assertEqual(DONE, verified.status, verified.err)
 
 
 class SameBytes(FanOutCase):

@@ -280,6 +280,44 @@ TEST_CASE("bytes that are there under another path are linked, when they still a
   }
 }
 
+TEST_CASE("what somebody has copied to its place is taken over when it is right") {
+  const TemporaryDirectory root;
+  std::filesystem::create_directories(root.path() / "x");
+  DirectoryTarget target(root.path());
+  const auto coming = blob("1", "x/a.img", "aaa");
+  const auto there = [&target] { return target.inventory(); };
+  SECTION("right") {
+    write_file(root / "x/a.img", "aaa");
+    write_file(root / "x/a.img.part", "b");
+    target.announce({coming});
+    CHECK(there().empty());
+    const auto held = target.take_over(coming);
+    REQUIRE(held);
+    CHECK(there().empty());
+    target.settle({&*held, 1});
+    target.reveal(*held);
+    target.all_revealed();
+    CHECK(read_file(root / "x/a.img") == "aaa");
+    REQUIRE(there().size() == 1);
+    CHECK(there()[0].state == HeldState::Present);
+    CHECK_FALSE(std::filesystem::exists(root / "x/a.img.part"));
+  }
+  SECTION("not when it is wrong: it stays until its item comes") {
+    const std::string other = GENERATE("aab", "aa", "");
+    write_file(root / "x/a.img", other);
+    target.announce({coming});
+    CHECK_FALSE(target.take_over(coming));
+    CHECK(read_file(root / "x/a.img") == other);
+    CHECK(there().empty());
+  }
+  SECTION("not when it is only begun") {
+    write_file(root / "x/a.img.part", "aaa");
+    target.announce({coming});
+    CHECK_FALSE(target.take_over(coming));
+  }
+  SECTION("nothing") { CHECK_FALSE(target.take_over(coming)); }
+}
+
 TEST_CASE("what was staged and not settled is hashed by the next run") {
   const TemporaryDirectory root;
   const auto spec = blob("1", "x/a.img", "aaa");
