@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 #include <new>
@@ -229,7 +230,26 @@ class HttpClient::Call {
   CurlRequest& setup() noexcept { return setup_; }
   Exchange& exchange() noexcept { return exchange_; }
 
+  const std::string& host() const noexcept { return trail_.request().url.host(); }
+
   Response run() {
+    try {
+      Response answer = perform();
+      note_answer();
+      return answer;
+    } catch (const Error& error) {
+      if (exchange_.status() != 0) {
+        note_answer();
+      } else if (error.kind() == ErrorKind::Transient) {
+        // Anything else is about us, or was said by the host in its own way: a certificate.
+        note_silence();
+      }
+      throw;
+    }
+  }
+
+ private:
+  Response perform() {
     const CURLcode code = handle_->perform(exchange_, pool_.stop());
     if (code == CURLE_OK) handle_.keep();
     exchange_.rethrow();
@@ -247,7 +267,15 @@ class HttpClient::Call {
     return answer;
   }
 
- private:
+  void note_answer() const {
+    const auto& served = pool_.options().served;
+    if (served) served->heard(host(), ServedHosts::Clock::now());
+  }
+  void note_silence() const {
+    const auto& served = pool_.options().served;
+    if (served) served->unanswered(host(), begin_, ServedHosts::Clock::now());
+  }
+
   // It is the proxy that answers so, never the server (RFC 9110 §15.5.8).
   static constexpr int kProxyAuthenticationRequired = 407;
   Error proxy_refuses() const {
@@ -269,6 +297,7 @@ class HttpClient::Call {
     return is_cut && exchange_.is_upload() && exchange_.status() >= 400;
   }
 
+  const ServedHosts::Clock::time_point begin_ = ServedHosts::Clock::now();
   Pool& pool_;
   RedirectTrail& trail_;
   Pool::Lease handle_;
@@ -283,10 +312,29 @@ HttpClient::~HttpClient() = default;
 
 const HttpOptions& HttpClient::options() const noexcept { return pool_->options(); }
 
+// Else each request would cost its timeouts, for as long as there are items: threats-and-faults.md
+// F1 and F3, cli.md §3 (`retries`).
+void HttpClient::require_heard(const Request& request) const {
+  // A connection that breaks at once is no silence yet, however small the budget.
+  constexpr std::chrono::seconds kLeast{1};
+  const auto& served = options().served;
+  const auto patience = options().patience;
+  const std::string& host = request.url.host();
+  if (!served || served->silence(host) < std::max(patience, kLeast)) return;
+  Error error = Error(ErrorKind::Transient, options().origin,
+                      fmt::format("{}: not asked: {} has not answered for {} s, which is as long "
+                                  "as retries.budget lets it",
+                                  name_of(request), host, patience.count()))
+                    .with_host(host);
+  error.give_up();
+  throw error;
+}
+
 template <typename Action>
 Response HttpClient::follow(const Request& request, std::size_t text_limit, Action&& action) {
   RedirectTrail trail(request, options().origin);
   for (;;) {
+    require_heard(trail.request());
     Call call(*pool_, trail, text_limit);
     Response answer = action(call);
     if (trail.leads_on(answer)) continue;
@@ -319,12 +367,15 @@ Response HttpClient::get(const Request& request, ByteSink& body) {
 Response HttpClient::get(const Request& request, const BodyChoice& choose) {
   const Request asked = with_method(request, "GET");
   if (is_file(request.url)) return answer_from_file(asked, choose, pool_->stop());
-  std::optional<ServedHosts::Answer> coming;
-  const BodyChoice choose_and_note = [&](const Response& head) -> ByteSink& {
-    coming.emplace(options().served, request.url.host());
-    return choose(head);
-  };
+  // After a redirect two hosts serve: the one that was asked, and the one that answers.
+  std::optional<ServedHosts::Answer> by_asked;
+  std::optional<ServedHosts::Answer> by_answering;
   return follow(asked, kQuotedTextLimit, [&](Call& call) {
+    const BodyChoice choose_and_note = [&](const Response& head) -> ByteSink& {
+      by_asked.emplace(options().served, request.url.host());
+      by_answering.emplace(options().served, call.host());
+      return choose(head);
+    };
     call.exchange().deliver_to(choose_and_note);
     return call.run();
   });

@@ -56,7 +56,9 @@ struct HttpOptions {
   std::optional<std::string> proxy;              ///< else that of the environment: proxy_choice.h
   std::string user_agent;
   Origin origin = Origin::Source;         ///< whose fault a failure of this client is
-  std::shared_ptr<ServedHosts> served{};  ///< where 2xx are noted; none: nowhere
+  std::shared_ptr<ServedHosts> served{};  ///< where answers are noted; none: nowhere
+  /// A host that `served` has found silent for so long is not asked any more.
+  std::chrono::seconds patience{600};
 };
 
 /// Names compare without case (RFC 9110 §5.1).
@@ -108,8 +110,9 @@ using BodyChoice = std::function<ByteSink&(const Response& head)>;
 ///
 /// What the network does wrong is thrown as `Error` (Transient for what may pass; TLS and DNS
 /// failures too); every HTTP status is returned, see `require_ok`. Once `stop` is requested, calls
-/// end within a second with `Cancelled`. A leg that waits for its sink or source is not stalled:
-/// only time spent in the network counts.
+/// end within a second with `Cancelled`. What is not asked because its host is silent (see
+/// `HttpOptions::patience`) is Transient and given up at once. A leg that waits for its sink or
+/// source is not stalled: only time spent in the network counts.
 class HttpClient {
  public:
   HttpClient(HttpOptions options, std::stop_token stop);
@@ -137,6 +140,8 @@ class HttpClient {
   class Handle;
   class Pool;
   class Call;
+  /// Throws when its host has been silent for too long.
+  void require_heard(const Request& request) const;
   /// `action` runs a call; once more for each redirect.
   template <typename Action>
   Response follow(const Request& request, std::size_t text_limit, Action&& action);

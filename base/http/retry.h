@@ -38,7 +38,7 @@ class WaitsPerHost {
 struct RetryPolicy {
   unsigned attempts = 5;
   std::chrono::seconds max_wait{60};  ///< for one wait, Retry-After included
-  std::chrono::seconds budget{600};   ///< for all waits for one host
+  std::chrono::seconds budget{600};   ///< for all waits for one host, and for its silence
   std::shared_ptr<WaitsPerHost> waits = std::make_shared<WaitsPerHost>();
   std::shared_ptr<ServedHosts> served = std::make_shared<ServedHosts>();
 };

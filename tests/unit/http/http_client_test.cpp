@@ -8,6 +8,8 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <latch>
+#include <memory>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -23,6 +25,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
+using Catch::Matchers::EndsWith;
 using Catch::Matchers::StartsWith;
 
 /// Not through a proxy of the environment.
@@ -926,6 +929,133 @@ TEST_CASE("a proxy that wants to know who asks") {
   const Error error = failure_of([&] { client.send(request_for("https://no.such.invalid/a")); });
   CHECK(error.kind() == ErrorKind::Denied);
   CHECK_THAT(error.what(), Contains("407"));
+}
+
+/// A client that notes what it hears, and asks who has been silent for 10 min no more.
+class ListeningClient {
+ public:
+  explicit ListeningClient(HttpOptions options = direct(), std::stop_token stop = {}) {
+    options.served = served;
+    options.patience = 600s;
+    http.emplace(std::move(options), std::move(stop));
+  }
+
+  void find_silent(const std::string& host, std::chrono::seconds time) const {
+    const auto now = ServedHosts::Clock::now();
+    served->unanswered(host, now - time, now);
+  }
+
+  std::shared_ptr<ServedHosts> served = std::make_shared<ServedHosts>();
+  std::optional<HttpClient> http;
+};
+
+TEST_CASE("a host that was silent for too long is not asked") {
+  ScriptedServer server;
+  ListeningClient client;
+  KeptBytes body;
+  const auto get = [&](const std::string& target) {
+    return client.http->get(request_for(server.url(target)), body);
+  };
+  SECTION("and that is the end of it") {
+    client.find_silent("127.0.0.1", 600s);
+    const Error error = failure_of([&] { get("/a?size=1&token=x"); });
+    CHECK(error.kind() == ErrorKind::Transient);
+    CHECK(error.origin() == Origin::Source);
+    CHECK(error.host() == "127.0.0.1");
+    CHECK(error.is_given_up());
+    CHECK_THAT(error.what(), StartsWith("GET http://127.0.0.1:") &&
+                                 EndsWith("/a?size=1&token=…: not asked: 127.0.0.1 has not "
+                                          "answered for 600 s, which is as long as "
+                                          "retries.budget lets it"));
+    CHECK(server.finish_and_read_log("request").empty());
+  }
+  SECTION("until then it is, and what it says ends the silence") {
+    const std::string status = GENERATE(as<std::string>{}, "200", "404", "503");
+    client.find_silent("127.0.0.1", 599s);
+    CHECK(get("/a?size=1&status=" + status).status == std::stoi(status));
+    CHECK(client.served->silence("127.0.0.1") == 0s);
+  }
+  SECTION("but another is") {
+    client.find_silent("mirror.example", 600s);
+    CHECK(get("/a?size=1").ok());
+  }
+  SECTION("while a body is coming from it, it is") {
+    body.on_write([&] {
+      client.find_silent("127.0.0.1", 600s);
+      KeptBytes other;
+      CHECK(client.http->get(request_for(server.url("/b?size=1")), other).ok());
+    });
+    CHECK(get("/a?size=1").ok());
+  }
+}
+
+TEST_CASE("where a redirect leads to a host that is silent, that one is not asked") {
+  ScriptedServer server;
+  ListeningClient client;
+  const std::string silent = "http://127.0.0.1:" + server.port() + "/b?size=1";
+  Url url = Url::parse("http://localhost:" + server.port() + "/a").with_query("redirect", silent);
+  KeptBytes body;
+  SECTION("as long as it is") {
+    client.find_silent("127.0.0.1", 600s);
+    const Error error = failure_of([&] { client.http->get(following(url), body); });
+    CHECK(error.host() == "127.0.0.1");
+    CHECK_THAT(error.what(), Contains("not asked"));
+    CHECK(server.finish_and_read_log("request").size() == 1);
+  }
+  SECTION("its body is its own, too") {
+    body.on_write([&] {
+      client.find_silent("127.0.0.1", 600s);
+      CHECK(client.served->silence("127.0.0.1") == 0s);
+    });
+    CHECK(client.http->get(following(url), body).ok());
+  }
+}
+
+TEST_CASE("without a status there is silence") {
+  ScriptedServer server;
+  SilentPort refusing;
+  HttpOptions options = with_timeouts({.connect = 60s, .first_byte = 1s, .stall = 60s});
+  std::string url = server.url("/a?drop=1");
+  std::string host = "127.0.0.1";
+  auto least = 0s;
+  SECTION("when the connection is closed") {}
+  SECTION("when nobody takes it") { url = "http://127.0.0.1:" + refusing.port() + "/"; }
+  SECTION("when no answer comes, as long as that takes") {
+    url = server.url("/a?delay=60");
+    least = 1s;
+  }
+  SECTION("when the proxy does not get there") {
+    options.proxy = "http://127.0.0.1:" + server.port();
+    host = "no.such.invalid";
+    url = "https://no.such.invalid/";
+  }
+  ListeningClient client(options);
+  CHECK(failure_of([&] { client.http->send(request_for(url)); }).kind() == ErrorKind::Transient);
+  CHECK(client.served->silence(host) > least);
+}
+
+TEST_CASE("what ends a request otherwise is no silence") {
+  ScriptedServer server;
+  std::stop_source stop;
+  ListeningClient client(with_timeouts({.connect = 60s, .first_byte = 60s, .stall = 1s}),
+                         stop.get_token());
+  KeptBytes body;
+  SECTION("a stop request") {
+    std::jthread other([&] {
+      server.wait_for("request");
+      stop.request_stop();
+    });
+    CHECK_THROWS_AS(client.http->send(request_for(server.url("/a?delay=60"))), Cancelled);
+  }
+  SECTION("a sink") {
+    body.on_write([] { throw Error(ErrorKind::Transient, Origin::Target, "mine"); });
+    CHECK_THROWS_WITH(client.http->get(request_for(server.url("/a?size=9")), body), "mine");
+  }
+  SECTION("a body that does not come on") {
+    CHECK_THROWS_AS(client.http->get(request_for(server.url("/a?size=9&stall_after=0")), body),
+                    Error);
+  }
+  CHECK(client.served->silence("127.0.0.1") == 0s);
 }
 
 }  // namespace
