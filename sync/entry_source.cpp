@@ -31,6 +31,7 @@ HttpOptions http_options_of(const MirrorEntry& entry, const Config& config) {
   options.user_agent = entry.user_agent;
   options.origin = Origin::Source;
   options.served = config.retries.served;
+  options.patience = config.retries.budget;
   return options;
 }
 

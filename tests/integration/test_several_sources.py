@@ -1,5 +1,6 @@
 """Sources that are slow, or that do not answer, beside others that are and do."""
 
+import itertools
 import time
 import unittest
 
@@ -7,7 +8,7 @@ from stream_tree import StreamTree, write_random
 from tree_case import NEW, TreeCase, entry
 from tree_server import TreeServer
 
-DONE = 0
+DONE, ITEMS_FAILED, SOURCE_UNAVAILABLE = 0, 1, 4
 ITEMS = "/server/*"
 
 
@@ -66,6 +67,67 @@ class Turns(TreeCase):
                 process.terminate()
                 process.communicate()
             self.assertFalse([path for path in server.paths() if path == f"/{self.path('focal', NEW)}"])
+
+
+class Silent(TreeCase):
+    """A source that takes requests and does not answer them (ADR 0030). Hosts are told apart by name."""
+
+    IMPATIENT = {
+        "jobs": 1,
+        "timeouts": {"first_byte": "1s"},
+        "retries": {"attempts": 2, "budget": "3s"},
+    }
+    SERIALS = [str(20210701 + day) for day in range(6)]
+    VERSIONS = tuple(itertools.product(("bionic", "focal"), SERIALS))
+    WHY = "not asked: 127.0.0.1 has not answered for 3 s, which is as long as retries.budget lets it"
+
+    def make_stream(self, name):
+        tree = StreamTree(self.work / name, self.key)
+        for version in self.VERSIONS:
+            self.add(tree, *version)
+        tree.write()
+        return tree
+
+    def silent_to(self, paths):
+        return self.enterContext(TreeServer(self.stream.root, rules=[{"path": paths, "delay": 3600}]))
+
+    def sync_all(self, *servers):
+        first, *others = (server.url for server in servers)
+        return self.sync(entry(first, max=len(self.SERIALS), mirrors=others), **self.IMPATIENT)
+
+    def asked(self, server):
+        """Of the items, each once."""
+        return {path.lstrip("/") for path in server.paths()} & self.items()
+
+    def items(self):
+        return {self.path(*version) for version in self.VERSIONS}
+
+    def test_is_asked_for_few_items_and_each_is_told(self):
+        server = self.silent_to(ITEMS)
+        run = self.sync_all(server)
+        self.assertEqual(ITEMS_FAILED, run.status, run.err)
+        asked = self.asked(server)
+        self.assertTrue(0 < len(asked) <= 3, asked)
+        failed = [line for line in run.err.splitlines() if line.startswith("error") and self.WHY in line]
+        for path in self.items() - asked:
+            self.assertTrue(any(path in line for line in failed), f"{path}: {run.err}")
+
+    def test_the_next_base_is_asked_at_once(self):
+        first = self.silent_to(ITEMS)
+        second = self.enterContext(TreeServer(self.stream.root, address="127.0.0.2"))
+        run = self.sync_all(first, second)
+        self.assertEqual(DONE, run.status, run.err)
+        self.assertTrue(0 < len(self.asked(first)) <= 3, self.asked(first))
+        self.assertEqual(self.items(), self.asked(second))
+        self.assertEqual(self.items(), self.images())
+
+    def test_its_documents_are_not_asked_for_either(self):
+        server = self.silent_to("*")
+        entries = [entry(f"{server.url}{name}/", name=name) for name in ("one", "two", "three", "four")]
+        run = self.sync(*entries, **self.IMPATIENT)
+        self.assertEqual(SOURCE_UNAVAILABLE, run.status, run.err)
+        self.assertFalse([path for path in server.paths() if path.startswith("/four/")])
+        self.assertIn(self.WHY, run.err)
 
 
 if __name__ == "__main__":
