@@ -66,10 +66,11 @@ std::string unasked_coding(CURL* easy, const char* name) {
 }  // namespace
 
 Exchange::Exchange(void* easy, const Request& request, const HttpOptions& options,
-                   std::size_t text_limit)
+                   std::string proxy, std::size_t text_limit)
     : easy_(easy),
       request_(request),
       options_(options),
+      proxy_(std::move(proxy)),
       timeouts_(options.timeouts),
       watchdog_(timeouts_),
       text_(text_limit) {
@@ -228,8 +229,9 @@ void Exchange::check_time() {
 }
 
 Error Exchange::error(ErrorKind kind, std::string_view why) const {
+  const auto by = proxy_.empty() ? "" : fmt::format(" (proxy {})", printable(proxy_));
   return Error(kind, options_.origin,
-               fmt::format("{} {}: {}", request_.method, request_.url.redacted(), why))
+               fmt::format("{} {}: {}{}", request_.method, request_.url.redacted(), why, by))
       .with_host(request_.url.host());
 }
 

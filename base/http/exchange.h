@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -48,9 +49,11 @@ class NetworkClock {
 /// No exception may cross C, so the first one is kept for `rethrow`.
 class Exchange {
  public:
-  /// `easy` is a CURL*, as libcurl itself declares it; curl.h stays out of our headers. The
-  /// answer's body is kept in memory up to `text_limit`, and given up where it is longer.
-  Exchange(void* easy, const Request& request, const HttpOptions& options, std::size_t text_limit);
+  /// `easy` is a CURL*, as libcurl itself declares it; curl.h stays out of our headers. `proxy` is
+  /// for messages, empty where there is none. The answer's body is kept in memory up to
+  /// `text_limit`, and given up where it is longer.
+  Exchange(void* easy, const Request& request, const HttpOptions& options, std::string proxy,
+           std::size_t text_limit);
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
@@ -94,6 +97,7 @@ class Exchange {
   void* easy_;
   const Request& request_;
   const HttpOptions& options_;
+  const std::string proxy_;
   NetworkClock clock_;
   HttpTimeouts timeouts_;
   TransferWatchdog watchdog_;

@@ -219,7 +219,7 @@ class HttpClient::Call {
         handle_(pool),
         easy_(handle_->reset()),
         setup_(easy_, trail.request(), pool.options()),
-        exchange_(easy_, trail.request(), pool.options(), text_limit) {
+        exchange_(easy_, trail.request(), pool.options(), setup_.proxy(), text_limit) {
     trail.connections().begin_request(setup_.way());
     enforce(trail.connections(), easy_);
     exchange_.end_by(trail.deadline());

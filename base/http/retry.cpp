@@ -114,7 +114,8 @@ void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListen
         error.give_up();
         throw;
       }
-      if (on_retry) on_retry(error, *wait);
+      const auto& listener = on_retry ? on_retry : policy.on_retry;
+      if (listener) listener(error, *wait);
     }
     wait_for(*wait, stop);
   }

@@ -34,6 +34,9 @@ class WaitsPerHost {
   std::map<std::string, Waits> hosts_;
 };
 
+/// Hears the error and the wait before each repetition.
+using RetryListener = std::function<void(const Error&, std::chrono::milliseconds)>;
+
 /// `cli.md` §3, `retries`. Copies count together: a run has one policy.
 struct RetryPolicy {
   unsigned attempts = 5;
@@ -41,6 +44,8 @@ struct RetryPolicy {
   std::chrono::seconds budget{600};   ///< for all waits for one host, and for its silence
   std::shared_ptr<WaitsPerHost> waits = std::make_shared<WaitsPerHost>();
   std::shared_ptr<ServedHosts> served = std::make_shared<ServedHosts>();
+  /// Of calls that have no listener of their own; several threads call it. May be empty.
+  RetryListener on_retry{};
 };
 
 /// Whether trying the same again can help.
@@ -61,10 +66,9 @@ void wait_for(std::chrono::milliseconds wait, std::stop_token stop);
 std::optional<std::chrono::milliseconds> next_wait(unsigned attempt, const RetryPolicy& policy,
                                                    const Error& error);
 
-/// The only place that retries. `action` must be safe to repeat as a whole. `on_retry`, when given,
-/// hears the error and the wait before each repetition. The last attempt of who is told to come
-/// back later is not the last while that host serves others, for a quarter of the budget.
-using RetryListener = std::function<void(const Error&, std::chrono::milliseconds)>;
+/// The only place that retries. `action` must be safe to repeat as a whole. Where `on_retry` is
+/// empty the policy's listens. The last attempt of who is told to come back later is not the last
+/// while that host serves others, for a quarter of the budget.
 void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListener& on_retry,
               const std::function<void()>& action);
 

@@ -105,9 +105,12 @@ Console::Console(const Options& options) : options_(options), bars_(wants_bars(o
 Console::~Console() { erase(); }
 
 void Console::log(LogLevel level, std::string_view message) {
-  if (level > options_.level) {
-    return;
-  }
+  const std::lock_guard lock(mutex_);
+  tell(level, message);
+}
+
+void Console::tell(LogLevel level, std::string_view message) {
+  if (level > options_.level) return;
   erase();
   put(stderr, line_of(level, message));
 }
@@ -129,9 +132,13 @@ std::string Console::line_of(LogLevel level, std::string_view message) const {
   return fmt::format("{}: {}\n", to_string(level), printable(message));
 }
 
-void Console::starting(std::uint64_t bytes) { total_.start(bytes, Clock::now()); }
+void Console::starting(std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  total_.start(bytes, Clock::now());
+}
 
 void Console::progress(std::span<const Action* const> actions, const Arrival& arrival) {
+  const std::lock_guard lock(mutex_);
   for (const auto* action : actions) {
     running_[action] = {action->name, arrival.bytes, action->size};
     total_.come(*action, arrival, Clock::now());
@@ -145,28 +152,36 @@ void Console::retrying(std::string_view name, const Error& error, std::chrono::m
 }
 
 void Console::put_off(const Action& action) {
+  const std::lock_guard lock(mutex_);
   running_.erase(&action);
   redraw();
 }
 
 void Console::ended(const Action& action) {
+  const std::lock_guard lock(mutex_);
   running_.erase(&action);
   total_.ended(action);
   redraw();
 }
 
 void Console::finished(const Action& action, const ActionResult& result) {
+  const std::lock_guard lock(mutex_);
   erase();
   print_result(action, result);
 }
 
+int Console::lost_results() const {
+  const std::lock_guard lock(mutex_);
+  return lost_results_;
+}
+
 void Console::print_result(const Action& action, const ActionResult& result) {
   if (result.error) {
-    log(LogLevel::Error, result.error->what());
+    tell(LogLevel::Error, result.error->what());
     return;
   }
   if (result.status == ActionStatus::Withheld) {
-    log(LogLevel::Info, fmt::format("kept {}: {}", action.name, result.withheld_because));
+    tell(LogLevel::Info, fmt::format("kept {}: {}", action.name, result.withheld_because));
     return;
   }
   const bool text = options_.output == OutputFormat::Text;
@@ -176,14 +191,14 @@ void Console::print_result(const Action& action, const ActionResult& result) {
     print_line("removing", *held_of(action, result));
   }
   if (action.kind == ActionKind::Create) {
-    log(LogLevel::Info, copied(action, result));
+    tell(LogLevel::Info, copied(action, result));
   } else if (action.kind == ActionKind::Update) {
-    log(LogLevel::Info, fmt::format("updated {}: {}", action.name, action.reason));
+    tell(LogLevel::Info, fmt::format("updated {}: {}", action.name, action.reason));
   } else if (action.kind == ActionKind::Hide) {
-    log(LogLevel::Info, fmt::format("hidden {}: {}", action.name, action.reason));
+    tell(LogLevel::Info, fmt::format("hidden {}: {}", action.name, action.reason));
   } else if (options_.level >= LogLevel::Debug) {  // most items: nothing is made ready in vain
-    log(LogLevel::Debug,
-        fmt::format("{} {}: {}", streamsync::to_string(action.kind), action.name, action.reason));
+    tell(LogLevel::Debug,
+         fmt::format("{} {}: {}", streamsync::to_string(action.kind), action.name, action.reason));
   }
 }
 
@@ -239,6 +254,12 @@ void Console::erase() {
     put(stderr, fmt::format("\x1b[{}F\x1b[J", drawn_lines_));
     drawn_lines_ = 0;
   }
+}
+
+void tell_of_waits(RetryPolicy& retries, Console& console) {
+  retries.on_retry = [&console](const Error& error, std::chrono::milliseconds wait) {
+    console.retrying(error.host(), error, wait);
+  };
 }
 
 }  // namespace streamsync

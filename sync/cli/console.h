@@ -3,11 +3,13 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/http/retry.h"
 #include "sync/observer.h"
 #include "sync/total_progress.h"
 
@@ -19,7 +21,8 @@ enum class ProgressMode { Auto, Always, Never };
 enum class OutputFormat { Text, Json };
 
 /// The human side of a run (`cli.md` §1): log lines and progress on stderr, results on stdout. What
-/// comes from outside is printed without control characters. One thread.
+/// comes from outside is printed without control characters. Thread-safe, for what threads tell
+/// that wait.
 class Console final : public Observer {
  public:
   struct Options {
@@ -46,7 +49,7 @@ class Console final : public Observer {
   void finished(const Action& action, const ActionResult& result) override;
 
   /// Why standard output did not take a line of results (errno); 0 when it took all.
-  int lost_results() const noexcept { return lost_results_; }
+  int lost_results() const;
 
  private:
   using Clock = TotalProgress::Clock;
@@ -56,6 +59,7 @@ class Console final : public Observer {
     std::uint64_t size = 0;
   };
 
+  void tell(LogLevel level, std::string_view message);
   std::string line_of(LogLevel level, std::string_view message) const;
   void print_result(const Action& action, const ActionResult& result);
   void print_line(std::string_view verb, const Held& held);
@@ -65,7 +69,8 @@ class Console final : public Observer {
   void erase();
   std::string total_line() const;
 
-  Options options_;
+  const Options options_;
+  mutable std::mutex mutex_;  ///< of all below
   int lost_results_ = 0;
   bool bars_ = false;
   std::map<const Action*, Bar> running_;
@@ -73,5 +78,8 @@ class Console final : public Observer {
   Clock::time_point drawn_{};
   std::size_t drawn_lines_ = 0;
 };
+
+/// Has `console` say what it is that services are waited for.
+void tell_of_waits(RetryPolicy& retries, Console& console);
 
 }  // namespace streamsync

@@ -78,6 +78,7 @@ void run(const Options& options, Console& console, const Interrupts& interrupts,
 Config begin(const Options& options, Console& console, Interrupts& interrupts) {
   warn_of_no_verify(options, console);
   Config config = effective_config(options);
+  tell_of_waits(config.retries, console);
   if (config.run_timeout) interrupts.end_after(*config.run_timeout);
   return config;
 }

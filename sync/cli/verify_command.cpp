@@ -304,7 +304,8 @@ class TreeVerification {
 void verify(const Options& options, Console& console, const Interrupts& interrupts,
             RunReport& report) {
   warn_of_no_verify(options, console);
-  const Config config = config_of(options);
+  Config config = config_of(options);
+  tell_of_waits(config.retries, console);
   const auto& source = config.mirrors.front();
   if (options.repair && source.tls == TlsVerification::Off) {
     console.warn(fmt::format("{}: TLS certificates are not verified (insecure)",

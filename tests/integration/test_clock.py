@@ -5,6 +5,7 @@ import time
 import unittest
 
 import wall_clock
+from invariants import read_generation
 from stream_tree import SigningKey, clock_at
 from streamsync_program import Program
 from tree_case import NEWEST, TreeCase, differences, entry, snapshot
@@ -57,6 +58,7 @@ class ClockCase(TreeCase):
         _, err = process.communicate(timeout=PATIENCE)
         self.assertEqual(DONE, process.returncode, err.decode())
         self.assertEqual(2, len(self.images()))
+        self.assert_holds(read_generation(self.stream.root))
 
 
 class Timers(ClockCase):

@@ -5,11 +5,12 @@ import re
 import unittest
 
 from stream_tree import StreamTree, item_path, write_random
+from streamsync_program import Program
 from terminal_run import TerminalRun
 from tree_case import NEW, TreeCase, entry
 from tree_server import TreeServer
 
-DONE = 0
+DONE, NO_TARGET = 0, 5
 MB = 1_000_000
 MEBIBYTE = 1 << 20
 JOBS = 4
@@ -121,6 +122,22 @@ class Progress(TreeCase):
         totals = found(TOTAL, run)
         self.assertGreater(len(totals), 3, run.text)
         self.assertEqual(sorted(totals), totals, run.text)
+
+    def test_what_services_are_waited_for_is_told(self):
+        """Else a run seems to hang while Keystone is started anew."""
+        names = ("USERNAME", "PASSWORD", "PROJECT_NAME", "USER_DOMAIN_NAME", "PROJECT_DOMAIN_NAME")
+        self.stream.write()
+        with TreeServer(self.stream.root, rules=[{"path": "/v3/*", "status": 503}]) as keystone:
+            environment = {f"OS_{name}": "x" for name in names} | {"OS_AUTH_URL": f"{keystone.url}v3"}
+            program = Program(self.work, **environment)
+            config = self.configure(
+                entry(keystone.url), images="glance", retries={"attempts": 3, "max_wait": "0s"}
+            )
+            run = program.run("sync", "-c", config)
+        self.assertEqual(NO_TARGET, run.status, run.err)
+        told = [line for line in run.err.splitlines() if "status 503; trying again in 0.0 s" in line]
+        self.assertEqual(2, len(told), run.err)
+        self.assertTrue(all(line.startswith("warning: 127.0.0.1: ") for line in told), run.err)
 
     def test_what_is_put_off_has_no_bar_but_counts(self):
         self.add_items("bionic", {"disk1.img": 4 * MEBIBYTE + 1})

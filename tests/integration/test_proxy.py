@@ -80,7 +80,7 @@ class Failing(ProxyCase):
 
     def test_the_message_names_it(self):
         """Else the operator looks at the source, where nothing is wrong."""
-        for scheme, names in (("https", ANSWERS), ("http", ["without credentials"])):
+        for scheme, names in (("https", ANSWERS), ("http", ["without credentials", "closed", "reset", "silent"])):
             for name in names:
                 with self.subTest(f"{scheme} {name}"):
                     proxy = self.failing_proxy(**ANSWERS[name][0])

@@ -201,6 +201,18 @@ TEST_CASE("a host is waited for as long as the budget lets it, by whomever") {
   CHECK_FALSE(waits.add("another", begin, 4s, 3s));
 }
 
+TEST_CASE("a policy listens where nobody else does") {
+  unsigned heard = 0, heard_here = 0;
+  RetryPolicy policy{.attempts = 2, .max_wait = 0s};
+  policy.on_retry = [&heard](const Error&, auto) { ++heard; };
+  const RetryListener here = [&heard_here](const Error&, auto) { ++heard_here; };
+  const auto fail = [] { throw error_of(ErrorKind::Transient); };
+  CHECK_THROWS_AS(retrying(policy, {}, nullptr, fail), Error);
+  CHECK((heard == 1 && heard_here == 0));
+  CHECK_THROWS_AS(retrying(policy, {}, here, fail), Error);
+  CHECK((heard == 1 && heard_here == 1));
+}
+
 TEST_CASE("copies of a policy count together") {
   const RetryPolicy policy = {.budget = 3s};
   const RetryPolicy copy = policy;
