@@ -336,8 +336,10 @@ std::optional<Held> DirectoryTarget::take_over(const BlobSpec& blob) {
   if (!root_ || root_->size_of(path) != blob.content.size) return std::nullopt;
   const NameClaims::Claim claim(claims_, path);
   if (was_put(path)) return staged(blob);
-  if (!has_bytes(path, blob.content)) return std::nullopt;
-  root_->remove_part(path);  // it would be shown in its place
+  if (!root_->is_as_readable_as_ours(path) || !has_bytes(path, blob.content)) return std::nullopt;
+  root_->remove_part(path);
+  // It would be shown in its place.
+  if (root_->size_of(RootDirectory::part_of(path))) return std::nullopt;
   note_put(path, Durability::Unknown);
   return staged(blob);
 }

@@ -52,13 +52,20 @@ bool is_another(Spool now, const CatalogDocument& document) {
   }
 }
 
-// Its first words, or a part of them.
 std::string beginning_of(const Spool& bytes) {
-  constexpr std::size_t kWords = 60;
   std::string text(std::min<std::uint64_t>(bytes.size(), 1024), '\0');
   const auto reader = bytes.reader();
   text.resize(reader->read(std::as_writable_bytes(std::span(text))));
-  return std::string(trimmed(text).substr(0, kWords));
+  return std::string(trimmed(text));
+}
+
+// "<!DOCTYPE" or "<html". No more of a foreign text: it may quote what was asked for, secrets
+// included (threats-and-faults.md T17).
+std::string_view markup_at(std::string_view beginning) {
+  if (!beginning.starts_with('<')) return {};
+  const auto end =
+      beginning.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!?", 1);
+  return beginning.substr(0, std::min<std::size_t>(end, 16));
 }
 
 std::string stream_of(const CatalogDocument& document) {
@@ -208,9 +215,10 @@ class CatalogWalk {
           keyring.verify_clearsigned(std::move(bytes), trust_.signatures, where, examination));
     }
     if (may_be_unsigned(reference)) return unsigned_document();
+    require_json(bytes, where);
     // A .sjson bears its signature or none (`upstream-gss.md` §1.1).
-    if (path.str().ends_with(".sjson")) throw not_signed(reference, bytes, where);
-    auto signature = detached_signature(reference, bytes, where, cache);
+    if (path.str().ends_with(".sjson")) throw not_signed(reference, where);
+    auto signature = detached_signature(reference, where, cache);
     const auto& keyring = require_keyring(where);
     try {
       auto text = keyring.verify_detached(std::move(bytes), signature.fetched.bytes,
@@ -245,8 +253,8 @@ class CatalogWalk {
                     where));
   }
 
-  DetachedSignature detached_signature(const Reference& reference, const Spool& bytes,
-                                       const std::string& where, DocumentCache& cache) {
+  DetachedSignature detached_signature(const Reference& reference, const std::string& where,
+                                       DocumentCache& cache) {
     const auto& document = reference.path;
     const auto path = document.with_file_name(std::string(document.file_name()) + ".gpg");
     const auto signature = source_.describe(path);
@@ -258,23 +266,24 @@ class CatalogWalk {
       return {path, std::move(*fetch(path, Validator{}))};
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::NotFound) throw;
-      throw not_signed(reference, bytes, where);
+      throw not_signed(reference, where);
     }
   }
 
-  Error not_signed(const Reference& reference, const Spool& bytes, const std::string& where) const {
-    const auto beginning = beginning_of(bytes);
-    if (!beginning.starts_with('{')) return no_document(beginning, where);
+  Error not_signed(const Reference& reference, const std::string& where) const {
     return Error(ErrorKind::Untrusted, Origin::Source,
                  fmt::format("{}: is not signed; {}", where, what_to_do_unsigned(reference)));
   }
 
   // Such as the page of a captive portal: nobody is to allow that unsigned.
-  static Error no_document(const std::string& beginning, const std::string& where) {
-    return Error(ErrorKind::Untrusted, Origin::Source,
-                 fmt::format("{}: is not signed, nor is it JSON: it begins with \"{}\"; look what "
-                             "answers in the place of the mirror",
-                             where, printable(beginning)));
+  static void require_json(const Spool& bytes, const std::string& where) {
+    const auto beginning = beginning_of(bytes);
+    if (beginning.starts_with('{')) return;
+    const auto mark = markup_at(beginning);
+    throw Error(ErrorKind::Untrusted, Origin::Source,
+                fmt::format("{}: is not signed, nor is it JSON{}; it is damaged, or something else "
+                            "answers in its place",
+                            where, mark.empty() ? "" : fmt::format(", it begins with {}", mark)));
   }
 
   std::string_view what_to_do_unsigned(const Reference& reference) const {

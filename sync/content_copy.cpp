@@ -49,13 +49,19 @@ bool ContentCopy::is_adopted(const WantedItem& wanted) {
   return held.has_value();
 }
 
-// What is to be replaced or mended is known to be wrong.
 bool ContentCopy::is_taken_over(const WantedItem& wanted) {
-  const auto& action = *wanted.action;
-  if (action.kind != ActionKind::Create || action.replaced || action.blob->is_mending) return false;
-  auto held = wanted.target->take_over(*action.blob);
-  if (held) staged(wanted, std::move(*held));
-  return held.has_value();
+  if (!may_be_taken_over(*wanted.action)) return false;
+  try {
+    auto held = wanted.target->take_over(*wanted.action->blob);
+    if (!held) return false;
+    known_ = held->size;  // nothing was copied
+    staged(wanted, std::move(*held));
+    known_ = 0;
+    return true;
+  } catch (const Error& error) {
+    events_.post(Retry{wanted.id, error, std::chrono::milliseconds(0)});
+    return false;
+  }
 }
 
 bool ContentCopy::is_linked(const WantedItem& wanted) {

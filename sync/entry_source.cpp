@@ -31,7 +31,8 @@ HttpOptions http_options_of(const MirrorEntry& entry, const Config& config) {
   options.user_agent = entry.user_agent;
   options.origin = Origin::Source;
   options.served = config.retries.served;
-  options.patience = config.retries.budget;
+  options.silent = config.retries.silent;
+  options.silence_limit = {config.retries.budget, config.retries.attempts};
   return options;
 }
 

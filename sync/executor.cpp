@@ -29,10 +29,10 @@ constexpr std::chrono::milliseconds kMayComeWithin{4000};
 // A service that is started anew is back by then.
 constexpr std::chrono::milliseconds kMayAnswerWithin{60'000};
 
-// All pipes together hold 24 MiB, and two chunks each where there are more jobs (docs/adr/0013); at
+// All pipes together hold 20 MiB, and two chunks each where there are more jobs (docs/adr/0013); at
 // 4 chunks either leg can go on while the other waits for the scheduler.
 std::size_t depth_of(std::size_t jobs) {
-  constexpr std::size_t kChunks = 24;
+  constexpr std::size_t kChunks = 20;
   return std::clamp<std::size_t>(kChunks / std::max<std::size_t>(jobs, 1), 2, 4);
 }
 
@@ -86,7 +86,8 @@ class Copying {
     try {
       do_all();
     } catch (const Cancelled&) {
-      // Whoever asked for that knows.
+      // Without a stop nobody would take what is not done for that.
+      if (!rules_.stop.stop_requested()) throw;
     }
     std::vector<std::vector<ActionResult>> taken;
     for (auto& results : results_) taken.push_back(std::move(results).take());

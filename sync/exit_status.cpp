@@ -3,26 +3,28 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <string_view>
 #include <utility>
 
 namespace streamsync {
 namespace {
 
-std::string_view reaction_to(ExitStatus status) noexcept {
+std::string_view reaction_to(ExitStatus status, Origin origin) noexcept {
   switch (status) {
     case ExitStatus::ItemsFailed:
-      return "run again to have it tried once more";
+      return "the lines above name all that failed";
     case ExitStatus::SourceUnavailable:
       return "run again when the source is in order";
     case ExitStatus::TargetUnavailable:
       return "see to that, then run again";
     case ExitStatus::NoRoom:
       return "add room, then run again";
+    case ExitStatus::Refused:
+    case ExitStatus::Guard:
+      return origin == Origin::Source ? "look at the source before you run again" : "";
     case ExitStatus::Done:
     case ExitStatus::Usage:
-    case ExitStatus::Refused:
     case ExitStatus::Busy:
-    case ExitStatus::Guard:
       break;
   }
   return {};
@@ -66,9 +68,9 @@ ExitStatus exit_status_of_item(const Error& error) noexcept {
   return status == ExitStatus::SourceUnavailable ? ExitStatus::ItemsFailed : status;
 }
 
-std::string with_reaction(std::string_view what, ExitStatus status) {
-  const auto reaction = reaction_to(status);
-  return reaction.empty() ? std::string(what) : fmt::format("{}; {}", what, reaction);
+std::string with_reaction(const Error& error, ExitStatus status) {
+  const auto reaction = reaction_to(status, error.origin());
+  return reaction.empty() ? error.what() : fmt::format("{}; {}", error.what(), reaction);
 }
 
 ExitStatus gravest(const std::set<ExitStatus>& found) noexcept {

@@ -3,7 +3,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 
 #include "base/error.h"
 
@@ -28,9 +27,9 @@ ExitStatus exit_status_of(const Error& error) noexcept;
 /// What an item's error means: an item that only its source can't give fails alone (1).
 ExitStatus exit_status_of_item(const Error& error) noexcept;
 
-/// `what` and what the operator is to do about it (`cli.md` §2), for the last line of a process. It
-/// stays as it is where messages of that status say so themselves, as each knows best.
-std::string with_reaction(std::string_view what, ExitStatus status);
+/// What an error says and what the operator is to do about it (`cli.md` §2), for the last line of a
+/// process. Errors of the configuration and of a lock say so themselves.
+std::string with_reaction(const Error& error, ExitStatus status);
 
 /// The first that applies of 3, 8, 5, 6, 4, 1; Usage and Busy before all.
 ExitStatus gravest(const std::set<ExitStatus>& found) noexcept;

@@ -821,6 +821,11 @@ bool brings_bytes(const Action& action) noexcept {
   return action.kind == ActionKind::Create || action.kind == ActionKind::Adopt;
 }
 
+bool may_be_taken_over(const Action& action) noexcept {
+  const auto& replaced = action.replaced;
+  return action.kind == ActionKind::Create && (!replaced || replaced->state != HeldState::Present);
+}
+
 bool shows_anew(const Action& action) noexcept {
   return brings_bytes(action) ||
          (action.kind == ActionKind::Update && action.held->state == HeldState::Hidden);

@@ -67,6 +67,8 @@ struct Action {
 bool brings_bytes(const Action& action) noexcept;
 /// Those, and an Update of what was hidden: the item comes to be shown in this run.
 bool shows_anew(const Action& action) noexcept;
+/// Create, where what lies in the item's place may be right: no record says that it is another.
+bool may_be_taken_over(const Action& action) noexcept;
 
 /// What a run will do to one destination, in this order: Create, Adopt, Update, Keep and Skip in
 /// the order of mirror_list and documents, then the Removes.

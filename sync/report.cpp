@@ -312,7 +312,7 @@ std::string RunReport::verdict() const {
   const auto first = std::find_if(errors.begin(), errors.end(),
                                   [status](const auto& one) { return one.first == status; });
   if (first == errors.end()) return {};
-  const auto line = with_reaction(first->second->what(), status);
+  const auto line = with_reaction(*first->second, status);
   if (errors.size() == 1) return line;
   return fmt::format("{} (and {} more; see the lines above)", line, errors.size() - 1);
 }

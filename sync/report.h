@@ -27,11 +27,11 @@ struct MirrorReport {
 
 struct DestinationReport {
   std::string target, cloud, region;
-  std::vector<Action> actions;
-  std::vector<ActionResult> results;  ///< of each action
-  std::vector<PublishedDocument> published;
-  std::vector<RegisteredAddress> registered;
-  std::optional<Error> error;  ///< of the destination as a whole: listing, publishing, guard
+  std::vector<Action> actions{};
+  std::vector<ActionResult> results{};  ///< of each action
+  std::vector<PublishedDocument> published{};
+  std::vector<RegisteredAddress> registered{};
+  std::optional<Error> error{};  ///< of the destination as a whole: listing, publishing, guard
 };
 
 /// What ended a run before it was done: an interrupt, or an error that let nothing begin.

@@ -618,7 +618,8 @@ struct Run::Impl {
   void serve(std::vector<std::vector<EntrySelection>> wanted, std::vector<Inventory> inventories,
              const RunRequest& request) {
     for (const auto& one : destinations) {
-      report.destinations.push_back({one.target, one.cloud, one.region, {}, {}, {}, {}, {}});
+      report.destinations.push_back(
+          {.target = one.target, .cloud = one.cloud, .region = one.region});
     }
     std::vector<Assignment> assignments;
     std::vector<std::size_t> served;
@@ -656,10 +657,11 @@ struct Run::Impl {
   }
 
   // What is wrong with the place is told when the item comes there.
-  static std::uint64_t size_begun(const BlobSpec& blob, ItemTarget& target) {
+  static std::uint64_t size_begun(const Action& action, ItemTarget& target) {
+    const auto& blob = *action.blob;
     try {
-      const auto there = target.look_at(blob.item);
-      if (there && there->size == blob.content.size) return blob.content.size;
+      const auto there = may_be_taken_over(action) ? target.look_at(blob.item) : std::nullopt;
+      if (there && there->size == blob.content.size) return there->size;
       const auto begun = target.begun(blob);
       return begun ? std::min(begun->size, blob.content.size) : 0;
     } catch (const Error&) {
@@ -672,9 +674,10 @@ struct Run::Impl {
     const auto room = destination.items->room();
     if (!room) return;
     std::map<std::pair<std::uint64_t, Digest>, std::uint64_t> lacking;
-    for (const auto& blob : coming(plan)) {
-      const auto& [size, strongest, md5] = blob.content;
-      lacking[{size, strongest}] = size - size_begun(blob, *destination.items);
+    for (const auto& action : plan.actions) {
+      if (!brings_bytes(action)) continue;
+      const auto& [size, strongest, md5] = action.blob->content;
+      lacking[{size, strongest}] = size - size_begun(action, *destination.items);
     }
     std::uint64_t wanted = 0;
     for (const auto& [content, size] : lacking) wanted += size;
@@ -729,7 +732,7 @@ struct Run::Impl {
       for (std::size_t index = 0; index < assignments.size(); ++index) {
         conclude(assignments[index], results[index], served[index], request);
       }
-    } catch (const Cancelled&) {
+    } catch (...) {
       tell_actions();
       throw;
     }

@@ -230,9 +230,13 @@ class HttpClient::Call {
   CurlRequest& setup() noexcept { return setup_; }
   Exchange& exchange() noexcept { return exchange_; }
 
-  const std::string& host() const noexcept { return trail_.request().url.host(); }
+  /// Who answers: after a redirect not the one that was asked first.
+  std::string server() const {
+    return fmt::format("{} {}", trail_.request().url.origin(), setup_.proxy());
+  }
 
   Response run() {
+    require_not_silent();
     try {
       Response answer = perform();
       note_answer();
@@ -241,7 +245,7 @@ class HttpClient::Call {
       if (exchange_.status() != 0) {
         note_answer();
       } else if (error.kind() == ErrorKind::Transient) {
-        // Anything else is about us, or was said by the host in its own way: a certificate.
+        // Anything else is about us, or was said in another way: a certificate.
         note_silence();
       }
       throw;
@@ -267,13 +271,33 @@ class HttpClient::Call {
     return answer;
   }
 
+  // Else each request would cost its timeouts, for as long as there are items:
+  // threats-and-faults.md F1 and F3, cli.md §3 (`retries`).
+  void require_not_silent() const {
+    // Connections that break at once are no silence yet, however small the budget.
+    constexpr std::chrono::seconds kLeast{1};
+    const auto& silent = pool_.options().silent;
+    const auto& limit = pool_.options().silence_limit;
+    if (!silent) return;
+    const auto silence = silent->of(server());
+    if (silence.requests < limit.requests || silence.time < std::max(limit.time, kLeast)) return;
+    const auto& url = trail_.request().url;
+    Error error =
+        Error(ErrorKind::Transient, pool_.options().origin,
+              fmt::format("{}: not asked: {} has not answered for as long as retries.budget lets "
+                          "it ({} s)",
+                          name_of(trail_.request()), url.host(), limit.time.count()))
+            .with_host(url.host());
+    error.give_up();
+    throw error;
+  }
   void note_answer() const {
-    const auto& served = pool_.options().served;
-    if (served) served->heard(host(), ServedHosts::Clock::now());
+    const auto& silent = pool_.options().silent;
+    if (silent) silent->heard(server(), SilentServers::Clock::now());
   }
   void note_silence() const {
-    const auto& served = pool_.options().served;
-    if (served) served->unanswered(host(), begin_, ServedHosts::Clock::now());
+    const auto& silent = pool_.options().silent;
+    if (silent) silent->unanswered(server(), begin_, SilentServers::Clock::now());
   }
 
   // It is the proxy that answers so, never the server (RFC 9110 §15.5.8).
@@ -297,7 +321,7 @@ class HttpClient::Call {
     return is_cut && exchange_.is_upload() && exchange_.status() >= 400;
   }
 
-  const ServedHosts::Clock::time_point begin_ = ServedHosts::Clock::now();
+  const SilentServers::Clock::time_point begin_ = SilentServers::Clock::now();
   Pool& pool_;
   RedirectTrail& trail_;
   Pool::Lease handle_;
@@ -312,29 +336,10 @@ HttpClient::~HttpClient() = default;
 
 const HttpOptions& HttpClient::options() const noexcept { return pool_->options(); }
 
-// Else each request would cost its timeouts, for as long as there are items: threats-and-faults.md
-// F1 and F3, cli.md §3 (`retries`).
-void HttpClient::require_heard(const Request& request) const {
-  // A connection that breaks at once is no silence yet, however small the budget.
-  constexpr std::chrono::seconds kLeast{1};
-  const auto& served = options().served;
-  const auto patience = options().patience;
-  const std::string& host = request.url.host();
-  if (!served || served->silence(host) < std::max(patience, kLeast)) return;
-  Error error = Error(ErrorKind::Transient, options().origin,
-                      fmt::format("{}: not asked: {} has not answered for {} s, which is as long "
-                                  "as retries.budget lets it",
-                                  name_of(request), host, patience.count()))
-                    .with_host(host);
-  error.give_up();
-  throw error;
-}
-
 template <typename Action>
 Response HttpClient::follow(const Request& request, std::size_t text_limit, Action&& action) {
   RedirectTrail trail(request, options().origin);
   for (;;) {
-    require_heard(trail.request());
     Call call(*pool_, trail, text_limit);
     Response answer = action(call);
     if (trail.leads_on(answer)) continue;
@@ -367,13 +372,12 @@ Response HttpClient::get(const Request& request, ByteSink& body) {
 Response HttpClient::get(const Request& request, const BodyChoice& choose) {
   const Request asked = with_method(request, "GET");
   if (is_file(request.url)) return answer_from_file(asked, choose, pool_->stop());
-  // After a redirect two hosts serve: the one that was asked, and the one that answers.
-  std::optional<ServedHosts::Answer> by_asked;
-  std::optional<ServedHosts::Answer> by_answering;
+  std::optional<ServedHosts::Answer> coming;
+  std::optional<SilentServers::Body> body;
   return follow(asked, kQuotedTextLimit, [&](Call& call) {
     const BodyChoice choose_and_note = [&](const Response& head) -> ByteSink& {
-      by_asked.emplace(options().served, request.url.host());
-      by_answering.emplace(options().served, call.host());
+      coming.emplace(options().served, request.url.host());
+      body.emplace(options().silent, call.server());
       return choose(head);
     };
     call.exchange().deliver_to(choose_and_note);

@@ -15,6 +15,7 @@
 #include "base/crypto/secret.h"
 #include "base/error.h"
 #include "base/http/served_hosts.h"
+#include "base/http/silent_servers.h"
 #include "base/http/url.h"
 #include "base/io/bytes.h"
 
@@ -48,6 +49,12 @@ enum class Route { AsConfigured, Direct };
 
 enum class TlsVerification { Required, Off };
 
+/// A server that was silent for so long, and for so many requests, is not asked any more.
+struct SilenceLimit {
+  std::chrono::seconds time{600};
+  std::size_t requests = 5;
+};
+
 struct HttpOptions {
   HttpTimeouts timeouts;
   TlsVerification tls = TlsVerification::Required;
@@ -55,10 +62,10 @@ struct HttpOptions {
   std::optional<std::string> ca_pem;             ///< the same as text; `ca_file` goes first
   std::optional<std::string> proxy;              ///< else that of the environment: proxy_choice.h
   std::string user_agent;
-  Origin origin = Origin::Source;         ///< whose fault a failure of this client is
-  std::shared_ptr<ServedHosts> served{};  ///< where answers are noted; none: nowhere
-  /// A host that `served` has found silent for so long is not asked any more.
-  std::chrono::seconds patience{600};
+  Origin origin = Origin::Source;           ///< whose fault a failure of this client is
+  std::shared_ptr<ServedHosts> served{};    ///< where 2xx are noted; none: nowhere
+  std::shared_ptr<SilentServers> silent{};  ///< where silence is noted; none: nowhere
+  SilenceLimit silence_limit{};
 };
 
 /// Names compare without case (RFC 9110 §5.1).
@@ -111,7 +118,7 @@ using BodyChoice = std::function<ByteSink&(const Response& head)>;
 /// What the network does wrong is thrown as `Error` (Transient for what may pass; TLS and DNS
 /// failures too); every HTTP status is returned, see `require_ok`. Once `stop` is requested, calls
 /// end within a second with `Cancelled`. What is not asked because its host is silent (see
-/// `HttpOptions::patience`) is Transient and given up at once. A leg that waits for its sink or
+/// `SilenceLimit`) is Transient and given up at once. A leg that waits for its sink or
 /// source is not stalled: only time spent in the network counts.
 class HttpClient {
  public:
@@ -140,8 +147,6 @@ class HttpClient {
   class Handle;
   class Pool;
   class Call;
-  /// Throws when its host has been silent for too long.
-  void require_heard(const Request& request) const;
   /// `action` runs a call; once more for each redirect.
   template <typename Action>
   Response follow(const Request& request, std::size_t text_limit, Action&& action);

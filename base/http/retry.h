@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/http/served_hosts.h"
+#include "base/http/silent_servers.h"
 
 namespace streamsync {
 
@@ -44,6 +45,7 @@ struct RetryPolicy {
   std::chrono::seconds budget{600};   ///< for all waits for one host, and for its silence
   std::shared_ptr<WaitsPerHost> waits = std::make_shared<WaitsPerHost>();
   std::shared_ptr<ServedHosts> served = std::make_shared<ServedHosts>();
+  std::shared_ptr<SilentServers> silent = std::make_shared<SilentServers>();
   /// Of calls that have no listener of their own; several threads call it. May be empty.
   RetryListener on_retry{};
 };

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <fstream>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -28,6 +29,17 @@ constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 /// A state directory (0700) keeps files for its owner only, a published tree (0755) for all.
 constexpr unsigned kReadAndWrite = 0666;
+
+/// umask(2) tells it only by changing it for all threads; proc(5) has it since Linux 4.7.
+unsigned umask_of_this_process() {
+  constexpr unsigned kUsual = 022;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("Umask:"))
+      return static_cast<unsigned>(std::stoul(line.substr(6), nullptr, 8));
+  }
+  return kUsual;
+}
 
 /// A name below the root, cut at its last '/'.
 struct Place {
@@ -448,6 +460,14 @@ std::vector<std::string> RootDirectory::names_in(std::string_view name) const {
   if (errno != 0) throw local_error(errno, "listing " + shown(name));
   std::sort(names.begin(), names.end());
   return names;
+}
+
+bool RootDirectory::is_as_readable_as_ours(std::string_view name) const {
+  constexpr unsigned kRead = 0444;
+  const FileDescriptor file = find(name);
+  struct stat status {};
+  if (!file.is_open() || ::fstat(file.get(), &status) != 0) return false;
+  return (mode_ & kRead & ~umask_of_this_process() & ~status.st_mode) == 0;
 }
 
 std::unique_ptr<ByteSink> RootDirectory::create(std::string_view name) const {

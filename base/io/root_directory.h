@@ -51,6 +51,8 @@ class RootDirectory {
 
   /// Size of a regular file, none when there is none.
   std::optional<std::uint64_t> size_of(std::string_view name) const;
+  /// Whether everybody may read the file who might read one that is made here.
+  bool is_as_readable_as_ours(std::string_view name) const;
   /// Whole content, none when there is no such file.
   std::optional<std::string> read(std::string_view name) const;
   std::unique_ptr<ByteSource> open(std::string_view name) const;

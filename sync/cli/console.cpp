@@ -258,7 +258,7 @@ void Console::erase() {
 
 void tell_of_waits(RetryPolicy& retries, Console& console) {
   retries.on_retry = [&console](const Error& error, std::chrono::milliseconds wait) {
-    console.retrying(error.host(), error, wait);
+    console.retrying(error.host().empty() ? "a service" : error.host(), error, wait);
   };
 }
 

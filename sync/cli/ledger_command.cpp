@@ -79,7 +79,8 @@ std::string line_of(const LedgerEntry& entry) {
 ExitStatus ledger_command(const Options& options) {
   const Wanted wanted(options);
   const Config config = effective_config(options);
-  if (!std::filesystem::is_directory(config.state_dir)) {
+  std::error_code unknown;
+  if (!std::filesystem::is_directory(config.state_dir, unknown)) {
     throw Error(ErrorKind::Config, Origin::Local,
                 fmt::format("{}: there is no state directory; name it with --state-dir",
                             config.state_dir.string()));

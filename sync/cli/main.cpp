@@ -276,7 +276,7 @@ int run(int argc, char** argv) {
     return interrupts.exit_status();
   } catch (const Error& error) {
     const auto status = exit_status_of(error);
-    console.error(with_reaction(error.what(), status));
+    console.error(with_reaction(error, status));
     return static_cast<int>(status);
   }
 }
@@ -287,11 +287,12 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     streamsync::harden_process();
+    streamsync::ignore_broken_pipes();
     streamsync::raise_file_limit();
     return streamsync::run(argc, argv);
   } catch (const streamsync::Error& error) {
     const auto status = streamsync::exit_status_of(error);
-    fmt::print(stderr, "error: {}\n", streamsync::with_reaction(error.what(), status));
+    fmt::print(stderr, "error: {}\n", streamsync::with_reaction(error, status));
     return static_cast<int>(status);
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}; this is a defect of streamsync, please report it\n",

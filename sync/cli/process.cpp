@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <csignal>
 #include <system_error>
 
 #include "base/error.h"
@@ -29,6 +30,8 @@ void harden_process() {
   const mode_t given = ::umask(S_IRWXG | S_IRWXO);
   ::umask(given | S_IWGRP | S_IWOTH);
 }
+
+void ignore_broken_pipes() noexcept { std::signal(SIGPIPE, SIG_IGN); }
 
 void raise_file_limit() noexcept {
   rlimit files{};

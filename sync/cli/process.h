@@ -7,6 +7,10 @@ namespace streamsync {
 /// is ever made that other users may write to, whatever the umask says.
 void harden_process();
 
+/// A reader of ours that goes away is told by EPIPE, not by the signal that would end a run
+/// (signal(7)). gpg, which we start, takes it as we do.
+void ignore_broken_pipes() noexcept;
+
 /// As many files as the system lets us have: each document of a source is one, while it is in use.
 void raise_file_limit() noexcept;
 

@@ -108,7 +108,8 @@ TrustPolicy trust_in(const MirrorEntry& entry, const Options& options) {
       trust_policy_of(entry, options.no_verify ? Verification::Off : Verification::Required);
   policy.now = now();
   const auto state_dir = effective_config(options).state_dir;
-  if (std::filesystem::is_directory(state_dir)) {
+  std::error_code unknown;
+  if (std::filesystem::is_directory(state_dir, unknown)) {
     policy.known = StateDirectory(state_dir).trust().of(trust_key_of(entry));
   }
   return policy;
@@ -159,6 +160,16 @@ ExitStatus query(const Options& options, Console& console, const Interrupts& int
   return catalog.missing.empty() ? ExitStatus::Done : ExitStatus::SourceUnavailable;
 }
 
+// So that it is a document in any case (`cli.md` §1). What ended it is worth more than its loss.
+void finish_what_there_is(QueryOutput& output, Console& console) {
+  try {
+    output.finish();
+    StandardOutput().finish();
+  } catch (const Error& error) {
+    console.warn(error.what());
+  }
+}
+
 }  // namespace
 
 ExitStatus query_command(const Options& options, Console& console, const Interrupts& interrupts) {
@@ -167,7 +178,7 @@ ExitStatus query_command(const Options& options, Console& console, const Interru
   try {
     status = query(options, console, interrupts, output);
   } catch (const std::exception&) {
-    output.finish();  // what there is, so that it is a document in any case (`cli.md` §1)
+    finish_what_there_is(output, console);
     throw;
   }
   output.finish();

@@ -75,7 +75,7 @@ class StreamSink final : public ByteSink {
     pollfd ready{stream_, POLLOUT, 0};
     if (::poll(&ready, 1, kPatience) == 0) {
       throw Error(ErrorKind::Transient, Origin::Local,
-                  "writing the report: whoever reads it has stopped to; run with a file instead");
+                  "writing the report: whoever reads it has stopped to; a file does not wait");
     }
   }
 
@@ -103,9 +103,9 @@ ReportFile::ReportFile(const fs::path& file) {
   try_directory(file, file_);
 }
 
-void ReportFile::write(const RunReport& report) const {
+void ReportFile::write(const RunReport& report, ReportedActions actions) const {
   const auto to = sink_for(file_, stream_);
-  write_json(report, ReportedActions::All, *to);
+  write_json(report, actions, *to);
   to->finish();
 }
 

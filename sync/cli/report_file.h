@@ -16,7 +16,7 @@ class ReportFile {
 
   /// A regular file is replaced by rename; a pipe or a device, as /dev/stdout may be, is written
   /// to.
-  void write(const RunReport& report) const;
+  void write(const RunReport& report, ReportedActions actions) const;
 
  private:
   std::filesystem::path file_;  ///< links followed

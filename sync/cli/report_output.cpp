@@ -1,10 +1,7 @@
 #include "sync/cli/report_output.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
 
-#include <csignal>
-#include <ctime>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -17,46 +14,31 @@
 namespace streamsync {
 namespace {
 
-// A reader that goes away is told by EPIPE, not by the signal that would end the run. Threads that
-// are made meanwhile do as this one.
-class BrokenPipeSignal {
- public:
-  BrokenPipeSignal() {
-    ::sigemptyset(&signal_);
-    ::sigaddset(&signal_, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &signal_, &before_);
-  }
-  ~BrokenPipeSignal() {
-    const timespec at_once{};
-    ::sigtimedwait(&signal_, nullptr, &at_once);
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  BrokenPipeSignal(const BrokenPipeSignal&) = delete;
-  BrokenPipeSignal& operator=(const BrokenPipeSignal&) = delete;
+constexpr std::string_view kReport = "the report is", kLines = "results are";
 
- private:
-  sigset_t signal_{}, before_{};
-};
-
-void lost(const Error& error, RunReport& report, Console& console) {
-  console.warn(fmt::format("the report is not written: {}", error.what()));
-  report.unwritten = error;
+// The gravest one decides the status.
+void note_lost(std::string_view what, const Error& error, RunReport& report, Console& console) {
+  console.warn(fmt::format("{} not written: {}", what, error.what()));
+  keep_gravest(report.unwritten, error);
 }
 
-void unless_lost(RunReport& report, Console& console, const std::function<void()>& write) {
+void unless_lost(std::string_view what, RunReport& report, Console& console,
+                 const std::function<void()>& write) {
   try {
     write();
   } catch (const Error& error) {
-    lost(error, report, console);
+    note_lost(what, error, report, console);
   }
 }
 
-void print_json(RunReport& report, Console& console) {
-  unless_lost(report, console, [&] {
-    StandardOutput output;
-    write_json(report, ReportedActions::All, output);
-    output.finish();
-  });
+// Of a run that was cut short what counts is how far it had come, and it has a second to say so.
+ReportedActions told_of(const RunReport& report) {
+  return report.ended_early ? ReportedActions::News : ReportedActions::All;
+}
+
+// Then the file is that of the run which holds the lock.
+bool is_busy(const RunReport& report) {
+  return report.ended_early && report.ended_early->exit_code == static_cast<int>(ExitStatus::Busy);
 }
 
 Ending ending_of(const Error& error) {
@@ -82,6 +64,9 @@ std::exception_ptr do_work(const std::function<void()>& work, const Interrupts& 
   } catch (const Error& error) {
     report.ended_early = ending_of(error);
     end = std::current_exception();
+  } catch (const std::exception& error) {
+    report.ended_early = {static_cast<int>(ExitStatus::ItemsFailed), "defect", error.what()};
+    end = std::current_exception();
   }
   report.finished = now();
   return end;
@@ -90,21 +75,30 @@ std::exception_ptr do_work(const std::function<void()>& work, const Interrupts& 
 }  // namespace
 
 ExitStatus reported(std::string command, const Options& options, Console& console,
-                    const Interrupts& interrupts, const std::function<void(RunReport&)>& work) {
-  const BrokenPipeSignal held_back;
+                    const Interrupts& interrupts, const ReportedWork& work) {
   RunReport report = begin_report(std::move(command));
   std::optional<ReportFile> file;
+  Recorder record;
   const auto end = do_work(
       [&] {
         if (options.report) file.emplace(*options.report);
-        work(report);
+        record = work(report);
       },
       interrupts, report);
-  if (file) unless_lost(report, console, [&] { file->write(report); });
   if (const int code = console.lost_results()) {
-    lost(StandardOutput::lost(code), report, console);
+    note_lost(kLines, StandardOutput::lost(code), report, console);
   }
-  if (options.console.output == OutputFormat::Json) print_json(report, console);
+  if (file && !is_busy(report)) {
+    unless_lost(kReport, report, console, [&] { file->write(report, told_of(report)); });
+  }
+  if (record) record(report);
+  if (options.console.output == OutputFormat::Json) {
+    unless_lost(kReport, report, console, [&] {
+      StandardOutput output;
+      write_json(report, told_of(report), output);
+      output.finish();
+    });
+  }
   if (end) std::rethrow_exception(end);
   const auto status = report.exit_status();
   if (status != ExitStatus::Done) console.error(report.verdict());
@@ -112,7 +106,7 @@ ExitStatus reported(std::string command, const Options& options, Console& consol
 }
 
 void print_lines(std::string_view lines, RunReport& report, Console& console) {
-  unless_lost(report, console, [&] {
+  unless_lost(kLines, report, console, [&] {
     print_text(lines);
     StandardOutput().finish();
   });

@@ -12,13 +12,18 @@
 
 namespace streamsync {
 
+/// Keeps a report that was delivered; as long as it lives nobody else may work on the same.
+using Recorder = std::function<void(const RunReport&)>;
+/// Fills a report. What it returns may be empty.
+using ReportedWork = std::function<Recorder(RunReport&)>;
+
 /// Does the work of a command that makes a report, delivers that, to `--report` and with
 /// `--output json` to standard output, and ends with its verdict. What ends the work early is in
 /// the report and is thrown again: standard output gets its one document all the same (`cli.md`
-/// §1). What keeps a report or other results from their reader counts among the run's errors and
-/// takes the place of none of them; a reader that goes away does not end the run.
+/// §1), the file but where another run is at work. What keeps the report of a run that came to its
+/// end, or its results, from their reader counts among its errors and takes the place of none.
 ExitStatus reported(std::string command, const Options& options, Console& console,
-                    const Interrupts& interrupts, const std::function<void(RunReport&)>& work);
+                    const Interrupts& interrupts, const ReportedWork& work);
 
 /// Lines of results. They count as the report does.
 void print_lines(std::string_view lines, RunReport& report, Console& console);

@@ -86,7 +86,8 @@ Config begin(const Options& options, Console& console, Interrupts& interrupts) {
 void plan(const Options& options, Console& console, Interrupts& interrupts, RunReport& report) {
   const Config config = begin(options, console, interrupts);
   // Planning writes nothing, so it makes no state directory and takes no lock either.
-  if (!std::filesystem::is_directory(config.state_dir)) {
+  std::error_code unknown;
+  if (!std::filesystem::is_directory(config.state_dir, unknown)) {
     NoCache cache;
     run(options, console, interrupts, config, cache, request_of(options, RunMode::Plan), report);
     return;
@@ -99,10 +100,18 @@ void plan(const Options& options, Console& console, Interrupts& interrupts, RunR
   run(options, console, interrupts, config, cache, request, report);
 }
 
-void sync(const Options& options, Console& console, Interrupts& interrupts, RunReport& report) {
+// The state directory, locked as long as anybody has this.
+struct LockedState {
+  explicit LockedState(const std::filesystem::path& path) : directory(path) {}
+
+  StateDirectory directory;
+  const std::unique_ptr<FileLock> lock = directory.lock();
+};
+
+Recorder sync(const Options& options, Console& console, Interrupts& interrupts, RunReport& report) {
   const Config config = begin(options, console, interrupts);
-  StateDirectory state(config.state_dir);
-  const auto lock = state.lock();
+  const auto locked = std::make_shared<LockedState>(config.state_dir);
+  StateDirectory& state = locked->directory;
   warn_of_clock(state, console);
   RunRequest request = request_of(options, RunMode::Sync);
   request.trust = state.trust();
@@ -116,11 +125,13 @@ void sync(const Options& options, Console& console, Interrupts& interrupts, RunR
     state.accept(trust, news);
   };
   run(options, console, interrupts, config, state, request, report);
-  try {
-    state.record_run(report);
-  } catch (const Error& error) {
-    console.warn(error.what());
-  }
+  return [locked, &console](const RunReport& delivered) {
+    try {
+      locked->directory.record_run(delivered);
+    } catch (const Error& error) {
+      console.warn(error.what());
+    }
+  };
 }
 
 }  // namespace
@@ -129,13 +140,14 @@ ExitStatus plan_command(const Options& options, Console& console, Interrupts& in
   return reported("plan", options, console, interrupts, [&](RunReport& report) {
     plan(options, console, interrupts, report);
     if (options.console.output == OutputFormat::Text) print_lines(to_text(report), report, console);
+    return Recorder();
   });
 }
 
 ExitStatus sync_command(const Options& options, Console& console, Interrupts& interrupts) {
   if (options.dry_run) return plan_command(options, console, interrupts);
   return reported("sync", options, console, interrupts,
-                  [&](RunReport& report) { sync(options, console, interrupts, report); });
+                  [&](RunReport& report) { return sync(options, console, interrupts, report); });
 }
 
 }  // namespace streamsync

@@ -138,7 +138,7 @@ class TreeVerification {
 
   Error damage(const std::string& what) const {
     return Error(ErrorKind::Corrupt, Origin::Target,
-                 fmt::format("{}: {}; run sync, which puts that right", tree_.target, what));
+                 fmt::format("{}: {}; sync puts that right", tree_.target, what));
   }
 
   // The gravest one decides the status; people are told of all.
@@ -205,8 +205,10 @@ class TreeVerification {
     print(lines);
     console_.log(
         LogLevel::Info,
-        fmt::format("{}: {} items, {} of them ({}) as promised", tree_.target, told_.actions.size(),
-                    told_.actions.size() - failures.size(), human_size(bytes)));
+        fmt::format(
+            "{}: {} items, {} of them ({}) as promised{}", tree_.target, told_.actions.size(),
+            told_.actions.size() - failures.size(), human_size(bytes),
+            failures.empty() || options_.repair ? "" : "; --repair SOURCE fetches the rest"));
   }
 
   // The line that tells of it.
@@ -301,8 +303,8 @@ class TreeVerification {
   DestinationReport& told_;
 };
 
-void verify(const Options& options, Console& console, const Interrupts& interrupts,
-            RunReport& report) {
+Recorder verify(const Options& options, Console& console, const Interrupts& interrupts,
+                RunReport& report) {
   warn_of_no_verify(options, console);
   Config config = config_of(options);
   tell_of_waits(config.retries, console);
@@ -312,7 +314,7 @@ void verify(const Options& options, Console& console, const Interrupts& interrup
                              source.bases.front().redacted()));
   }
   std::optional<StateDirectory> state;
-  std::unique_ptr<FileLock> lock;
+  std::shared_ptr<FileLock> lock;
   if (options.repair) {  // as `sync`, which may write to the same tree
     state.emplace(config.state_dir);
     lock = state->lock();
@@ -322,13 +324,14 @@ void verify(const Options& options, Console& console, const Interrupts& interrup
   auto& tree = destinations.all.front();
   if (tree.unavailable) throw Error(*tree.unavailable);
   TreeVerification(options, config, tree, console, interrupts.token(), report).run();
+  return [lock](const RunReport&) {};
 }
 
 }  // namespace
 
 ExitStatus verify_command(const Options& options, Console& console, Interrupts& interrupts) {
   return reported("verify", options, console, interrupts,
-                  [&](RunReport& report) { verify(options, console, interrupts, report); });
+                  [&](RunReport& report) { return verify(options, console, interrupts, report); });
 }
 
 }  // namespace streamsync

@@ -79,7 +79,7 @@ class Silent(TreeCase):
     }
     SERIALS = [str(20210701 + day) for day in range(6)]
     VERSIONS = tuple(itertools.product(("bionic", "focal"), SERIALS))
-    WHY = "not asked: 127.0.0.1 has not answered for 3 s, which is as long as retries.budget lets it"
+    WHY = "not asked: 127.0.0.1 has not answered for as long as retries.budget lets it (3 s)"
 
     def make_stream(self, name):
         tree = StreamTree(self.work / name, self.key)

@@ -187,7 +187,7 @@ class Reports(TreeCase):
                 run = self.program.start(command, "-c", config, "--output", "json", stdout=full)
                 said = run.communicate(timeout=60)[1].decode()
                 self.assertEqual(6, run.returncode, said)
-                self.assertIn("the report is not written", said)
+                self.assertIn("not written", said)
 
     def test_a_report_replaces_what_a_link_leads_to_and_goes_into_a_pipe(self):
         real, link, pipe = (self.work / name for name in ("real", "link", "pipe"))
@@ -229,12 +229,18 @@ class Trust(TreeCase):
             self.refused(server, "not signed")
 
     def test_a_page_in_the_place_of_a_document_is_told_as_one(self):
-        for page in ("\n<!DOCTYPE html>\n<title>Log in\x1b</title>", ""):
-            (self.stream.root / INDEX).write_text(page, encoding="utf-8")
-            with self.subTest(page), self.served() as server:
-                beginning = page.strip().replace("\n", "\\x0A").replace("\x1b", "\\x1B")
-                self.refused(server, f'nor is it JSON: it begins with "{beginning}"', "look what answers")
-                self.assertNotIn("allow_unsigned", self.sync(entry(server.url)).err)
+        pages = {"\n<!DOCTYPE html>\n<title>Log in": ", it begins with <!DOCTYPE;", "": ";", "log in": ";"}
+        for page, told in pages.items():
+            for name in ("index.sjson", "index.json"):
+                # It says the same whatever it is asked for.
+                for path in (name, f"{name}.gpg"):
+                    (self.stream.root / "streams/v1" / path).write_text(page, encoding="utf-8")
+                with self.subTest(page, name=name), self.served() as server:
+                    run = self.sync(entry(server.url, path=f"streams/v1/{name}"))
+                    self.assertEqual(3, run.status, run.err)
+                    self.assertIn(f"is not signed, nor is it JSON{told}", run.last_words())
+                    self.assertNotIn("allow_unsigned", run.err)
+                    self.assertNotIn("GnuPG", run.err)
 
     def test_allow_unsigned_does_not_reach_behind_a_signed_index(self):
         name = "streams/v1/com.ubuntu.cloud:released:download"

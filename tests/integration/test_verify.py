@@ -256,7 +256,7 @@ class Verify(VerifyCase):
             run = self.program.start("verify", self.target, "--keyring", self.keyring, stdout=full)
             said = run.communicate(timeout=60)[1].decode()
         self.assertEqual(6, run.returncode, said)
-        self.assertIn("the report is not written", said)
+        self.assertIn("results are not written", said)
 
     def test_another_key_has_not_signed_it(self):
         other = self.work / "other.gpg"

@@ -310,6 +310,12 @@ TEST_CASE("what somebody has copied to its place is taken over when it is right"
     CHECK(read_file(root / "x/a.img") == other);
     CHECK(there().empty());
   }
+  SECTION("not when others may not read it") {
+    write_file(root / "x/a.img", "aaa");
+    std::filesystem::permissions(root / "x/a.img", std::filesystem::perms::owner_read);
+    target.announce({coming});
+    CHECK_FALSE(target.take_over(coming));
+  }
   SECTION("not when it is only begun") {
     write_file(root / "x/a.img.part", "aaa");
     target.announce({coming});

@@ -935,21 +935,31 @@ TEST_CASE("a proxy that wants to know who asks") {
 class ListeningClient {
  public:
   explicit ListeningClient(HttpOptions options = direct(), std::stop_token stop = {}) {
-    options.served = served;
-    options.patience = 600s;
+    options.silent = silent;
+    options.silence_limit = {600s, 2};
     http.emplace(std::move(options), std::move(stop));
   }
 
-  void find_silent(const std::string& host, std::chrono::seconds time) const {
-    const auto now = ServedHosts::Clock::now();
-    served->unanswered(host, now - time, now);
+  void find_silent(const std::string& url, std::chrono::seconds time, int requests = 2) const {
+    const auto now = SilentServers::Clock::now();
+    for (int count = 0; count < requests; ++count) silent->unanswered(server(url), now - time, now);
+  }
+  SilentServers::Silence silence_of(const std::string& url) const {
+    return silent->of(server(url));
   }
 
-  std::shared_ptr<ServedHosts> served = std::make_shared<ServedHosts>();
+  std::shared_ptr<SilentServers> silent = std::make_shared<SilentServers>();
   std::optional<HttpClient> http;
+
+ private:
+  std::string server(const std::string& url) const {
+    const auto proxy = http->options().proxy.value_or("");
+    const auto at = proxy.find("//");
+    return Url::parse(url).origin() + " " + (at == std::string::npos ? "" : proxy.substr(at + 2));
+  }
 };
 
-TEST_CASE("a host that was silent for too long is not asked") {
+TEST_CASE("a server that was silent for too long is not asked") {
   ScriptedServer server;
   ListeningClient client;
   KeptBytes body;
@@ -957,7 +967,7 @@ TEST_CASE("a host that was silent for too long is not asked") {
     return client.http->get(request_for(server.url(target)), body);
   };
   SECTION("and that is the end of it") {
-    client.find_silent("127.0.0.1", 600s);
+    client.find_silent(server.url("/"), 600s);
     const Error error = failure_of([&] { get("/a?size=1&token=x"); });
     CHECK(error.kind() == ErrorKind::Transient);
     CHECK(error.origin() == Origin::Source);
@@ -965,23 +975,28 @@ TEST_CASE("a host that was silent for too long is not asked") {
     CHECK(error.is_given_up());
     CHECK_THAT(error.what(), StartsWith("GET http://127.0.0.1:") &&
                                  EndsWith("/a?size=1&token=…: not asked: 127.0.0.1 has not "
-                                          "answered for 600 s, which is as long as "
-                                          "retries.budget lets it"));
+                                          "answered for as long as retries.budget lets it "
+                                          "(600 s)"));
     CHECK(server.finish_and_read_log("request").empty());
   }
   SECTION("until then it is, and what it says ends the silence") {
     const std::string status = GENERATE(as<std::string>{}, "200", "404", "503");
-    client.find_silent("127.0.0.1", 599s);
+    client.find_silent(server.url("/"), 599s);
     CHECK(get("/a?size=1&status=" + status).status == std::stoi(status));
-    CHECK(client.served->silence("127.0.0.1") == 0s);
+    CHECK(client.silence_of(server.url("/")).requests == 0);
+  }
+  SECTION("nor is one request enough, however long it was") {
+    client.find_silent(server.url("/"), 600s, 1);
+    CHECK(get("/a?size=1").ok());
   }
   SECTION("but another is") {
-    client.find_silent("mirror.example", 600s);
+    client.find_silent("http://127.0.0.1:1/", 600s);
+    client.find_silent("https://127.0.0.1:" + server.port() + "/", 600s);
     CHECK(get("/a?size=1").ok());
   }
   SECTION("while a body is coming from it, it is") {
     body.on_write([&] {
-      client.find_silent("127.0.0.1", 600s);
+      client.find_silent(server.url("/"), 600s);
       KeptBytes other;
       CHECK(client.http->get(request_for(server.url("/b?size=1")), other).ok());
     });
@@ -989,14 +1004,14 @@ TEST_CASE("a host that was silent for too long is not asked") {
   }
 }
 
-TEST_CASE("where a redirect leads to a host that is silent, that one is not asked") {
+TEST_CASE("where a redirect leads to a server that is silent, that one is not asked") {
   ScriptedServer server;
   ListeningClient client;
   const std::string silent = "http://127.0.0.1:" + server.port() + "/b?size=1";
   Url url = Url::parse("http://localhost:" + server.port() + "/a").with_query("redirect", silent);
   KeptBytes body;
   SECTION("as long as it is") {
-    client.find_silent("127.0.0.1", 600s);
+    client.find_silent(silent, 600s);
     const Error error = failure_of([&] { client.http->get(following(url), body); });
     CHECK(error.host() == "127.0.0.1");
     CHECK_THAT(error.what(), Contains("not asked"));
@@ -1004,8 +1019,8 @@ TEST_CASE("where a redirect leads to a host that is silent, that one is not aske
   }
   SECTION("its body is its own, too") {
     body.on_write([&] {
-      client.find_silent("127.0.0.1", 600s);
-      CHECK(client.served->silence("127.0.0.1") == 0s);
+      client.find_silent(silent, 600s);
+      CHECK(client.silence_of(silent).requests == 0);
     });
     CHECK(client.http->get(following(url), body).ok());
   }
@@ -1016,7 +1031,6 @@ TEST_CASE("without a status there is silence") {
   SilentPort refusing;
   HttpOptions options = with_timeouts({.connect = 60s, .first_byte = 1s, .stall = 60s});
   std::string url = server.url("/a?drop=1");
-  std::string host = "127.0.0.1";
   auto least = 0s;
   SECTION("when the connection is closed") {}
   SECTION("when nobody takes it") { url = "http://127.0.0.1:" + refusing.port() + "/"; }
@@ -1026,12 +1040,12 @@ TEST_CASE("without a status there is silence") {
   }
   SECTION("when the proxy does not get there") {
     options.proxy = "http://127.0.0.1:" + server.port();
-    host = "no.such.invalid";
     url = "https://no.such.invalid/";
   }
   ListeningClient client(options);
   CHECK(failure_of([&] { client.http->send(request_for(url)); }).kind() == ErrorKind::Transient);
-  CHECK(client.served->silence(host) > least);
+  CHECK(client.silence_of(url).requests == 1);
+  CHECK(client.silence_of(url).time > least);
 }
 
 TEST_CASE("what ends a request otherwise is no silence") {
@@ -1055,7 +1069,7 @@ TEST_CASE("what ends a request otherwise is no silence") {
     CHECK_THROWS_AS(client.http->get(request_for(server.url("/a?size=9&stall_after=0")), body),
                     Error);
   }
-  CHECK(client.served->silence("127.0.0.1") == 0s);
+  CHECK(client.silence_of(server.url("/")).requests == 0);
 }
 
 }  // namespace

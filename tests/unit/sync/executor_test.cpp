@@ -76,6 +76,14 @@ class MemoryTarget final : public ItemTarget {
     ++taken;
     return {blob.item, path, path, HeldState::Unrevealed, blob.content.size};
   }
+  std::optional<Held> take_over(const BlobSpec& blob) override {
+    const auto path = blob.item.path->str();
+    if (unreadable.contains(path)) {
+      throw Error(ErrorKind::Denied, Origin::Local, path + ": permission denied");
+    }
+    if (!lying_there.contains(path)) return std::nullopt;
+    return Held{blob.item, path, path, HeldState::Unrevealed, blob.content.size};
+  }
   std::optional<Held> link(const Held& held, const BlobSpec& blob) override {
     const auto path = blob.item.path->str();
     if (!can_link || staged[held.placement].empty()) return std::nullopt;
@@ -147,7 +155,8 @@ class MemoryTarget final : public ItemTarget {
   std::size_t updates_at_once = 0, begun_updates = 0;  // none ends before so many have begun
   bool waited_in_vain = false;
   std::condition_variable update_has_begun;
-  std::set<std::string> refused, revealed, removed, linked, updated, in_use, hidden;
+  std::set<std::string> refused, revealed, removed, linked, updated, in_use, hidden, lying_there,
+      unreadable;
   std::map<std::string, Removal> judged;
   std::string warning;
   std::vector<std::size_t> batches;
@@ -447,6 +456,25 @@ TEST_CASE("what could not be shown again keeps its successor from going") {
   scene.remove(results);
   CHECK(results[0].status == ActionStatus::Failed);
   CHECK(results[1].status == ActionStatus::Withheld);
+}
+
+TEST_CASE("what lies in its place is taken over, and fetched where it can't be read") {
+  Scene scene(Files{{"p/1/a", "aaa"}, {"p/1/b", "bbb"}, {"p/1/c", "ccc"}});
+  scene.target.lying_there = {"p/1/a", "p/1/c"};
+  scene.target.unreadable = {"p/1/b"};
+  Plan plan;
+  plan.actions = {action(ActionKind::Create, "p", "1", "a", "aaa"),
+                  action(ActionKind::Create, "p", "1", "b", "bbb"),
+                  action(ActionKind::Create, "p", "1", "c", "ccc")};
+  // Of this one a record says that it is another.
+  Held another = *action(ActionKind::Keep, "p", "1", "c", "xyz").held;
+  plan.actions[2].replaced = std::make_shared<const Held>(std::move(another));
+  const auto results = scene.copy(plan);
+  for (const auto& result : results) CHECK(result.status == ActionStatus::Done);
+  CHECK(scene.target.staged.size() == 2);
+  CHECK(scene.target.staged.count("p/1/a") == 0);
+  CHECK(results[0].known == 3);
+  CHECK(results[1].known == 0);
 }
 
 TEST_CASE("a stopped run says what is not done and reveals nothing more") {

@@ -28,17 +28,18 @@ TEST_CASE("of several errors the gravest is kept, of two alike the first") {
 }
 
 TEST_CASE("a last line says what to do") {
-  const auto [status, line] = GENERATE(table<ExitStatus, std::string>({
-      {ExitStatus::ItemsFailed, "x: no; run again to have it tried once more"},
-      {ExitStatus::SourceUnavailable, "x: no; run again when the source is in order"},
-      {ExitStatus::TargetUnavailable, "x: no; see to that, then run again"},
-      {ExitStatus::NoRoom, "x: no; add room, then run again"},
-      {ExitStatus::Refused, "x: no"},
-      {ExitStatus::Usage, "x: no"},
-      {ExitStatus::Guard, "x: no"},
-      {ExitStatus::Busy, "x: no"},
+  const auto [status, origin, line] = GENERATE(table<ExitStatus, Origin, std::string>({
+      {ExitStatus::ItemsFailed, Origin::Source, "no; the lines above name all that failed"},
+      {ExitStatus::SourceUnavailable, Origin::Source, "no; run again when the source is in order"},
+      {ExitStatus::TargetUnavailable, Origin::Target, "no; see to that, then run again"},
+      {ExitStatus::NoRoom, Origin::Local, "no; add room, then run again"},
+      {ExitStatus::Refused, Origin::Source, "no; look at the source before you run again"},
+      {ExitStatus::Guard, Origin::Source, "no; look at the source before you run again"},
+      {ExitStatus::Refused, Origin::Local, "no"},
+      {ExitStatus::Usage, Origin::Config, "no"},
+      {ExitStatus::Busy, Origin::Local, "no"},
   }));
-  CHECK(with_reaction("x: no", status) == line);
+  CHECK(with_reaction(Error(ErrorKind::Protocol, origin, "no"), status) == line);
 }
 
 TEST_CASE("an error's status depends on kind and origin alone") {
