@@ -336,7 +336,7 @@ std::optional<Held> DirectoryTarget::take_over(const BlobSpec& blob) {
   if (!root_ || root_->size_of(path) != blob.content.size) return std::nullopt;
   const NameClaims::Claim claim(claims_, path);
   if (was_put(path)) return staged(blob);
-  if (!root_->is_as_readable_as_ours(path) || !has_bytes(path, blob.content)) return std::nullopt;
+  if (!can_be_shown(path, blob.content)) return std::nullopt;
   root_->remove_part(path);
   // It would be shown in its place.
   if (root_->size_of(RootDirectory::part_of(path))) return std::nullopt;
@@ -350,15 +350,21 @@ std::optional<Held> DirectoryTarget::link(const Held& held, const BlobSpec& blob
   const NameClaims::Claim claim(claims_, path);
   if (was_put(path)) return staged(blob);
   // Another item of that path may be published.
-  if (!has_bytes(path, blob.content)) {
+  if (!can_be_shown(path, blob.content)) {
     // What is there is needed until the new file is shown.
     if (renewals_.expects(path)) return std::nullopt;
-    if (held.placement == path || !has_bytes(held.placement, blob.content)) return std::nullopt;
+    if (held.placement == path || !can_be_shown(held.placement, blob.content)) return std::nullopt;
     writable().remove(path);
     writable().link(held.placement, path);
   }
   note_put(path, Durability::Synced);
   return staged(blob);
+}
+
+// Whoever made it.
+bool DirectoryTarget::can_be_shown(const std::string& file, const ItemContent& promised) {
+  return root_->size_of(file) == promised.size && root_->is_as_readable_as_ours(file) &&
+         has_bytes(file, promised);
 }
 
 bool DirectoryTarget::has_bytes(const std::string& file, const ItemContent& promised) {

@@ -59,6 +59,8 @@ std::string beginning_of(const Spool& bytes) {
   return std::string(trimmed(text));
 }
 
+bool is_json(std::string_view beginning) { return beginning.starts_with('{'); }
+
 // "<!DOCTYPE" or "<html". No more of a foreign text: it may quote what was asked for, secrets
 // included (threats-and-faults.md T17).
 std::string_view markup_at(std::string_view beginning) {
@@ -215,10 +217,10 @@ class CatalogWalk {
           keyring.verify_clearsigned(std::move(bytes), trust_.signatures, where, examination));
     }
     if (may_be_unsigned(reference)) return unsigned_document();
-    require_json(bytes, where);
+    const auto beginning = beginning_of(bytes);
     // A .sjson bears its signature or none (`upstream-gss.md` §1.1).
-    if (path.str().ends_with(".sjson")) throw not_signed(reference, where);
-    auto signature = detached_signature(reference, where, cache);
+    if (path.str().ends_with(".sjson")) throw not_signed(reference, beginning, where);
+    auto signature = detached_signature(reference, beginning, where, cache);
     const auto& keyring = require_keyring(where);
     try {
       auto text = keyring.verify_detached(std::move(bytes), signature.fetched.bytes,
@@ -227,6 +229,9 @@ class CatalogWalk {
     } catch (const BadSignature& error) {
       // A mirror replaces the two files one after the other.
       contradiction_ = error.what();
+      throw;
+    } catch (const Error&) {
+      if (!is_json(beginning)) throw not_signed(reference, beginning, where);
       throw;
     }
   }
@@ -253,8 +258,8 @@ class CatalogWalk {
                     where));
   }
 
-  DetachedSignature detached_signature(const Reference& reference, const std::string& where,
-                                       DocumentCache& cache) {
+  DetachedSignature detached_signature(const Reference& reference, const std::string& beginning,
+                                       const std::string& where, DocumentCache& cache) {
     const auto& document = reference.path;
     const auto path = document.with_file_name(std::string(document.file_name()) + ".gpg");
     const auto signature = source_.describe(path);
@@ -266,24 +271,25 @@ class CatalogWalk {
       return {path, std::move(*fetch(path, Validator{}))};
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::NotFound) throw;
-      throw not_signed(reference, where);
+      throw not_signed(reference, beginning, where);
     }
   }
 
-  Error not_signed(const Reference& reference, const std::string& where) const {
+  Error not_signed(const Reference& reference, const std::string& beginning,
+                   const std::string& where) const {
+    if (!is_json(beginning)) return no_document(beginning, where);
     return Error(ErrorKind::Untrusted, Origin::Source,
                  fmt::format("{}: is not signed; {}", where, what_to_do_unsigned(reference)));
   }
 
   // Such as the page of a captive portal: nobody is to allow that unsigned.
-  static void require_json(const Spool& bytes, const std::string& where) {
-    const auto beginning = beginning_of(bytes);
-    if (beginning.starts_with('{')) return;
+  static Error no_document(const std::string& beginning, const std::string& where) {
     const auto mark = markup_at(beginning);
-    throw Error(ErrorKind::Untrusted, Origin::Source,
-                fmt::format("{}: is not signed, nor is it JSON{}; it is damaged, or something else "
-                            "answers in its place",
-                            where, mark.empty() ? "" : fmt::format(", it begins with {}", mark)));
+    return Error(
+        ErrorKind::Untrusted, Origin::Source,
+        fmt::format("{}: is not signed, nor is it JSON{}; it is damaged, or something else "
+                    "answers in its place",
+                    where, mark.empty() ? "" : fmt::format(", it begins with {}", mark)));
   }
 
   std::string_view what_to_do_unsigned(const Reference& reference) const {

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -86,8 +87,8 @@ class Copying {
     try {
       do_all();
     } catch (const Cancelled&) {
-      // Without a stop nobody would take what is not done for that.
-      if (!rules_.stop.stop_requested()) throw;
+      // Nobody would take what is not done for that.
+      if (!rules_.stop.stop_requested()) throw std::logic_error("copying ended without a stop");
     }
     std::vector<std::vector<ActionResult>> taken;
     for (auto& results : results_) taken.push_back(std::move(results).take());

@@ -12,7 +12,7 @@ namespace {
 std::string_view reaction_to(ExitStatus status, Origin origin) noexcept {
   switch (status) {
     case ExitStatus::ItemsFailed:
-      return "the lines above name all that failed";
+      return "see to what failed, then run again";
     case ExitStatus::SourceUnavailable:
       return "run again when the source is in order";
     case ExitStatus::TargetUnavailable:

@@ -823,7 +823,8 @@ bool brings_bytes(const Action& action) noexcept {
 
 bool may_be_taken_over(const Action& action) noexcept {
   const auto& replaced = action.replaced;
-  return action.kind == ActionKind::Create && (!replaced || replaced->state != HeldState::Present);
+  return action.kind == ActionKind::Create && !action.blob->is_mending &&
+         (!replaced || replaced->state != HeldState::Present);
 }
 
 bool shows_anew(const Action& action) noexcept {

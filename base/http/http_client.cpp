@@ -273,7 +273,7 @@ class HttpClient::Call {
 
   // Else each request would cost its timeouts, for as long as there are items:
   // threats-and-faults.md F1 and F3, cli.md §3 (`retries`).
-  void require_not_silent() const {
+  void require_not_silent() {
     // Connections that break at once are no silence yet, however small the budget.
     constexpr std::chrono::seconds kLeast{1};
     const auto& silent = pool_.options().silent;
@@ -281,6 +281,7 @@ class HttpClient::Call {
     if (!silent) return;
     const auto silence = silent->of(server());
     if (silence.requests < limit.requests || silence.time < std::max(limit.time, kLeast)) return;
+    handle_.keep();  // nothing was done with it
     const auto& url = trail_.request().url;
     Error error =
         Error(ErrorKind::Transient, pool_.options().origin,

@@ -14,6 +14,9 @@ class ReportFile {
   /// Throws `Error{Config, Config}` where no report can be written.
   explicit ReportFile(const std::filesystem::path& file);
 
+  /// Another run may write it, too: it is no pipe or device.
+  bool may_be_of_others() const noexcept { return !stream_.is_open(); }
+
   /// A regular file is replaced by rename; a pipe or a device, as /dev/stdout may be, is written
   /// to.
   void write(const RunReport& report, ReportedActions actions) const;

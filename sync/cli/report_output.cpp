@@ -82,16 +82,17 @@ ExitStatus reported(std::string command, const Options& options, Console& consol
   const auto end = do_work(
       [&] {
         if (options.report) file.emplace(*options.report);
-        record = work(report);
+        work(report, record);
       },
       interrupts, report);
   if (const int code = console.lost_results()) {
     note_lost(kLines, StandardOutput::lost(code), report, console);
   }
-  if (file && !is_busy(report)) {
+  if (file && !(is_busy(report) && file->may_be_of_others())) {
     unless_lost(kReport, report, console, [&] { file->write(report, told_of(report)); });
   }
-  if (record) record(report);
+  if (record && !report.ended_early) record(report);
+  record = nullptr;  // whoever reads standard output may take any time
   if (options.console.output == OutputFormat::Json) {
     unless_lost(kReport, report, console, [&] {
       StandardOutput output;

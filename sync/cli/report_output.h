@@ -12,10 +12,10 @@
 
 namespace streamsync {
 
-/// Keeps a report that was delivered; as long as it lives nobody else may work on the same.
+/// Records a run that came to its end. As long as it lives nobody else does the same work.
 using Recorder = std::function<void(const RunReport&)>;
-/// Fills a report. What it returns may be empty.
-using ReportedWork = std::function<Recorder(RunReport&)>;
+/// Fills a report, and gives a recorder where there is one, before it changes anything.
+using ReportedWork = std::function<void(RunReport&, Recorder&)>;
 
 /// Does the work of a command that makes a report, delivers that, to `--report` and with
 /// `--output json` to standard output, and ends with its verdict. What ends the work early is in

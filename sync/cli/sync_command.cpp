@@ -108,9 +108,17 @@ struct LockedState {
   const std::unique_ptr<FileLock> lock = directory.lock();
 };
 
-Recorder sync(const Options& options, Console& console, Interrupts& interrupts, RunReport& report) {
+void sync(const Options& options, Console& console, Interrupts& interrupts, RunReport& report,
+          Recorder& record) {
   const Config config = begin(options, console, interrupts);
   const auto locked = std::make_shared<LockedState>(config.state_dir);
+  record = [locked, &console](const RunReport& done) {
+    try {
+      locked->directory.record_run(done);
+    } catch (const Error& error) {
+      console.warn(error.what());
+    }
+  };
   StateDirectory& state = locked->directory;
   warn_of_clock(state, console);
   RunRequest request = request_of(options, RunMode::Sync);
@@ -125,29 +133,22 @@ Recorder sync(const Options& options, Console& console, Interrupts& interrupts, 
     state.accept(trust, news);
   };
   run(options, console, interrupts, config, state, request, report);
-  return [locked, &console](const RunReport& delivered) {
-    try {
-      locked->directory.record_run(delivered);
-    } catch (const Error& error) {
-      console.warn(error.what());
-    }
-  };
 }
 
 }  // namespace
 
 ExitStatus plan_command(const Options& options, Console& console, Interrupts& interrupts) {
-  return reported("plan", options, console, interrupts, [&](RunReport& report) {
+  return reported("plan", options, console, interrupts, [&](RunReport& report, Recorder&) {
     plan(options, console, interrupts, report);
     if (options.console.output == OutputFormat::Text) print_lines(to_text(report), report, console);
-    return Recorder();
   });
 }
 
 ExitStatus sync_command(const Options& options, Console& console, Interrupts& interrupts) {
   if (options.dry_run) return plan_command(options, console, interrupts);
-  return reported("sync", options, console, interrupts,
-                  [&](RunReport& report) { return sync(options, console, interrupts, report); });
+  return reported("sync", options, console, interrupts, [&](RunReport& report, Recorder& record) {
+    sync(options, console, interrupts, report, record);
+  });
 }
 
 }  // namespace streamsync

@@ -203,12 +203,14 @@ class TreeVerification {
       }
     }
     print(lines);
+    const bool has_damage = std::any_of(failures.begin(), failures.end(),
+                                        [](const auto& one) { return is_damage(one.second); });
     console_.log(
         LogLevel::Info,
         fmt::format(
             "{}: {} items, {} of them ({}) as promised{}", tree_.target, told_.actions.size(),
             told_.actions.size() - failures.size(), human_size(bytes),
-            failures.empty() || options_.repair ? "" : "; --repair SOURCE fetches the rest"));
+            has_damage && !options_.repair ? "; --repair SOURCE mends what is damaged" : ""));
   }
 
   // The line that tells of it.
@@ -303,8 +305,8 @@ class TreeVerification {
   DestinationReport& told_;
 };
 
-Recorder verify(const Options& options, Console& console, const Interrupts& interrupts,
-                RunReport& report) {
+void verify(const Options& options, Console& console, const Interrupts& interrupts,
+            RunReport& report, Recorder& record) {
   warn_of_no_verify(options, console);
   Config config = config_of(options);
   tell_of_waits(config.retries, console);
@@ -314,24 +316,23 @@ Recorder verify(const Options& options, Console& console, const Interrupts& inte
                              source.bases.front().redacted()));
   }
   std::optional<StateDirectory> state;
-  std::shared_ptr<FileLock> lock;
   if (options.repair) {  // as `sync`, which may write to the same tree
     state.emplace(config.state_dir);
-    lock = state->lock();
+    record = [lock = std::shared_ptr<FileLock>(state->lock())](const RunReport&) {};
   }
   NoCache cache;
   auto destinations = make_destinations(config, options, cache, interrupts.token());
   auto& tree = destinations.all.front();
   if (tree.unavailable) throw Error(*tree.unavailable);
   TreeVerification(options, config, tree, console, interrupts.token(), report).run();
-  return [lock](const RunReport&) {};
 }
 
 }  // namespace
 
 ExitStatus verify_command(const Options& options, Console& console, Interrupts& interrupts) {
-  return reported("verify", options, console, interrupts,
-                  [&](RunReport& report) { return verify(options, console, interrupts, report); });
+  return reported("verify", options, console, interrupts, [&](RunReport& report, Recorder& record) {
+    verify(options, console, interrupts, report, record);
+  });
 }
 
 }  // namespace streamsync

@@ -1,5 +1,7 @@
 #include "directory/directory_target.h"
 
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -311,10 +313,15 @@ TEST_CASE("what somebody has copied to its place is taken over when it is right"
     CHECK(there().empty());
   }
   SECTION("not when others may not read it") {
+    ::umask(S_IWGRP | S_IWOTH);
     write_file(root / "x/a.img", "aaa");
     std::filesystem::permissions(root / "x/a.img", std::filesystem::perms::owner_read);
     target.announce({coming});
     CHECK_FALSE(target.take_over(coming));
+    const auto again = blob("2", "x/b.img", "aaa");
+    const Held other = put(target, again, "aaa");
+    REQUIRE(target.link(other, coming));
+    CHECK(std::filesystem::equivalent(root / "x/a.img", root / "x/b.img"));
   }
   SECTION("not when it is only begun") {
     write_file(root / "x/a.img.part", "aaa");

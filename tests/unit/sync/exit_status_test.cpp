@@ -29,7 +29,7 @@ TEST_CASE("of several errors the gravest is kept, of two alike the first") {
 
 TEST_CASE("a last line says what to do") {
   const auto [status, origin, line] = GENERATE(table<ExitStatus, Origin, std::string>({
-      {ExitStatus::ItemsFailed, Origin::Source, "no; the lines above name all that failed"},
+      {ExitStatus::ItemsFailed, Origin::Source, "no; see to what failed, then run again"},
       {ExitStatus::SourceUnavailable, Origin::Source, "no; run again when the source is in order"},
       {ExitStatus::TargetUnavailable, Origin::Target, "no; see to that, then run again"},
       {ExitStatus::NoRoom, Origin::Local, "no; add room, then run again"},
