@@ -117,9 +117,9 @@ using BodyChoice = std::function<ByteSink&(const Response& head)>;
 ///
 /// What the network does wrong is thrown as `Error` (Transient for what may pass; TLS and DNS
 /// failures too); every HTTP status is returned, see `require_ok`. Once `stop` is requested, calls
-/// end within a second with `Cancelled`. What is not asked because its host is silent (see
-/// `SilenceLimit`) is Transient and given up at once. A leg that waits for its sink or
-/// source is not stalled: only time spent in the network counts.
+/// end within a second with `Cancelled`. What is not asked because its server is silent
+/// (see `SilenceLimit`) is Transient and given up at once. A leg that waits for its sink or source
+/// is not stalled: only time spent in the network counts.
 class HttpClient {
  public:
   HttpClient(HttpOptions options, std::stop_token stop);

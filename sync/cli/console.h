@@ -21,8 +21,8 @@ enum class ProgressMode { Auto, Always, Never };
 enum class OutputFormat { Text, Json };
 
 /// The human side of a run (`cli.md` §1): log lines and progress on stderr, results on stdout. What
-/// comes from outside is printed without control characters. Thread-safe:
-/// threads that wait for a service say so.
+/// comes from outside is printed without control characters. Thread-safe: threads
+/// that wait for a service say so.
 class Console final : public Observer {
  public:
   struct Options {
