@@ -75,6 +75,15 @@ class FullDisk(DiskFaultCase):
         self.assertIn("are to come, and there is room for", plan.err)
         self.assertNotIn("there is room for", self.program.run("plan", "-c", self.config).err)
 
+    def test_what_was_carried_there_needs_no_room(self):
+        self.target.mkdir()
+        self.use_disk(self.target)
+        shutil.copytree(self.stream.root, self.target, dirs_exist_ok=True)
+        with private_mounts.fill(self.target, LARGE // 2):
+            plan = self.program.run("plan", "-c", self.config)
+        self.assertEqual(DONE, plan.status, plan.err)
+        self.assertNotIn("there is room for", plan.err)
+
     def test_of_temporary_files(self):
         self.assert_converges_with_any_room(self.scratch_files, FILES)
 
