@@ -375,10 +375,20 @@ bool DirectoryTarget::has_bytes(const std::string& file, const ItemContent& prom
 }
 
 void DirectoryTarget::copy_out(const Held& held, ByteSink& to) {
-  const auto part = RootDirectory::part_of(held.placement);
-  // What is at the path itself may be what the item is to replace.
-  const bool is_part = held.state == HeldState::Unrevealed && writable().size_of(part);
-  copy(*writable().open(is_part ? part : held.placement.str()), to);
+  copy(*(held.state == HeldState::Unrevealed ? open_unrevealed(held.placement)
+                                             : writable().open(held.placement.str())),
+       to);
+}
+
+// What is at the path itself may be what the item is to replace, as long as there is a part. That
+// may be shown at any moment, so nothing asks whether it is there before it is opened.
+std::unique_ptr<ByteSource> DirectoryTarget::open_unrevealed(const std::string& path) {
+  try {
+    return writable().open(RootDirectory::part_of(path));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::NotFound) throw;
+  }
+  return writable().open(path);
 }
 
 std::optional<Held> DirectoryTarget::verify_unrevealed(const Held& held, const BlobSpec& blob) {

@@ -67,6 +67,7 @@ class DirectoryTarget final : public ItemTarget, public MetadataTarget {
   static Held staged(const BlobSpec& blob);
   void note_put(const std::string& path, Durability durability);
   bool has_bytes(const std::string& file, const ItemContent& promised);
+  std::unique_ptr<ByteSource> open_unrevealed(const std::string& path);
   bool can_be_shown(const std::string& file, const ItemContent& promised);
   void discard(const std::string& path);
   bool is_shown_for_another(const Item& item) const;

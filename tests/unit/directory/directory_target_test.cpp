@@ -2,10 +2,14 @@
 
 #include <sys/stat.h>
 
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
+#include <future>
 #include <iterator>
 #include <memory>
 
@@ -13,6 +17,7 @@
 #include "base/error.h"
 #include "tests/unit/base/failure.h"
 #include "tests/unit/base/temporary_directory.h"
+#include "tests/unit/http/kept_bytes.h"
 
 namespace streamsync {
 namespace {
@@ -329,6 +334,33 @@ TEST_CASE("what somebody has copied to its place is taken over when it is right"
     CHECK_FALSE(target.take_over(coming));
   }
   SECTION("nothing") { CHECK_FALSE(target.take_over(coming)); }
+}
+
+TEST_CASE("what is being shown can be copied from all the while") {
+  constexpr int kItems = 500;
+  const TemporaryDirectory root;
+  DirectoryTarget target(root.path());
+  std::vector<Held> staged;
+  for (int item = 0; item < kItems; ++item) {
+    const auto spec = blob(std::to_string(item), fmt::format("x/{}.img", item), "aaa");
+    TextSource bytes("aaa");
+    staged.push_back(target.stage(spec, bytes));
+  }
+  std::atomic<int> shown = -1;
+  auto copied = std::async(std::launch::async, [&] {
+    KeptBytes all;
+    for (int item = 0; item < kItems; ++item) {
+      shown.wait(item - 1);
+      target.copy_out(staged[static_cast<std::size_t>(item)], all);
+    }
+    return all.text();
+  });
+  for (int item = 0; item < kItems; ++item) {
+    shown = item;
+    shown.notify_one();
+    target.reveal(staged[static_cast<std::size_t>(item)]);
+  }
+  CHECK(copied.get() == std::string(3 * kItems, 'a'));
 }
 
 TEST_CASE("what was staged and not settled is hashed by the next run") {
