@@ -37,6 +37,7 @@ struct Found {
 struct StoredPart {
   std::uint64_t size = 0;
   Digest md5;
+  bool operator==(const StoredPart&) const = default;
 };
 
 /// An object as a listing shows it.

@@ -331,16 +331,60 @@ void ObjectTree::record_renewals() {
   renewals_.recorded();
 }
 
+std::uint64_t ObjectTree::part_size(const BlobSpec& blob) const {
+  const auto place = large_place(blob.item);
+  return place ? place->part_size : 0;
+}
+
+/// Not when they are gone meanwhile, as those of an upload that the store has tidied up.
+std::optional<BegunItem> ObjectTree::begun(const BlobSpec& blob) {
+  const auto place = large_place(blob.item);
+  if (!place) return std::nullopt;
+  auto begun = take_begun(*place);
+  if (begun.parts.empty()) return std::nullopt;
+  const auto count = static_cast<unsigned>(begun.parts.size());
+  std::optional<StoredPart> last;
+  store_->with_retries([&] { last = begun.object->part(count); });
+  if (last != begun.parts.back()) return std::nullopt;
+  keep(*place, std::move(begun));
+  return BegunItem{std::min(count * place->part_size, place->size), nullptr, nullptr};
+}
+
+ObjectTree::BegunParts ObjectTree::take_begun(const LargeObjectPlace& place) {
+  const std::lock_guard lock(mutex_);
+  auto taken = begun_.extract(place.parts);
+  return taken ? std::move(taken.mapped()) : BegunParts{};
+}
+
+void ObjectTree::keep(const LargeObjectPlace& place, BegunParts begun) {
+  const std::lock_guard lock(mutex_);
+  begun_.insert_or_assign(place.parts, std::move(begun));
+}
+
+ObjectTree::BegunParts ObjectTree::go_on_with(const BlobSpec& blob, const LargeObjectPlace& place) {
+  auto begun = take_begun(place);
+  if (blob.begun == 0) return {store_->large_object(place), {}};
+  const auto count = static_cast<std::size_t>(blob.begun / place.part_size);
+  if (begun.parts.size() < count || count * place.part_size != blob.begun) {
+    throw Error(ErrorKind::Transient, Origin::Target,
+                fmt::format("{}: its first parts are gone", store_->describe(place.name)));
+  }
+  begun.parts.erase(begun.parts.begin() + static_cast<std::ptrdiff_t>(count), begun.parts.end());
+  return begun;
+}
+
 void ObjectTree::put(const BlobSpec& blob, ByteSource& bytes) {
   const auto place = large_place(blob.item);
   if (!place) return put_whole(blob, bytes);
-  const auto object = store_->large_object(*place);
+  auto begun = go_on_with(blob, *place);
   try {
-    put_parts(blob, *object, *place, bytes);
+    put_parts(blob, begun, *place, bytes);
   } catch (const Error& error) {
-    // The parts of what is to be mended are those of what is still shown.
-    if (speaks_against_parts(error) && !blob.is_mending)
-      store_->with_retries([&] { object->sweep(); });
+    if (!speaks_against_parts(error)) {
+      keep(*place, std::move(begun));
+    } else if (!blob.is_mending) {  // else they are those of what is still shown
+      store_->with_retries([&] { begun.object->sweep(); });
+    }
     throw;
   }
 }
@@ -357,19 +401,20 @@ void ObjectTree::put_whole(const BlobSpec& blob, ByteSource& bytes) {
   }
 }
 
-void ObjectTree::put_parts(const BlobSpec& blob, LargeObject& object, const LargeObjectPlace& place,
+void ObjectTree::put_parts(const BlobSpec& blob, BegunParts& begun, const LargeObjectPlace& place,
                            ByteSource& bytes) {
-  ExactSource promised(bytes, place.size);
-  PartsUpload upload(*store_, object, promised, store_->describe(place.name));
+  ExactSource promised(bytes, place.size - blob.begun);
+  PartsUpload upload(*store_, *begun.object, promised, store_->describe(place.name));
   // A store tells of a part what it was when it came, not what it is.
   if (blob.is_mending) upload.put_all_anew();
-  std::vector<StoredPart> parts;
-  std::uint64_t left = place.size;
-  for (unsigned number = 1; number <= place.count; ++number) {
+  auto& parts = begun.parts;
+  std::uint64_t left = place.size - blob.begun;
+  while (parts.size() < place.count) {
+    const auto number = static_cast<unsigned>(parts.size()) + 1;
     parts.push_back(upload.next(number, std::min(place.part_size, left)));
     left -= parts.back().size;
   }
-  store_->with_retries([&] { object.complete(parts); });
+  store_->with_retries([&] { begun.object->complete(parts); });
   if (size_of_object(place.name) != place.size) {
     throw Error(ErrorKind::Corrupt, Origin::Target,
                 fmt::format("{}: is not of the size of its parts: see whether the object store is "

@@ -36,6 +36,8 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   RecordFindings record_findings() const override { return findings_; }
   std::string name_of(const Item& item) const override;
   void announce(const std::vector<BlobSpec>& coming) override;
+  std::optional<BegunItem> begun(const BlobSpec& blob) override;
+  std::uint64_t part_size(const BlobSpec& blob) const override;
   Held stage(const BlobSpec& blob, ByteSource& bytes) override;
   void copy_out(const Held& held, ByteSink& to) override;
   std::optional<Held> verify_unrevealed(const Held& held, const BlobSpec& blob) override;
@@ -54,6 +56,12 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   void withdraw(const std::string& path) override { documents_.withdraw(path); }
 
  private:
+  /// What this process has put of an item whose `stage` has failed.
+  struct BegunParts {
+    std::unique_ptr<LargeObject> object;
+    std::vector<StoredPart> parts;
+  };
+
   std::string object_of(const std::string& path) const;
   std::optional<LargeObjectPlace> large_place(const Item& item) const;
 
@@ -73,7 +81,10 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   bool was_put(const std::string& path);
   void put(const BlobSpec& blob, ByteSource& bytes);
   void put_whole(const BlobSpec& blob, ByteSource& bytes);
-  void put_parts(const BlobSpec& blob, LargeObject& object, const LargeObjectPlace& place,
+  BegunParts take_begun(const LargeObjectPlace& place);
+  BegunParts go_on_with(const BlobSpec& blob, const LargeObjectPlace& place);
+  void keep(const LargeObjectPlace& place, BegunParts begun);
+  void put_parts(const BlobSpec& blob, BegunParts& begun, const LargeObjectPlace& place,
                  ByteSource& bytes);
   std::vector<const Item*> shown_at_path_of(const Item& item);
   void discard(const Item& item);
@@ -85,7 +96,8 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   ObjectDocuments documents_;
   NameClaims claims_;
   std::mutex mutex_;
-  std::set<std::string> put_here_;  // guarded by mutex_
+  std::set<std::string> put_here_;           // guarded by mutex_
+  std::map<std::string, BegunParts> begun_;  // by the place for parts; guarded by mutex_
   std::mutex records_mutex_;
   Renewals renewals_;  // guarded by it
   Departures departures_;

@@ -27,6 +27,8 @@ struct BlobSpec {
 /// The beginning of an item that a target still has.
 struct BegunItem {
   std::uint64_t size = 0;
+  /// None where they can't be read, and are those that the last `stage` of this process was given:
+  /// of use to who knows their digest.
   std::unique_ptr<ByteSource> bytes;
   std::shared_ptr<const void> claim;  ///< nobody else changes it while this lives
 };
@@ -80,9 +82,9 @@ struct RecordFindings {
 };
 
 /// Where item bytes go. A target belongs to one scope (our content_id in one region, one tree) and
-/// sees nothing outside it. `begun`, `stage`, `take_over`, `link`, `copy_out`, `verify_unrevealed`
-/// and `update` are called from several threads at once, all else from one. Failures are `Error`
-/// with origin Target.
+/// sees nothing outside it. `begun`, `part_size`, `stage`, `take_over`, `link`, `copy_out`,
+/// `verify_unrevealed` and `update` are called from several threads at once, all else from one.
+/// Failures are `Error` with origin Target.
 class ItemTarget {
  public:
   virtual ~ItemTarget() = default;
@@ -123,9 +125,14 @@ class ItemTarget {
   /// that a target that keeps a record of its own can write it first, or mend it.
   virtual void announce(const std::vector<BlobSpec>& coming) = 0;
 
-  /// What an earlier attempt left of the item, not verified, for `stage` to go on with. None: it
-  /// begins at the first byte. The caller keeps it until `stage` has returned.
+  /// What an earlier attempt left of the item, not verified, for `stage` to go on with, from there
+  /// or from the end of an earlier part. None: it begins at the first byte. The caller keeps it
+  /// until `stage` has returned.
   virtual std::optional<BegunItem> begun(const BlobSpec&) { return std::nullopt; }
+
+  /// Where an item comes in parts that stay when `stage` fails, the size of all but the last. 0: in
+  /// one piece.
+  virtual std::uint64_t part_size(const BlobSpec&) const { return 0; }
 
   /// Puts the bytes there and compares what the target then holds with what was promised. Until
   /// `bytes` has given its end nothing may be visible, and a failure, especially at the end, must

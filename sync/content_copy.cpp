@@ -100,23 +100,23 @@ void ContentCopy::begin_round() {
 void ContentCopy::bring() {
   constexpr unsigned kAsksOfAPlace = 2;
   const auto places = this->places();
-  std::size_t place = 0;
+  SourceCourse course;
   for (unsigned asks = 1; !round_.empty(); ++asks) {
-    const auto asked_first = place;
+    const auto asked_first = course.place;
     try {
-      copy_from(places, place);
+      copy_from(places, course);
     } catch (const Cancelled&) {
       throw;
     } catch (const std::exception& failure) {
       const Error error = as_error(failure);
-      if (place != asked_first) asks = 1;
+      if (course.place != asked_first) asks = 1;
       const bool another_ask = asks < kAsksOfAPlace;
-      if (!has_wrong_bytes(error) || (!another_ask && place + 1 == places.size())) {
+      if (!has_wrong_bytes(error) || (!another_ask && course.place + 1 == places.size())) {
         fail_round(error);
         return;
       }
       if (!another_ask) {
-        ++place;
+        course.move_on();
         asks = 0;
       }
       tell_retry(error, std::chrono::milliseconds(0));
@@ -133,22 +133,24 @@ void ContentCopy::fail_round(const Error& error) {
   }
 }
 
-// `place` moves on when one can't be asked.
-void ContentCopy::copy_from(const std::vector<ItemPlace>& places, std::size_t& place) {
+// `course` moves on when a place can't be asked.
+void ContentCopy::copy_from(const std::vector<ItemPlace>& places, SourceCourse& course) {
   const RetryListener on_retry = [this](const Error& error, std::chrono::milliseconds wait) {
     tell_retry(error, wait);
   };
   // What a source fails in has been retried where it stood.
-  retrying(rules_.retries, rules_.stop, on_retry, [&] { copy_once(places, place); });
+  retrying_while_it_comes(
+      rules_.retries, rules_.stop, on_retry, [&course] { return course.from; },
+      [&] { copy_once(places, course); });
 }
 
-void ContentCopy::copy_once(const std::vector<ItemPlace>& places, std::size_t& place) {
+void ContentCopy::copy_once(const std::vector<ItemPlace>& places, SourceCourse& course) {
   std::vector<Delivery> deliveries;
   for (const auto& wanted : round_) deliveries.push_back({wanted.target, &*wanted.action->blob});
   const TransferListener listener{
       [this](const Arrival& arrival) { tell_progress(arrival); },
       [this](const Error& error, std::chrono::milliseconds wait) { tell_retry(error, wait); }};
-  auto result = transfer({places, deliveries, head_start()}, place, rules_, listener);
+  auto result = transfer({places, deliveries, head_start()}, course, rules_, listener);
   fetched_ += result.fetched;
   if (!present_.empty() && result.head_start_failed) present_.pop_back();
   tell(std::move(result.delivered));

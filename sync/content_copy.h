@@ -54,8 +54,8 @@ class ContentCopy {
   void begin_round();
   void bring();
   void fail_round(const Error& error);
-  void copy_from(const std::vector<ItemPlace>& places, std::size_t& place);
-  void copy_once(const std::vector<ItemPlace>& places, std::size_t& place);
+  void copy_from(const std::vector<ItemPlace>& places, SourceCourse& course);
+  void copy_once(const std::vector<ItemPlace>& places, SourceCourse& course);
   std::vector<ItemPlace> places() const;
   HeadStart head_start();
   void tell(std::vector<Delivered> delivered);

@@ -21,7 +21,8 @@ void TotalProgress::start(std::uint64_t bytes, Clock::time_point now) {
 
 void TotalProgress::come(const Action& action, const Arrival& arrival, Clock::time_point now) {
   auto& last = coming_[&action];
-  const auto before = arrival.bytes < last.bytes ? 0 : last.bytes;  // a new try may begin anew
+  // A new try may begin anew.
+  const auto before = arrival.bytes < last.bytes ? arrival.from : last.bytes;
   note(excess(arrival.bytes, std::max(before, arrival.known)), now);
   last = arrival;
 }

@@ -18,34 +18,53 @@ namespace {
 
 class CountingSink final : public ByteSink {
  public:
-  /// A target has the first `known` bytes.
-  CountingSink(ByteSink& next, std::uint64_t known,
+  CountingSink(ByteSink& next, const Arrival& start,
                const std::function<void(const Arrival&)>& on_bytes)
-      : next_(next), known_(known), on_bytes_(on_bytes) {}
+      : next_(next), on_bytes_(on_bytes), arrival_(start), told_(start.bytes) {}
 
   void write(Bytes bytes) override {
     next_.write(bytes);
-    seen_ += bytes.size();
-    if (seen_ - told_ >= kStep) {
-      told_ = seen_;
-      tell();
+    arrival_.bytes += bytes.size();
+    if (arrival_.bytes - told_ >= kStep) {
+      told_ = arrival_.bytes;
+      on_bytes_(arrival_);
     }
   }
   void finish() override {
     next_.finish();
-    tell();
+    on_bytes_(arrival_);
   }
-  std::uint64_t seen() const noexcept { return seen_; }
+  std::uint64_t seen() const noexcept { return arrival_.bytes; }
 
  private:
-  void tell() const { on_bytes_({seen_, known_}); }
-
   static constexpr std::uint64_t kStep = 1024 * 1024;
   ByteSink& next_;
-  const std::uint64_t known_;
   const std::function<void(const Arrival&)>& on_bytes_;
-  std::uint64_t seen_ = 0;
-  std::uint64_t told_ = 0;
+  Arrival arrival_;
+  std::uint64_t told_;
+};
+
+// Notes what is hashed at the end of each part.
+class PartMarker final : public ByteSink {
+ public:
+  PartMarker(VerifyingSink& next, std::uint64_t part_size, HashTrail& trail)
+      : next_(next), part_size_(part_size), trail_(trail) {}
+
+  void write(Bytes bytes) override {
+    while (!bytes.empty()) {
+      const auto left = part_size_ - next_.come().size % part_size_;
+      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left, bytes.size()));
+      next_.write(bytes.first(count));
+      if (count == left) trail_.note(next_.come());
+      bytes = bytes.subspan(count);
+    }
+  }
+  void finish() override { next_.finish(); }
+
+ private:
+  VerifyingSink& next_;
+  const std::uint64_t part_size_;
+  HashTrail& trail_;
 };
 
 // For a target that has the first bytes.
@@ -77,22 +96,55 @@ class RestOf final : public ByteSource {
   std::uint64_t begun_;
 };
 
+// What the transfer begins with.
+struct Head {
+  HeadStart give{};
+  std::vector<std::uint64_t> begun;  ///< so much of it each delivery's target has
+  std::shared_ptr<const BegunItem> item{};
+  std::optional<HashedBeginning> hashed{};  ///< all targets have it, so it is not given
+
+  std::uint64_t known() const { return item ? item->size : 0; }
+  std::uint64_t from() const { return hashed ? hashed->size : 0; }
+};
+
+Head no_head(const TransferOrder& order) {
+  return {.begun = std::vector<std::uint64_t>(order.deliveries.size(), 0)};
+}
+
+// 0: none that all targets have.
+std::uint64_t common_part_size(const TransferOrder& order) {
+  const auto part_size = [](const Delivery& each) { return each.target->part_size(*each.blob); };
+  const auto size = part_size(order.deliveries.front());
+  return std::all_of(order.deliveries.begin(), order.deliveries.end(),
+                     [&](const Delivery& each) { return part_size(each) == size; })
+             ? size
+             : 0;
+}
+
 class SourceLeg {
  public:
-  SourceLeg(const TransferOrder& order, std::size_t& place, const TransferRules& rules,
+  SourceLeg(const TransferOrder& order, SourceCourse& course, const TransferRules& rules,
             std::stop_token stop, const TransferListener& listener)
       : places_(order.places),
-        place_(place),
+        course_(course),
+        progress_(course.progress),
         content_(order.deliveries.front().blob->content),
+        part_size_(common_part_size(order)),
         rules_(rules),
         stop_(std::move(stop)),
         listener_(listener) {}
 
-  /// A target has the first `known` bytes, which the head start gives.
-  void pour(const HeadStart& head_start, std::uint64_t known, ByteSink& into) {
-    VerifyingSink verified(content_.strongest, content_.size, into);
-    CountingSink counted(verified, known, listener_.on_bytes);
-    if (head_start) begin(head_start, counted);
+  void pour(const Head& head, ByteSink& into) {
+    start_at(head.from());
+    auto verified = head.hashed
+                        ? VerifyingSink(content_.strongest, content_.size, *head.hashed, into)
+                        : VerifyingSink(content_.strongest, content_.size, into);
+    // Of what a target gave no source need be asked again.
+    const bool is_marked = part_size_ > 0 && !head.give;
+    PartMarker marked(verified, part_size_, course_.trail);
+    CountingSink counted(is_marked ? static_cast<ByteSink&>(marked) : verified,
+                         {head.from(), head.known(), head.from()}, listener_.on_bytes);
+    if (head.give) begin(head.give, counted);
     try {
       pour_rest(counted);
       counted.finish();
@@ -109,6 +161,13 @@ class SourceLeg {
   bool head_start_failed() const noexcept { return head_start_failed_; }
 
  private:
+  void start_at(std::uint64_t from) {
+    if (from == 0) progress_ = {};
+    course_.from = begun_ = progress_.offset = from;
+    progress_.repeated = 0;
+    course_.trail.cut(from);
+  }
+
   // What it lacks is fetched.
   void begin(const HeadStart& head_start, CountingSink& counted) {
     try {
@@ -123,35 +182,21 @@ class SourceLeg {
   }
 
   void pour_rest(ByteSink& sink) {
-    for (;; ++place_) {
+    for (;; course_.move_on()) {
       try {
-        return pour_from(places_[place_], sink);
+        return pour_from(places_[course_.place], sink);
       } catch (const Error& error) {
         const bool may_another_do_better =
             error.origin() == Origin::Source && error.kind() != ErrorKind::Corrupt;
-        if (!may_another_do_better || place_ + 1 == places_.size()) throw;
+        if (!may_another_do_better || course_.place + 1 == places_.size()) throw;
       }
-      progress_.validator.clear();
-      progress_.takes_parts = true;
     }
   }
 
   void pour_from(const ItemPlace& place, ByteSink& sink) {
-    constexpr std::uint64_t kWorthAnotherRound = 1024 * 1024;
-    const auto& retries = rules_.retries;
-    for (;;) {
-      const auto before = progress_.offset;
-      std::optional<std::chrono::milliseconds> wait;
-      try {
-        return retrying(retries, stop_, listener_.on_retry, [&] { try_from(place, sink); });
-      } catch (const Error& error) {
-        if (!error.is_given_up() || progress_.offset - before < kWorthAnotherRound) throw;
-        wait = next_wait(retries.attempts, retries, error);
-        if (!wait) throw;
-        listener_.on_retry(error, *wait);
-      }
-      wait_for(*wait, stop_);
-    }
+    retrying_while_it_comes(
+        rules_.retries, stop_, listener_.on_retry, [this] { return progress_.offset; },
+        [&] { try_from(place, sink); });
   }
 
   void try_from(const ItemPlace& place, ByteSink& sink) {
@@ -166,26 +211,31 @@ class SourceLeg {
     }
   }
 
-  std::string where() const { return places_[place_].source->describe(places_[place_].path); }
+  std::string where() const {
+    const auto& place = places_[course_.place];
+    return place.source->describe(place.path);
+  }
 
   std::span<const ItemPlace> places_;
-  std::size_t& place_;
+  SourceCourse& course_;
+  ItemProgress& progress_;
   const ItemContent& content_;
+  const std::uint64_t part_size_;
   const TransferRules& rules_;
   std::stop_token stop_;
   const TransferListener& listener_;
-  ItemProgress progress_;
   std::uint64_t begun_ = 0;
   bool head_start_failed_ = false;
 };
 
 class TargetLeg {
  public:
-  /// `on_end` is called by the leg's thread.
-  TargetLeg(const Delivery& delivery, std::uint64_t begun, ByteSource& bytes,
+  /// The target has the first `begun` bytes, and `bytes` lacks the first `from` of them. `on_end`
+  /// is called by the leg's thread.
+  TargetLeg(const Delivery& delivery, std::uint64_t begun, std::uint64_t from, ByteSource& bytes,
             std::function<void()> on_end)
-      : thread_([this, &delivery, begun, &bytes, on_end = std::move(on_end)] {
-          run(delivery, begun, bytes);
+      : thread_([this, &delivery, begun, from, &bytes, on_end = std::move(on_end)] {
+          run(delivery, begun, from, bytes);
           has_ended_ = true;
           on_end();
         }) {}
@@ -200,10 +250,10 @@ class TargetLeg {
   }
 
  private:
-  void run(const Delivery& delivery, std::uint64_t begun, ByteSource& bytes) {
+  void run(const Delivery& delivery, std::uint64_t begun, std::uint64_t from, ByteSource& bytes) {
     BlobSpec blob = *delivery.blob;
     blob.begun = begun;
-    RestOf rest(bytes, begun);
+    RestOf rest(bytes, begun - from);
     try {
       result_ = Delivered{delivery.target->stage(blob, rest), std::nullopt};
     } catch (const Cancelled&) {
@@ -220,13 +270,13 @@ class TargetLeg {
 // All target legs of one attempt, at one pipe.
 class TargetLegs {
  public:
-  TargetLegs(const TransferOrder& order, const std::vector<std::uint64_t>& begun, Pipe& pipe,
-             std::stop_source& source_leg)
+  TargetLegs(const TransferOrder& order, const Head& head, Pipe& pipe, std::stop_source& source_leg)
       : running_(order.deliveries.size()) {
     try {
       for (std::size_t leg = 0; leg < order.deliveries.size(); ++leg) {
-        legs_.push_back(std::make_unique<TargetLeg>(order.deliveries[leg], begun[leg],
-                                                    pipe.out(leg), [this, leg, &pipe, &source_leg] {
+        legs_.push_back(std::make_unique<TargetLeg>(order.deliveries[leg], head.begun[leg],
+                                                    head.from(), pipe.out(leg),
+                                                    [this, leg, &pipe, &source_leg] {
                                                       pipe.close(leg);
                                                       // When nobody waits for more, the source leg
                                                       // need not wait to be asked again.
@@ -265,19 +315,6 @@ class TargetLegs {
   std::vector<std::unique_ptr<TargetLeg>> legs_;  // the last: their threads use the others
 };
 
-// What the transfer begins with.
-struct Head {
-  HeadStart give;
-  std::vector<std::uint64_t> begun;  ///< so much of it each delivery's target has
-  std::shared_ptr<const BegunItem> item;
-
-  std::uint64_t known() const { return item ? item->size : 0; }
-};
-
-Head no_head(const TransferOrder& order) {
-  return {nullptr, std::vector<std::uint64_t>(order.deliveries.size(), 0), nullptr};
-}
-
 Bytes read_beginning(ByteSource& from, MutableBytes buffer) {
   std::string why = "it ends too early";
   try {
@@ -309,42 +346,48 @@ std::optional<BegunItem> begun_of(const Delivery& delivery) {
 }
 
 // One target's beginning vouches for nobody else's: the others are given those bytes anew.
-Head head_of(const TransferOrder& order) {
+Head head_of(const TransferOrder& order, const HashTrail& trail) {
   Head head = no_head(order);
   if (order.head_start) {
     head.give = order.head_start;
     return head;
   }
+  auto parts_of_all = order.deliveries.front().blob->content.size;
   for (std::size_t at = 0; at < order.deliveries.size(); ++at) {
     auto begun = begun_of(order.deliveries[at]);
-    if (!begun || (head.item && head.item->size >= begun->size)) continue;
+    parts_of_all = std::min(parts_of_all, begun && !begun->bytes ? begun->size : 0);
+    if (!begun || !begun->bytes || (head.item && head.item->size >= begun->size)) continue;
     head = no_head(order);
     head.begun[at] = begun->size;
     head.item = std::make_shared<const BegunItem>(std::move(*begun));
   }
   if (head.item) {
     head.give = [item = head.item](ByteSink& sink) { give_whole(*item, sink); };
+  } else if (auto hashed = trail.at(parts_of_all)) {
+    head.begun.assign(order.deliveries.size(), parts_of_all);
+    head.hashed = std::move(hashed);
   }
   return head;
 }
 
-// What was fetched for nobody was not used.
-FetchedBytes fetched_by(const SourceLeg& source, const std::vector<Delivered>& delivered) {
+// What was fetched for nobody was not used; what came `from` an earlier attempt is now.
+FetchedBytes fetched_by(const SourceLeg& source, std::uint64_t from,
+                        const std::vector<Delivered>& delivered) {
   const bool is_used = std::any_of(delivered.begin(), delivered.end(),
                                    [](const Delivered& each) { return each.held.has_value(); });
-  return {source.fetched() + source.repeated(), is_used ? source.fetched() : 0};
+  return {source.fetched() + source.repeated(), is_used ? from + source.fetched() : 0};
 }
 
-TransferResult attempt(const TransferOrder& order, const Head& head, std::size_t& place,
+TransferResult attempt(const TransferOrder& order, const Head& head, SourceCourse& course,
                        const TransferRules& rules, const TransferListener& listener) {
   const auto size = order.deliveries.front().blob->content.size;
   Pipe pipe(rules.depth, order.deliveries.size(), rules.stop, size);
   std::stop_source source_leg;
   const std::stop_callback on_stop(rules.stop, [&] { source_leg.request_stop(); });
-  TargetLegs target_legs(order, head.begun, pipe, source_leg);
-  SourceLeg source(order, place, rules, source_leg.get_token(), listener);
+  TargetLegs target_legs(order, head, pipe, source_leg);
+  SourceLeg source(order, course, rules, source_leg.get_token(), listener);
   try {
-    source.pour(head.give, head.known(), pipe.in());
+    source.pour(head, pipe.in());
   } catch (const PipeClosed&) {
     // Every target has all it needs, or has failed and says why.
   } catch (const Cancelled&) {
@@ -353,7 +396,7 @@ TransferResult attempt(const TransferOrder& order, const Head& head, std::size_t
     target_legs.source_failed(as_error(error), pipe);
   }
   auto delivered = target_legs.results();
-  const auto fetched = fetched_by(source, delivered);
+  const auto fetched = fetched_by(source, head.from(), delivered);
   return {std::move(delivered), fetched, source.head_start_failed()};
 }
 
@@ -368,12 +411,12 @@ Error as_error(const std::exception& failure) {
   return error != nullptr ? *error : Error(ErrorKind::Protocol, Origin::Local, failure.what());
 }
 
-TransferResult transfer(const TransferOrder& order, std::size_t& place, const TransferRules& rules,
-                        const TransferListener& listener) {
+TransferResult transfer(const TransferOrder& order, SourceCourse& course,
+                        const TransferRules& rules, const TransferListener& listener) {
   TransferResult result;
   {
-    const Head head = head_of(order);
-    result = attempt(order, head, place, rules, listener);
+    const Head head = head_of(order, course.trail);
+    result = attempt(order, head, course, rules, listener);
     if (!head.give) return result;
   }
   std::vector<Delivery> again;
@@ -390,7 +433,7 @@ TransferResult transfer(const TransferOrder& order, std::size_t& place, const Tr
   doubt.add_context("together with what was there of it");
   listener.on_retry(doubt, std::chrono::milliseconds(0));
   const TransferOrder rest{order.places, again, nullptr};
-  auto second = attempt(rest, no_head(rest), place, rules, listener);
+  auto second = attempt(rest, no_head(rest), course, rules, listener);
   for (std::size_t index = 0; index < at.size(); ++index) {
     result.delivered[at[index]] = std::move(second.delivered[index]);
   }

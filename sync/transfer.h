@@ -18,6 +18,7 @@
 #include "streams/target.h"
 #include "sync/arrival.h"
 #include "sync/fetched_bytes.h"
+#include "sync/source_course.h"
 
 namespace streamsync {
 
@@ -80,13 +81,14 @@ Error as_error(const std::exception& failure);
 /// and digest match. A target that fails drops out, the others go on.
 ///
 /// The source leg begins with the head start, or else with the most that a target has from an
-/// earlier attempt, unless that turns out to be wrong. It goes on where it was cut: at the same
-/// place as long as `retries` allows, each MiB that came being a new beginning, then at the next
-/// one, to which `place` moves on.
+/// earlier attempt, unless that turns out to be wrong. Where the targets have parts that they were
+/// given on the same `course`, it begins behind those that all of them have (docs/adr/0031). It
+/// goes on where it was cut: at the same place as long as `retries` allows, each MiB that came
+/// being a new beginning, then at the next one, to which `course` moves on.
 ///
-/// `Error{Corrupt, Source}` in a delivery: the bytes were wrong, the last of them from `place`.
-/// Throws `Cancelled` when asked to end.
-TransferResult transfer(const TransferOrder& order, std::size_t& place, const TransferRules& rules,
-                        const TransferListener& listener);
+/// `Error{Corrupt, Source}` in a delivery: the bytes were wrong, the last of them from the place of
+/// `course`. Throws `Cancelled` when asked to end.
+TransferResult transfer(const TransferOrder& order, SourceCourse& course,
+                        const TransferRules& rules, const TransferListener& listener);
 
 }  // namespace streamsync

@@ -122,6 +122,11 @@ Hasher::Hasher(DigestAlgorithm algorithm)
   }
 }
 
+Hasher::Hasher(const Hasher& other)
+    : algorithm_(other.algorithm_), context_(std::make_unique<Context>()) {
+  if (EVP_MD_CTX_copy_ex(context_->evp, other.context_->evp) != 1) throw unusable(algorithm_);
+}
+
 Hasher::~Hasher() = default;
 Hasher::Hasher(Hasher&&) noexcept = default;
 Hasher& Hasher::operator=(Hasher&&) noexcept = default;
@@ -153,24 +158,28 @@ Digest digest_of(DigestAlgorithm algorithm, ByteSource& bytes) {
 }
 
 VerifyingSink::VerifyingSink(const Digest& expected, std::uint64_t size, ByteSink& next)
-    : expected_(expected), size_(size), hasher_(expected.algorithm()), next_(next) {}
+    : VerifyingSink(expected, size, {0, Hasher(expected.algorithm())}, next) {}
+
+VerifyingSink::VerifyingSink(const Digest& expected, std::uint64_t size, HashedBeginning begun,
+                             ByteSink& next)
+    : expected_(expected), size_(size), come_(std::move(begun)), next_(next) {}
 
 void VerifyingSink::write(Bytes bytes) {
-  if (bytes.size() > size_ - seen_) {
+  if (bytes.size() > size_ - come_.size) {
     throw Error(ErrorKind::Corrupt, Origin::Source,
                 fmt::format("the content is longer than the {} bytes that were promised", size_));
   }
-  hasher_.update(bytes);
-  seen_ += bytes.size();
+  come_.hasher.update(bytes);
+  come_.size += bytes.size();
   next_.write(bytes);
 }
 
 void VerifyingSink::finish() {
-  if (seen_ != size_) {
+  if (come_.size != size_) {
     throw Error(ErrorKind::Corrupt, Origin::Source,
-                fmt::format("the content ends after {} of {} bytes", seen_, size_));
+                fmt::format("the content ends after {} of {} bytes", come_.size, size_));
   }
-  const Digest found = hasher_.finish();
+  const Digest found = come_.hasher.finish();
   if (found != expected_) {
     throw Error(
         ErrorKind::Corrupt, Origin::Source,

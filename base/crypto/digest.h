@@ -42,11 +42,12 @@ class Digest {
   std::array<unsigned char, 64> bytes_{};  // those of shorter ones first, then zeros
 };
 
-/// OpenSSL EVP. One use: after `finish` the object is spent.
+/// OpenSSL EVP. One use: after `finish` the object is spent. A copy goes on from the same bytes.
 class Hasher {
  public:
   explicit Hasher(DigestAlgorithm algorithm);
   ~Hasher();
+  Hasher(const Hasher& other);
   Hasher(Hasher&&) noexcept;
   Hasher& operator=(Hasher&&) noexcept;
 
@@ -62,12 +63,23 @@ class Hasher {
 Digest digest_of(DigestAlgorithm algorithm, std::string_view text);
 Digest digest_of(DigestAlgorithm algorithm, ByteSource& bytes);
 
+/// The first bytes of a content, hashed.
+struct HashedBeginning {
+  std::uint64_t size = 0;
+  Hasher hasher;
+};
+
 /// Passes bytes on, and `finish` only when they are as many as promised and have the promised
 /// digest. Never passes more than `size` bytes: throws at size + 1 (threats-and-faults.md T10).
 /// Throws `Error{Corrupt, Source}`: what was expected and what came.
 class VerifyingSink final : public ByteSink {
  public:
   VerifyingSink(const Digest& expected, std::uint64_t size, ByteSink& next);
+  /// For what comes behind a beginning that was hashed with the algorithm of `expected`.
+  VerifyingSink(const Digest& expected, std::uint64_t size, HashedBeginning begun, ByteSink& next);
+
+  /// What has come by now.
+  const HashedBeginning& come() const noexcept { return come_; }
 
   void write(Bytes bytes) override;
   void finish() override;
@@ -75,8 +87,7 @@ class VerifyingSink final : public ByteSink {
  private:
   Digest expected_;
   std::uint64_t size_;
-  std::uint64_t seen_ = 0;
-  Hasher hasher_;
+  HashedBeginning come_;
   ByteSink& next_;
 };
 

@@ -29,6 +29,12 @@ std::string exhausted(const Error& error, const RetryPolicy& policy) {
                      error.host(), policy.budget.count());
 }
 
+void tell(const RetryPolicy& policy, const RetryListener& on_retry, const Error& error,
+          Milliseconds wait) {
+  const auto& listener = on_retry ? on_retry : policy.on_retry;
+  if (listener) listener(error, wait);
+}
+
 // As long as others are served there is a queue, and this one's turn comes.
 bool is_queueing(const Error& error, const RetryPolicy& policy,
                  ServedHosts::Clock::time_point since) {
@@ -114,8 +120,27 @@ void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListen
         error.give_up();
         throw;
       }
-      const auto& listener = on_retry ? on_retry : policy.on_retry;
-      if (listener) listener(error, *wait);
+      tell(policy, on_retry, error, *wait);
+    }
+    wait_for(*wait, stop);
+  }
+}
+
+void retrying_while_it_comes(const RetryPolicy& policy, std::stop_token stop,
+                             const RetryListener& on_retry,
+                             const std::function<std::uint64_t()>& come,
+                             const std::function<void()>& action) {
+  constexpr std::uint64_t kWorthAnotherRound = 1024 * 1024;
+  for (;;) {
+    const auto enough = come() + kWorthAnotherRound;
+    std::optional<Milliseconds> wait;
+    try {
+      return retrying(policy, stop, on_retry, action);
+    } catch (const Error& error) {
+      if (!error.is_given_up() || come() < enough) throw;
+      wait = next_wait(policy.attempts, policy, error);
+      if (!wait) throw;
+      tell(policy, on_retry, error, *wait);
     }
     wait_for(*wait, stop);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -73,5 +74,12 @@ std::optional<std::chrono::milliseconds> next_wait(unsigned attempt, const Retry
 /// while that host serves others, for a quarter of the budget.
 void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListener& on_retry,
               const std::function<void()>& action);
+
+/// As `retrying`, with all its attempts again whenever `come`, a number of bytes, has grown by a
+/// MiB since they began.
+void retrying_while_it_comes(const RetryPolicy& policy, std::stop_token stop,
+                             const RetryListener& on_retry,
+                             const std::function<std::uint64_t()>& come,
+                             const std::function<void()>& action);
 
 }  // namespace streamsync

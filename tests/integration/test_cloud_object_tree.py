@@ -8,6 +8,7 @@ $STREAMSYNC is the binary. The cloud is one of its own; without Ceph's packages 
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -21,13 +22,14 @@ import anonymous_http  # noqa: E402
 import s3_api  # noqa: E402
 from cloud_log import CloudLog  # noqa: E402
 from cloud_setup import new_cloud  # noqa: E402
+from fault_proxy import FaultProxy, unsent  # noqa: E402
 from openstack_api import Cloud  # noqa: E402
 from stream_tree import write_random  # noqa: E402
 from streamsync_program import Program  # noqa: E402
 from tree_case import INDEX, NEW, NEWEST, OLD, PRODUCTS, TreeCase, entry  # noqa: E402
 
 DONE, ITEMS_FAILED = 0, 1
-PART = 16 << 20
+PART, BLOCK = 16 << 20, 4 << 20
 CLOUD = {}
 
 
@@ -179,6 +181,46 @@ class ObjectTree(TreeCase):
                 self.assertEqual(DONE, run.status, run.err)
                 self.assertTrue(self.read(root, path).body == (self.stream.root / path).read_bytes())
                 self.assertEqual(3, len(self.put_lines(log, begin, put)), f"{before} of 3 parts were there")
+
+    def test_a_part_that_is_refused_is_all_that_comes_again(self):
+        """I6, for every part but the first; each that came renews the attempts."""
+        self.add_large("focal", NEWEST, 5 * PART)
+        path = self.path("focal", NEWEST)
+        services = {"object-store": self.cloud.endpoint("object-store"), "s3": account()["AWS_ENDPOINT_URL"]}
+        with FaultProxy(services) as proxy:
+            region = f"proxied-{secrets.token_hex(4)}"
+            self.cloud.create_region(region, {("object-store", "public"): proxy.url("object-store")})
+            self.addCleanup(self.cloud.delete_region, region)
+            self.program = Program(self.work, **{**account(), "AWS_ENDPOINT_URL": proxy.url("s3")})
+            for target, root, is_part in (
+                (self.targets[0], self.roots[0], r"/parts/.*/\d{8}$"),
+                (self.targets[1], self.roots[1], "partNumber="),
+            ):
+                with self.subTest(target), self.served() as server:
+                    puts = []
+                    proxy.spoil_where(lambda each: self.is_first_of_its_part(each, is_part, puts), unsent)
+                    run = self.mirror(
+                        entry(server.url),
+                        targets=[target],
+                        region=region,
+                        jobs=1,
+                        retries={"attempts": 2, "max_wait": "0s"},
+                    )
+                    self.assertEqual(DONE, run.status, run.err)
+                    self.assertEqual(5 + 4, len(puts), puts)
+                    self.assertTrue(self.read(root, path).body == (self.stream.root / path).read_bytes())
+                    totals = self.report()["totals"]
+                    small = (self.stream.root / self.path("bionic", NEW)).stat().st_size
+                    self.assertLessEqual(totals["bytes_read"], small + 5 * PART + 4 * (PART + BLOCK))
+                    self.assertEqual(0, totals["bytes_avoided"])
+
+    @staticmethod
+    def is_first_of_its_part(exchange, is_part, puts):
+        part = urllib.parse.unquote(exchange.target)
+        if exchange.method != "PUT" or not re.search(is_part, part):
+            return False
+        puts.append(part)
+        return len(puts) > 1 and puts.count(part) == 1
 
     @staticmethod
     def put_lines(log, begin, pattern):

@@ -1,7 +1,6 @@
 """Bytes that several places want are fetched once, and bytes that are somewhere already not at all."""
 
 import hashlib
-import json
 import shutil
 import unittest
 
@@ -26,9 +25,6 @@ class FanOutCase(TreeCase):
         super().setUp()
         self.second = self.work / "second"
         self.both = [str(self.target), str(self.second)]
-
-    def report(self):
-        return json.loads((self.program.state / "last-run.json").read_bytes())
 
     def totals(self):
         totals = self.report()["totals"]

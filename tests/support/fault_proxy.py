@@ -13,6 +13,7 @@ whatever it does instead of passing it on and answering it.
 import contextlib
 import http.client
 import http.server
+import itertools
 import select
 import socket
 import struct
@@ -150,8 +151,8 @@ class FaultProxy:
         self._change = threading.Condition()
         self._open = 0
         self._exchanges = []
-        self._fault, self._countdown, self._is_cut_off = None, 0, False
-        self.spoiled = None  # the exchange, once the fault has had its turn
+        self._fault, self._is_to_be_spoiled, self._is_cut_off = None, None, False
+        self.spoiled = None  # the latest exchange of which the fault had its turn
 
     def __enter__(self):
         for name, origin in self._origins.items():
@@ -176,8 +177,13 @@ class FaultProxy:
 
     def spoil(self, number, fault):
         """The number-th request from now on."""
+        numbers = itertools.count(1)
+        self.spoil_where(lambda _: next(numbers) == number, fault)
+
+    def spoil_where(self, is_to_be_spoiled, fault):
+        """Every request from now on of which that is so; it is asked once for each, in their order."""
         with self._change:
-            self._fault, self._countdown, self.spoiled = fault, number, None
+            self._fault, self._is_to_be_spoiled, self.spoiled = fault, is_to_be_spoiled, None
 
     def restore(self):
         """Nothing is spoiled any more, and what was passed on has come to its end."""
@@ -211,10 +217,7 @@ class FaultProxy:
                 self._change.notify_all()
 
     def _treatment(self, exchange):
-        if self._fault is None:
-            return _unspoiled
-        self._countdown -= 1
-        if self._countdown != 0:
+        if self._fault is None or not self._is_to_be_spoiled(exchange):
             return _unspoiled
         self.spoiled = exchange
         return self._fault

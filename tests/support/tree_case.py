@@ -93,6 +93,9 @@ class TreeCase(unittest.TestCase):
     def sync(self, *entries, arguments=(), **keys):
         return self.program.run("sync", "-c", self.configure(*entries, **keys), *arguments)
 
+    def report(self):
+        return json.loads((self.program.state / "last-run.json").read_bytes())
+
     def served(self, tree=None, statuses=None):
         return TreeServer((tree or self.stream).root, statuses)
 

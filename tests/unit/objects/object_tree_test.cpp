@@ -135,6 +135,75 @@ TEST_CASE("parts that are there and equal are not put again") {
   CHECK((scene.store->objects.at(name_of(blob)) == bytes));
 }
 
+TEST_CASE("what this process has put is gone on with behind a part") {
+  Scene scene;
+  const std::string bytes = some_bytes(450);
+  BlobSpec blob = ubuntu_blob(bytes);
+  CHECK(scene.tree.part_size(blob) == 100);
+  CHECK(scene.tree.part_size(ubuntu_blob(some_bytes(100))) == 0);
+  CHECK_FALSE(scene.tree.begun(blob));
+  scene.break_off(blob, bytes, 330);
+  const auto stage_from = [&](std::uint64_t begun) {
+    scene.store->log.clear();
+    blob.begun = begun;
+    TextSource rest(std::string_view(bytes).substr(begun));
+    scene.tree.stage(blob, rest);
+  };
+
+  SECTION("the last") {
+    const auto begun = scene.tree.begun(blob);
+    REQUIRE(begun);
+    CHECK(begun->size == 300);
+    CHECK_FALSE(begun->bytes);
+    stage_from(300);
+    CHECK(scene.store->log == Lines{"part 4", "part 5", "complete"});
+    CHECK_FALSE(scene.tree.begun(blob));
+  }
+  SECTION("an earlier one") {
+    stage_from(100);
+    CHECK(scene.store->log == Lines{"part 4", "part 5", "complete"});
+  }
+  SECTION("again") {
+    blob.begun = 300;
+    PieceSource source(std::string_view(bytes).substr(300, 120), 30,
+                       [] { throw Error(ErrorKind::Transient, Origin::Target, "broken"); });
+    CHECK_THROWS_AS(scene.tree.stage(blob, source), Error);
+    REQUIRE(scene.tree.begun(blob));
+    CHECK(scene.tree.begun(blob)->size == 400);
+    stage_from(400);
+    CHECK(scene.store->log == Lines{"part 5", "complete"});
+  }
+  SECTION("or from the first byte") {
+    stage_from(0);
+    CHECK(scene.store->log == Lines{"part 4", "part 5", "complete"});
+  }
+  CHECK((scene.store->objects.at(name_of(blob)) == bytes));
+}
+
+TEST_CASE("what this process has put and is no more there is not gone on with") {
+  Scene scene;
+  const std::string bytes = some_bytes(450);
+  BlobSpec blob = ubuntu_blob(bytes);
+  SECTION("because it was wrong") {
+    scene.break_off(blob, bytes, 330, ErrorKind::Corrupt);
+    CHECK_FALSE(scene.tree.begun(blob));
+  }
+  SECTION("because somebody has removed it") {
+    scene.break_off(blob, bytes, 330);
+    scene.store->parts.clear();
+    CHECK_FALSE(scene.tree.begun(blob));
+  }
+  SECTION("because it was put anew") {
+    scene.break_off(blob, bytes, 330);
+    scene.break_off(blob, bytes, 130);
+    CHECK(scene.tree.begun(blob)->size == 100);
+  }
+  blob.begun = 300;
+  TextSource rest(std::string_view(bytes).substr(300));
+  CHECK(failure_of([&] { scene.tree.stage(blob, rest); }).kind() == ErrorKind::Transient);
+  CHECK_FALSE(scene.store->objects.contains(name_of(blob)));
+}
+
 TEST_CASE("an item of another content has parts of its own") {
   Scene scene;
   const std::string old_bytes = some_bytes(250, 1), new_bytes = some_bytes(250, 2);

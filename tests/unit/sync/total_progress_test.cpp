@@ -50,6 +50,19 @@ TEST_CASE("what a resumed item had is no part of the rate, for each target that 
   }
 }
 
+TEST_CASE("what came in an earlier try is no part of the rate of the next") {
+  Copies copies(1, 100 * kMB);
+  for (int windows = 0; windows < 3; ++windows) {
+    copies.come(70 * kMB, 0);
+    copies.now += TotalProgress::kWindow;
+  }
+  copies.total.come(copies.actions.front(), {50 * kMB, 0, 40 * kMB}, copies.now);
+  const auto pace = copies.total.pace(copies.now);
+  REQUIRE(pace);
+  CHECK(pace->rate <= kMB);
+  CHECK(copies.total.bytes() == 50 * kMB);
+}
+
 TEST_CASE("what is yet to be read again is not left to copy") {
   Copies copies(1, 40 * kMB);
   Action other;

@@ -89,6 +89,48 @@ class GrowingTarget final : public ItemTarget {
   std::size_t given = 0;
 };
 
+/// Takes an item in parts, and fails in some of them.
+class PartedTarget final : public ItemTarget {
+ public:
+  explicit PartedTarget(std::deque<std::size_t> failures, std::size_t size = 4)
+      : failures_(std::move(failures)), size_(size) {}
+
+  std::vector<Held> inventory() override { return {}; }
+  std::string name_of(const Item&) const override { return "item"; }
+  void announce(const std::vector<BlobSpec>&) override {}
+  std::uint64_t part_size(const BlobSpec&) const override { return size_; }
+  std::optional<BegunItem> begun(const BlobSpec&) override {
+    if (confirmed.empty()) return std::nullopt;
+    return BegunItem{confirmed.size(), nullptr, nullptr};
+  }
+  Held stage(const BlobSpec& blob, ByteSource& bytes) override {
+    begun_at.push_back(blob.begun);
+    confirmed.resize(blob.begun);
+    std::vector<std::byte> part(size_);
+    while (confirmed.size() < blob.content.size) {
+      MutableBytes room(part);
+      while (const auto count = bytes.read(room)) room = room.subspan(count);
+      if (!failures_.empty() && failures_.front() == confirmed.size() / size_) {
+        failures_.pop_front();
+        throw Error(ErrorKind::Transient, Origin::Target, "the part was refused");
+      }
+      confirmed += as_text(Bytes(part).first(size_ - room.size()));
+    }
+    return {blob.item, "item", "item", HeldState::Unrevealed, blob.content.size};
+  }
+  void copy_out(const Held&, ByteSink&) override {}
+  std::optional<Held> verify_unrevealed(const Held&, const BlobSpec&) override { return {}; }
+  void reveal(const Held&) override {}
+  Removal remove(const Held&) override { return {}; }
+
+  std::string confirmed;
+  std::vector<std::uint64_t> begun_at;
+
+ private:
+  std::deque<std::size_t> failures_;
+  std::size_t size_;
+};
+
 BlobSpec blob_of(const std::string& content) {
   return {{{}, {}, RelativePath::parse("item")},
           {content.size(), digest_of(DigestAlgorithm::Sha256, content), {}}};
@@ -99,7 +141,7 @@ struct Stage {
   unsigned retries = 0;
   std::vector<Arrival> told;
 
-  std::size_t base = 0;
+  SourceCourse course;
 
   FetchedBytes fetched;
   RetryPolicy policy = kAtOnce;
@@ -111,10 +153,16 @@ struct Stage {
 
   std::vector<Delivered> run(const std::vector<Source*>& sources,
                              const std::vector<Delivery>& deliveries, const HeadStart& head) {
+    course = {};
+    return run_again(sources, deliveries, head);
+  }
+
+  std::vector<Delivered> run_again(const std::vector<Source*>& sources,
+                                   const std::vector<Delivery>& deliveries,
+                                   const HeadStart& head = nullptr) {
     std::vector<ItemPlace> places;
     for (auto* source : sources) places.push_back({source, RelativePath::parse("item")});
-    base = 0;
-    auto result = transfer({places, deliveries, head}, base, {4, policy, {}},
+    auto result = transfer({places, deliveries, head}, course, {4, policy, {}},
                            {[&](const Arrival& arrival) { told.push_back(arrival); },
                             [&](const Error&, std::chrono::milliseconds) { ++retries; }});
     fetched = result.fetched;
@@ -221,7 +269,7 @@ TEST_CASE("it is told which base gave the wrong bytes") {
   const Error error = failure_of([&] { stage.run({&dead, &wrong}, blob_of("0123456789")); });
   CHECK(error.kind() == ErrorKind::Corrupt);
   CHECK(error.origin() == Origin::Source);
-  CHECK(stage.base == 1);
+  CHECK(stage.course.place == 1);
 }
 
 TEST_CASE("a body that ends too early is asked for the rest, as long as something comes") {
@@ -422,6 +470,90 @@ TEST_CASE("a head start spares the download") {
   });
   CHECK(source.asked_from == asked);
   CHECK(stage.target.staged == "0123456789");
+}
+
+TEST_CASE("behind the parts that a target has its source is gone on with") {
+  const auto blob = blob_of("0123456789");
+  BreakingSource source("0123456789", {});
+  PartedTarget target({1, 2});
+  Stage stage;
+  CHECK(stage.run({&source}, {{&target, &blob}}, nullptr).front().failure);
+  CHECK(stage.fetched.used == 0);
+  CHECK(stage.run_again({&source}, {{&target, &blob}}).front().failure);
+  const auto arrivals = stage.told.size();
+  CHECK(stage.run_again({&source}, {{&target, &blob}}).front().held);
+  CHECK(target.confirmed == "0123456789");
+  CHECK(target.begun_at == std::vector<std::uint64_t>{0, 4, 8});
+  CHECK(source.asked_from == std::vector<std::uint64_t>{0, 4, 8});
+  CHECK(stage.fetched.all == 2);
+  CHECK(stage.fetched.used == 10);
+  REQUIRE(stage.told.size() == arrivals + 1);
+  CHECK(stage.told.back().bytes == 10);
+  CHECK(stage.told.back().from == 8);
+  CHECK(stage.told.back().known == 0);
+}
+
+TEST_CASE("what is gone on with is hashed with what came before") {
+  constexpr std::size_t kPart = 1'000'000;
+  const std::string content(4 * kPart, 'x');
+  const auto blob = blob_of(content);
+  PartedTarget target({1}, kPart);
+  Stage stage;
+  BreakingSource wrong("y" + content.substr(1), {});
+  auto delivered = stage.run({&wrong}, {{&target, &blob}}, nullptr);
+  CHECK_THAT(delivered.front().failure->what(), Catch::Contains("was refused"));
+  BreakingSource right(content, {});
+  delivered = stage.run_again({&right}, {{&target, &blob}});
+  CHECK(right.asked_from == std::vector<std::uint64_t>{kPart});
+  REQUIRE(delivered.front().failure);
+  CHECK(has_wrong_bytes(*delivered.front().failure));
+}
+
+TEST_CASE("parts that another attempt has given are begun anew") {
+  const auto blob = blob_of("0123456789");
+  PartedTarget target({2});
+  Stage stage;
+  BreakingSource source("0123456789", {});
+  CHECK(stage.run({&source}, {{&target, &blob}}, nullptr).front().failure);
+  SECTION("on another course") { stage.course = {}; }
+  SECTION("than the latest") {
+    target.confirmed.clear();
+    CHECK(stage
+              .run_again({&source}, {{&target, &blob}},
+                         [](ByteSink& to) {
+                           to.write(as_bytes("0123456789"));
+                           throw Error(ErrorKind::Transient, Origin::Source, "broken");
+                         })
+              .front()
+              .held);
+    target.confirmed = "01234567";
+    target.begun_at.pop_back();
+  }
+  CHECK(stage.run_again({&source}, {{&target, &blob}}).front().held);
+  CHECK(target.begun_at == std::vector<std::uint64_t>{0, 0});
+  CHECK(target.confirmed == "0123456789");
+}
+
+TEST_CASE("several targets go on behind the parts that all of them have") {
+  const auto blob = blob_of("0123456789");
+  BreakingSource source("0123456789", {});
+  PartedTarget one({2}), other({1});
+  Stage stage;
+  stage.run({&source}, {{&one, &blob}, {&other, &blob}}, nullptr);
+  CHECK(one.confirmed == "01234567");
+  std::vector<Delivery> deliveries{{&one, &blob}, {&other, &blob}};
+  GrowingTarget whole;
+  std::uint64_t from = 4;
+  SECTION("as long as all are of parts of one size") {}
+  SECTION("or from the first byte") {
+    deliveries.push_back({&whole, &blob});
+    from = 0;
+  }
+  for (const auto& each : stage.run_again({&source}, deliveries)) CHECK(each.held);
+  CHECK(source.asked_from == std::vector<std::uint64_t>{0, from});
+  CHECK(one.begun_at == std::vector<std::uint64_t>{0, from});
+  CHECK(one.confirmed == "0123456789");
+  CHECK(other.confirmed == "0123456789");
 }
 
 }  // namespace streamsync
