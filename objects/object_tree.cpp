@@ -336,40 +336,41 @@ std::uint64_t ObjectTree::part_size(const BlobSpec& blob) const {
   return place ? place->part_size : 0;
 }
 
-/// Not when they are gone meanwhile, as those of an upload that the store has tidied up.
 std::optional<BegunItem> ObjectTree::begun(const BlobSpec& blob) {
   const auto place = large_place(blob.item);
   if (!place) return std::nullopt;
-  auto begun = take_begun(*place);
-  if (begun.parts.empty()) return std::nullopt;
-  const auto count = static_cast<unsigned>(begun.parts.size());
-  std::optional<StoredPart> last;
-  store_->with_retries([&] { last = begun.object->part(count); });
-  if (last != begun.parts.back()) return std::nullopt;
-  keep(*place, std::move(begun));
+  const std::lock_guard lock(mutex_);
+  const auto found = begun_.find({place->parts, place->size});
+  if (found == begun_.end()) return std::nullopt;
+  const auto count = found->second.parts.size();
   return BegunItem{std::min(count * place->part_size, place->size), nullptr, nullptr};
 }
 
 ObjectTree::BegunParts ObjectTree::take_begun(const LargeObjectPlace& place) {
   const std::lock_guard lock(mutex_);
-  auto taken = begun_.extract(place.parts);
+  auto taken = begun_.extract({place.parts, place.size});
   return taken ? std::move(taken.mapped()) : BegunParts{};
 }
 
 void ObjectTree::keep(const LargeObjectPlace& place, BegunParts begun) {
   const std::lock_guard lock(mutex_);
-  begun_.insert_or_assign(place.parts, std::move(begun));
+  begun_.insert_or_assign({place.parts, place.size}, std::move(begun));
 }
 
+/// Not when they are gone meanwhile, as those of an upload that the store has tidied up.
 ObjectTree::BegunParts ObjectTree::go_on_with(const BlobSpec& blob, const LargeObjectPlace& place) {
   auto begun = take_begun(place);
   if (blob.begun == 0) return {store_->large_object(place), {}};
-  const auto count = static_cast<std::size_t>(blob.begun / place.part_size);
-  if (begun.parts.size() < count || count * place.part_size != blob.begun) {
+  const auto count = static_cast<unsigned>(blob.begun / place.part_size);
+  std::optional<StoredPart> last;
+  if (count * place.part_size == blob.begun && count <= begun.parts.size()) {
+    begun.parts.erase(begun.parts.begin() + count, begun.parts.end());
+    store_->with_retries([&] { last = begun.object->part(count); });
+  }
+  if (!last || *last != begun.parts.back()) {
     throw Error(ErrorKind::Transient, Origin::Target,
                 fmt::format("{}: its first parts are gone", store_->describe(place.name)));
   }
-  begun.parts.erase(begun.parts.begin() + static_cast<std::ptrdiff_t>(count), begun.parts.end());
   return begun;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/name_claims.h"
@@ -96,8 +97,9 @@ class ObjectTree final : public ItemTarget, public MetadataTarget {
   ObjectDocuments documents_;
   NameClaims claims_;
   std::mutex mutex_;
-  std::set<std::string> put_here_;           // guarded by mutex_
-  std::map<std::string, BegunParts> begun_;  // by the place for parts; guarded by mutex_
+  std::set<std::string> put_here_;  // guarded by mutex_
+  // By the place for parts and the size of their item; guarded by mutex_.
+  std::map<std::pair<std::string, std::uint64_t>, BegunParts> begun_;
   std::mutex records_mutex_;
   Renewals renewals_;  // guarded by it
   Departures departures_;

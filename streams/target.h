@@ -27,8 +27,8 @@ struct BlobSpec {
 /// The beginning of an item that a target still has.
 struct BegunItem {
   std::uint64_t size = 0;
-  /// None where they can't be read, and are those that the last `stage` of this process was given:
-  /// of use to who knows their digest.
+  /// None where they can't be read. They are those that the last `stage` of the item was given, of
+  /// use to who has hashed these.
   std::unique_ptr<ByteSource> bytes;
   std::shared_ptr<const void> claim;  ///< nobody else changes it while this lives
 };

@@ -109,6 +109,7 @@ void ContentCopy::bring() {
       throw;
     } catch (const std::exception& failure) {
       const Error error = as_error(failure);
+      course.begin_anew();
       if (course.place != asked_first) asks = 1;
       const bool another_ask = asks < kAsksOfAPlace;
       if (!has_wrong_bytes(error) || (!another_ask && course.place + 1 == places.size())) {

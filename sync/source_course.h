@@ -3,23 +3,20 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/crypto/digest.h"
 #include "streams/source.h"
 
 namespace streamsync {
 
-/// What was hashed of a content at the ends of its last parts, so that what comes behind one of
+/// What was hashed of a content at the end of each of its parts, so that what comes behind one of
 /// them can be fetched and hashed again (docs/adr/0031). One thread.
 class HashTrail {
  public:
-  void note(HashedBeginning beginning) {
-    marks_.push_back(std::move(beginning));
-    if (marks_.size() > kMost) marks_.pop_front();
-  }
+  void note(HashedBeginning beginning) { marks_.push_back(std::move(beginning)); }
   std::optional<HashedBeginning> at(std::uint64_t size) const {
     const auto found = std::find_if(marks_.begin(), marks_.end(),
                                     [size](const auto& mark) { return mark.size == size; });
@@ -31,9 +28,7 @@ class HashTrail {
   }
 
  private:
-  // The pipe holds less than two parts, and a target one that it does not vouch for yet.
-  static constexpr std::size_t kMost = 4;
-  std::deque<HashedBeginning> marks_;
+  std::vector<HashedBeginning> marks_;  // in order
 };
 
 /// How a content comes from its sources. Who calls for its transfers keeps it, so that each begins
@@ -42,7 +37,13 @@ struct SourceCourse {
   std::size_t place = 0;    ///< in `TransferOrder::places`
   ItemProgress progress{};  ///< of the source there
   std::uint64_t from = 0;   ///< where the last attempt began
-  HashTrail trail{};
+  HashTrail trail{};        ///< of what all targets were given in the last attempt
+
+  /// What came so far is gone on with no more.
+  void begin_anew() {
+    from = 0;
+    trail.cut(0);
+  }
 
   void move_on() {
     ++place;

@@ -163,8 +163,8 @@ class SourceLeg {
  private:
   void start_at(std::uint64_t from) {
     if (from == 0) progress_ = {};
-    course_.from = begun_ = progress_.offset = from;
     progress_.repeated = 0;
+    course_.from = begun_ = progress_.offset = from;
     course_.trail.cut(from);
   }
 
@@ -384,8 +384,8 @@ TransferResult attempt(const TransferOrder& order, const Head& head, SourceCours
   Pipe pipe(rules.depth, order.deliveries.size(), rules.stop, size);
   std::stop_source source_leg;
   const std::stop_callback on_stop(rules.stop, [&] { source_leg.request_stop(); });
-  TargetLegs target_legs(order, head, pipe, source_leg);
   SourceLeg source(order, course, rules, source_leg.get_token(), listener);
+  TargetLegs target_legs(order, head, pipe, source_leg);
   try {
     source.pour(head, pipe.in());
   } catch (const PipeClosed&) {
@@ -434,6 +434,7 @@ TransferResult transfer(const TransferOrder& order, SourceCourse& course,
   listener.on_retry(doubt, std::chrono::milliseconds(0));
   const TransferOrder rest{order.places, again, nullptr};
   auto second = attempt(rest, no_head(rest), course, rules, listener);
+  course.begin_anew();  // the others were given other bytes
   for (std::size_t index = 0; index < at.size(); ++index) {
     result.delivered[at[index]] = std::move(second.delivered[index]);
   }

@@ -69,14 +69,14 @@ void wait_for(std::chrono::milliseconds wait, std::stop_token stop);
 std::optional<std::chrono::milliseconds> next_wait(unsigned attempt, const RetryPolicy& policy,
                                                    const Error& error);
 
-/// The only place that retries. `action` must be safe to repeat as a whole. Where `on_retry` is
-/// empty the policy's listens. The last attempt of who is told to come back later is not the last
-/// while that host serves others, for a quarter of the budget.
+/// With the one below the only place that retries. `action` must be safe to repeat as a whole.
+/// Where `on_retry` is empty the policy's listens. The last attempt of who is told to come back
+/// later is not the last while that host serves others, for a quarter of the budget.
 void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListener& on_retry,
               const std::function<void()>& action);
 
-/// As `retrying`, with all its attempts again whenever `come`, a number of bytes, has grown by a
-/// MiB since they began.
+/// As `retrying`; where all attempts are used up and `come`, a number of bytes, has grown by a MiB
+/// since the first of them, there are as many again.
 void retrying_while_it_comes(const RetryPolicy& policy, std::stop_token stop,
                              const RetryListener& on_retry,
                              const std::function<std::uint64_t()>& come,

@@ -209,6 +209,8 @@ class ObjectTree(TreeCase):
                     self.assertEqual(DONE, run.status, run.err)
                     self.assertEqual(5 + 4, len(puts), puts)
                     self.assertTrue(self.read(root, path).body == (self.stream.root / path).read_bytes())
+                    ranges = [headers.get("range") for headers in server.headers(f"/{path}")]
+                    self.assertEqual([None, *(f"bytes={part * PART}-" for part in range(1, 5))], ranges)
                     totals = self.report()["totals"]
                     small = (self.stream.root / self.path("bionic", NEW)).stat().st_size
                     self.assertLessEqual(totals["bytes_read"], small + 5 * PART + 4 * (PART + BLOCK))

@@ -162,6 +162,39 @@ TEST_CASE("retrying lets at once through what can't pass") {
   CHECK(calls == 1);
 }
 
+TEST_CASE("attempts are renewed by each MiB that came") {
+  constexpr std::uint64_t kMiB = 1024 * 1024;
+  std::uint64_t come = 7;
+  unsigned calls = 0;
+  std::uint64_t step = kMiB;
+  unsigned wanted = 10;
+  SECTION("since they began") {}
+  SECTION("and by nothing less") {
+    step = kMiB / 2 - 1;
+    wanted = 2;
+  }
+  SECTION("and not by what is taken back") {
+    step = -kMiB / 2;
+    wanted = 2;
+    come = 9 * kMiB;
+  }
+  const auto run = [&] {
+    retrying_while_it_comes(
+        without_waits(2), {}, {}, [&] { return come; },
+        [&] {
+          if (++calls == 10) return;
+          come += step;
+          throw error_of(ErrorKind::Transient);
+        });
+  };
+  if (wanted == 10) {
+    run();
+  } else {
+    CHECK_THROWS_AS(run(), Error);
+  }
+  CHECK(calls == wanted);
+}
+
 TEST_CASE("retrying tells its listener each error and wait") {
   std::vector<Wait> waits;
   unsigned calls = 0;

@@ -173,6 +173,11 @@ TEST_CASE("what this process has put is gone on with behind a part") {
     stage_from(400);
     CHECK(scene.store->log == Lines{"part 5", "complete"});
   }
+  SECTION("although it was to be mended") {
+    blob.is_mending = true;
+    stage_from(300);
+    CHECK(scene.store->log == Lines{"part 4", "part 5", "complete"});
+  }
   SECTION("or from the first byte") {
     stage_from(0);
     CHECK(scene.store->log == Lines{"part 4", "part 5", "complete"});
@@ -183,24 +188,29 @@ TEST_CASE("what this process has put is gone on with behind a part") {
 TEST_CASE("what this process has put and is no more there is not gone on with") {
   Scene scene;
   const std::string bytes = some_bytes(450);
-  BlobSpec blob = ubuntu_blob(bytes);
-  SECTION("because it was wrong") {
-    scene.break_off(blob, bytes, 330, ErrorKind::Corrupt);
-    CHECK_FALSE(scene.tree.begun(blob));
-  }
+  const BlobSpec whole = ubuntu_blob(bytes);
+  BlobSpec blob = whole;
+  blob.begun = 300;
+  SECTION("because it was wrong") { scene.break_off(whole, bytes, 330, ErrorKind::Corrupt); }
   SECTION("because somebody has removed it") {
-    scene.break_off(blob, bytes, 330);
+    scene.break_off(whole, bytes, 330);
     scene.store->parts.clear();
-    CHECK_FALSE(scene.tree.begun(blob));
+  }
+  SECTION("because somebody has written over it") {
+    scene.break_off(whole, bytes, 330);
+    scene.store->parts.begin()->second[3][7] ^= 1;
   }
   SECTION("because it was put anew") {
-    scene.break_off(blob, bytes, 330);
-    scene.break_off(blob, bytes, 130);
-    CHECK(scene.tree.begun(blob)->size == 100);
+    scene.break_off(whole, bytes, 330);
+    scene.break_off(whole, bytes, 130);
   }
-  blob.begun = 300;
-  TextSource rest(std::string_view(bytes).substr(300));
+  SECTION("because no part ends there") {
+    scene.break_off(whole, bytes, 330);
+    blob.begun = 250;
+  }
+  TextSource rest(std::string_view(bytes).substr(blob.begun));
   CHECK(failure_of([&] { scene.tree.stage(blob, rest); }).kind() == ErrorKind::Transient);
+  CHECK_FALSE(scene.tree.begun(blob));
   CHECK_FALSE(scene.store->objects.contains(name_of(blob)));
 }
 

@@ -3,44 +3,14 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-#include <deque>
 
 #include "base/crypto/digest.h"
+#include "tests/unit/sync/transfer_parties.h"
 
 namespace streamsync {
 namespace {
 
 const RetryPolicy kAtOnce{3, std::chrono::seconds(0), std::chrono::seconds(600)};
-
-// Gives its content in pieces, each ended by the failure of the link; the last one is whole.
-class BreakingSource final : public Source {
- public:
-  BreakingSource(std::string content, std::deque<std::uint64_t> pieces)
-      : content_(std::move(content)), pieces_(std::move(pieces)) {}
-
-  std::optional<FetchedDocument> fetch(const RelativePath&, const Validator&) override {
-    throw Error(ErrorKind::NotFound, Origin::Source, "no documents here");
-  }
-  void stream(const RelativePath&, ItemProgress& progress, ByteSink& sink) override {
-    asked_from.push_back(progress.offset);
-    auto rest = std::string_view(content_).substr(progress.offset);
-    const bool breaks = !pieces_.empty();
-    if (breaks) {
-      rest = rest.substr(0, pieces_.front());
-      pieces_.pop_front();
-    }
-    sink.write(as_bytes(rest));
-    progress.offset += rest.size();
-    if (breaks) throw Error(ErrorKind::Transient, Origin::Source, "the link broke");
-  }
-  std::string describe(const RelativePath& path) const override { return path.str(); }
-
-  std::vector<std::uint64_t> asked_from;
-
- private:
-  std::string content_;
-  std::deque<std::uint64_t> pieces_;
-};
 
 constexpr std::size_t kWhole = 1000;
 
@@ -88,53 +58,6 @@ class GrowingTarget final : public ItemTarget {
   std::string staged;
   std::size_t given = 0;
 };
-
-/// Takes an item in parts, and fails in some of them.
-class PartedTarget final : public ItemTarget {
- public:
-  explicit PartedTarget(std::deque<std::size_t> failures, std::size_t size = 4)
-      : failures_(std::move(failures)), size_(size) {}
-
-  std::vector<Held> inventory() override { return {}; }
-  std::string name_of(const Item&) const override { return "item"; }
-  void announce(const std::vector<BlobSpec>&) override {}
-  std::uint64_t part_size(const BlobSpec&) const override { return size_; }
-  std::optional<BegunItem> begun(const BlobSpec&) override {
-    if (confirmed.empty()) return std::nullopt;
-    return BegunItem{confirmed.size(), nullptr, nullptr};
-  }
-  Held stage(const BlobSpec& blob, ByteSource& bytes) override {
-    begun_at.push_back(blob.begun);
-    confirmed.resize(blob.begun);
-    std::vector<std::byte> part(size_);
-    while (confirmed.size() < blob.content.size) {
-      MutableBytes room(part);
-      while (const auto count = bytes.read(room)) room = room.subspan(count);
-      if (!failures_.empty() && failures_.front() == confirmed.size() / size_) {
-        failures_.pop_front();
-        throw Error(ErrorKind::Transient, Origin::Target, "the part was refused");
-      }
-      confirmed += as_text(Bytes(part).first(size_ - room.size()));
-    }
-    return {blob.item, "item", "item", HeldState::Unrevealed, blob.content.size};
-  }
-  void copy_out(const Held&, ByteSink&) override {}
-  std::optional<Held> verify_unrevealed(const Held&, const BlobSpec&) override { return {}; }
-  void reveal(const Held&) override {}
-  Removal remove(const Held&) override { return {}; }
-
-  std::string confirmed;
-  std::vector<std::uint64_t> begun_at;
-
- private:
-  std::deque<std::size_t> failures_;
-  std::size_t size_;
-};
-
-BlobSpec blob_of(const std::string& content) {
-  return {{{}, {}, RelativePath::parse("item")},
-          {content.size(), digest_of(DigestAlgorithm::Sha256, content), {}}};
-}
 
 struct Stage {
   GrowingTarget target;
@@ -475,7 +398,7 @@ TEST_CASE("a head start spares the download") {
 TEST_CASE("behind the parts that a target has its source is gone on with") {
   const auto blob = blob_of("0123456789");
   BreakingSource source("0123456789", {});
-  PartedTarget target({1, 2});
+  PartedTarget target({{1, 1}, {2, 2}}, 4);
   Stage stage;
   CHECK(stage.run({&source}, {{&target, &blob}}, nullptr).front().failure);
   CHECK(stage.fetched.used == 0);
@@ -495,9 +418,9 @@ TEST_CASE("behind the parts that a target has its source is gone on with") {
 
 TEST_CASE("what is gone on with is hashed with what came before") {
   constexpr std::size_t kPart = 1'000'000;
-  const std::string content(4 * kPart, 'x');
+  const std::string content(12 * kPart, 'x');  // more than the pipe holds
   const auto blob = blob_of(content);
-  PartedTarget target({1}, kPart);
+  PartedTarget target({{1, 1}}, kPart);
   Stage stage;
   BreakingSource wrong("y" + content.substr(1), {});
   auto delivered = stage.run({&wrong}, {{&target, &blob}}, nullptr);
@@ -511,7 +434,7 @@ TEST_CASE("what is gone on with is hashed with what came before") {
 
 TEST_CASE("parts that another attempt has given are begun anew") {
   const auto blob = blob_of("0123456789");
-  PartedTarget target({2});
+  PartedTarget target({{1, 2}}, 4);
   Stage stage;
   BreakingSource source("0123456789", {});
   CHECK(stage.run({&source}, {{&target, &blob}}, nullptr).front().failure);
@@ -537,7 +460,7 @@ TEST_CASE("parts that another attempt has given are begun anew") {
 TEST_CASE("several targets go on behind the parts that all of them have") {
   const auto blob = blob_of("0123456789");
   BreakingSource source("0123456789", {});
-  PartedTarget one({2}), other({1});
+  PartedTarget one({{1, 2}}, 4), other({{1, 1}}, 4);
   Stage stage;
   stage.run({&source}, {{&one, &blob}, {&other, &blob}}, nullptr);
   CHECK(one.confirmed == "01234567");
@@ -554,6 +477,55 @@ TEST_CASE("several targets go on behind the parts that all of them have") {
   CHECK(one.begun_at == std::vector<std::uint64_t>{0, from});
   CHECK(one.confirmed == "0123456789");
   CHECK(other.confirmed == "0123456789");
+}
+
+TEST_CASE("a target that is far ahead goes on behind the parts that another one has") {
+  constexpr std::size_t kPart = 1'000'000;
+  const std::string content(12 * kPart, 'x');
+  const auto blob = blob_of(content);
+  BreakingSource source(content, {});
+  PartedTarget one({{1, 1}}, kPart), other({{1, 10}}, kPart);
+  Stage stage;
+  stage.run({&source}, {{&one, &blob}, {&other, &blob}}, nullptr);
+  CHECK(other.confirmed.size() == 10 * kPart);
+  for (const auto& each : stage.run_again({&source}, {{&one, &blob}, {&other, &blob}})) {
+    CHECK(each.held);
+  }
+  CHECK(source.asked_from == std::vector<std::uint64_t>{0, kPart});
+  CHECK((one.confirmed == content && other.confirmed == content));
+}
+
+TEST_CASE("another base is asked behind the parts that a target has, and not for the same file") {
+  const auto blob = blob_of("0123456789");
+  BreakingSource first("0123456789", {10, 0, 0, 0}), second("0123456789", {});
+  PartedTarget target({{1, 1}}, 4);
+  Stage stage;
+  CHECK(stage.run({&first, &second}, {{&target, &blob}}, nullptr).front().failure);
+  CHECK(stage.run_again({&first, &second}, {{&target, &blob}}).front().held);
+  CHECK(first.asked_from == std::vector<std::uint64_t>{0, 4, 4, 4});
+  CHECK(first.knew == std::vector<std::string>{"", "a validator", "a validator", "a validator"});
+  CHECK(second.asked_from == std::vector<std::uint64_t>{4});
+  CHECK(second.knew == std::vector<std::string>{""});
+}
+
+TEST_CASE("what only some targets were given is gone on with by none") {
+  constexpr std::size_t kPart = 1'000'000;
+  const std::string content(4 * kPart, 'x'), wrong = "y" + content.substr(1);
+  const auto blob = blob_of(content);
+  BreakingSource source(content, {});
+  PartedTarget one({{1, 1}}, kPart), other({{2, 2}}, kPart);
+  const std::vector<Delivery> deliveries{{&one, &blob}, {&other, &blob}};
+  Stage stage;
+  // One has failed before it turns out that the bytes are wrong, so only the other is given others.
+  stage.run({&source}, deliveries, [&](ByteSink& to) {
+    to.write(as_bytes(std::string_view(wrong).substr(0, 3 * kPart)));
+    one.failed.wait(0);
+    to.write(as_bytes(std::string_view(wrong).substr(3 * kPart)));
+  });
+  CHECK(one.confirmed.size() == kPart);
+  CHECK(other.confirmed.size() == 2 * kPart);
+  for (const auto& each : stage.run_again({&source}, deliveries)) CHECK(each.held);
+  CHECK((one.confirmed == content && other.confirmed == content));
 }
 
 }  // namespace streamsync
