@@ -182,13 +182,16 @@ class SourceLeg {
   }
 
   void pour_rest(ByteSink& sink) {
-    for (;; course_.move_on()) {
+    for (;;) {
       try {
         return pour_from(places_[course_.place], sink);
-      } catch (const Error& error) {
+      } catch (Error& error) {
         const bool may_another_do_better =
             error.origin() == Origin::Source && error.kind() != ErrorKind::Corrupt;
         if (!may_another_do_better || course_.place + 1 == places_.size()) throw;
+        course_.move_on();
+        error.add_context(fmt::format("asking {} instead", where()));
+        listener_.on_retry(error, std::chrono::milliseconds(0));
       }
     }
   }

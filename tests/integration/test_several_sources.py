@@ -120,6 +120,9 @@ class Silent(TreeCase):
         self.assertTrue(0 < len(self.asked(first)) <= 3, self.asked(first))
         self.assertEqual(self.items(), self.asked(second))
         self.assertEqual(self.items(), self.images())
+        for path in self.items():
+            passed_by = f"warning: {path}: asking {second.url}{path} instead: "
+            self.assertTrue(any(line.startswith(passed_by) for line in run.err.splitlines()), run.err)
 
     def test_its_documents_are_not_asked_for_either(self):
         server = self.silent_to("*")

@@ -141,6 +141,7 @@ TEST_CASE("the next base goes on where the first one stopped") {
   stage.run({&first, &second}, blob_of("0123456789"));
   CHECK(second.asked_from == std::vector<std::uint64_t>{4});
   CHECK(stage.target.staged == "0123456789");
+  CHECK(stage.retries == kAtOnce.attempts);  // two at the first, and one that it is passed by
 }
 
 TEST_CASE("what the target has is verified and not fetched again") {
