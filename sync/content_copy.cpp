@@ -108,8 +108,8 @@ void ContentCopy::bring() {
     } catch (const Cancelled&) {
       throw;
     } catch (const std::exception& failure) {
-      const Error error = as_error(failure);
-      course.begin_anew();
+      Error error = as_error(failure);
+      course.trail.cut(0);
       if (course.place != asked_first) asks = 1;
       const bool another_ask = asks < kAsksOfAPlace;
       if (!has_wrong_bytes(error) || (!another_ask && course.place + 1 == places.size())) {
@@ -117,7 +117,7 @@ void ContentCopy::bring() {
         return;
       }
       if (!another_ask) {
-        course.move_on();
+        move_on(course, places, error);
         asks = 0;
       }
       tell_retry(error, std::chrono::milliseconds(0));
@@ -141,13 +141,18 @@ void ContentCopy::copy_from(const std::vector<ItemPlace>& places, SourceCourse& 
   };
   // What a source fails in has been retried where it stood.
   retrying_while_it_comes(
-      rules_.retries, rules_.stop, on_retry, [&course] { return course.from; },
+      rules_.retries, rules_.stop, on_retry, [this] { return parts_of_all(deliveries()); },
       [&] { copy_once(places, course); });
 }
 
-void ContentCopy::copy_once(const std::vector<ItemPlace>& places, SourceCourse& course) {
+std::vector<Delivery> ContentCopy::deliveries() const {
   std::vector<Delivery> deliveries;
   for (const auto& wanted : round_) deliveries.push_back({wanted.target, &*wanted.action->blob});
+  return deliveries;
+}
+
+void ContentCopy::copy_once(const std::vector<ItemPlace>& places, SourceCourse& course) {
+  const auto deliveries = this->deliveries();
   const TransferListener listener{
       [this](const Arrival& arrival) { tell_progress(arrival); },
       [this](const Error& error, std::chrono::milliseconds wait) { tell_retry(error, wait); }};
@@ -184,7 +189,8 @@ HeadStart ContentCopy::head_start() {
   };
 }
 
-// Throws what those failed in that are to be brought again.
+// Throws what those failed in that are to be brought again: wrong bytes before all else, because
+// it is for another ask then.
 void ContentCopy::tell(std::vector<Delivered> delivered) {
   std::optional<Error> reason;
   std::vector<WantedItem> again;
@@ -195,7 +201,9 @@ void ContentCopy::tell(std::vector<Delivered> delivered) {
     } else if (is_retryable(*failure) || has_wrong_bytes(*failure)) {
       again.push_back(round_[at]);
       failures_.insert_or_assign(round_[at].id, *failure);
-      if (!reason) reason = std::move(failure);
+      if (!reason || (has_wrong_bytes(*failure) && !has_wrong_bytes(*reason))) {
+        reason = std::move(failure);
+      }
     } else {
       failed(round_[at], *failure);
     }

@@ -56,6 +56,7 @@ class ContentCopy {
   void fail_round(const Error& error);
   void copy_from(const std::vector<ItemPlace>& places, SourceCourse& course);
   void copy_once(const std::vector<ItemPlace>& places, SourceCourse& course);
+  std::vector<Delivery> deliveries() const;
   std::vector<ItemPlace> places() const;
   HeadStart head_start();
   void tell(std::vector<Delivered> delivered);

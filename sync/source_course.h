@@ -22,7 +22,7 @@ class HashTrail {
                                     [size](const auto& mark) { return mark.size == size; });
     return found == marks_.end() ? std::nullopt : std::optional(*found);
   }
-  /// What comes behind `size` comes anew.
+  /// What came behind `size` comes anew.
   void cut(std::uint64_t size) {
     while (!marks_.empty() && marks_.back().size > size) marks_.pop_back();
   }
@@ -34,22 +34,10 @@ class HashTrail {
 /// How a content comes from its sources. Who calls for its transfers keeps it, so that each begins
 /// where the one before it has brought the targets. One thread.
 struct SourceCourse {
-  std::size_t place = 0;    ///< in `TransferOrder::places`
-  ItemProgress progress{};  ///< of the source there
-  std::uint64_t from = 0;   ///< where the last attempt began
-  HashTrail trail{};        ///< of what all targets were given in the last attempt
-
-  /// What came so far is gone on with no more.
-  void begin_anew() {
-    from = 0;
-    trail.cut(0);
-  }
-
-  void move_on() {
-    ++place;
-    progress.validator.clear();
-    progress.takes_parts = true;
-  }
+  std::size_t place = 0;        ///< in `TransferOrder::places`
+  ItemProgress progress{};      ///< of the source there
+  std::uint64_t unfetched = 0;  ///< so many first bytes came from no source
+  HashTrail trail{};            ///< of what all targets were given by now
 };
 
 }  // namespace streamsync

@@ -112,13 +112,12 @@ Head no_head(const TransferOrder& order) {
 }
 
 // 0: none that all targets have.
-std::uint64_t common_part_size(const TransferOrder& order) {
+std::uint64_t common_part_size(std::span<const Delivery> deliveries) {
   const auto part_size = [](const Delivery& each) { return each.target->part_size(*each.blob); };
-  const auto size = part_size(order.deliveries.front());
-  return std::all_of(order.deliveries.begin(), order.deliveries.end(),
-                     [&](const Delivery& each) { return part_size(each) == size; })
-             ? size
-             : 0;
+  const auto size = part_size(deliveries.front());
+  const bool is_common = std::all_of(deliveries.begin(), deliveries.end(),
+                                     [&](const Delivery& each) { return part_size(each) == size; });
+  return is_common ? size : 0;
 }
 
 class SourceLeg {
@@ -129,7 +128,7 @@ class SourceLeg {
         course_(course),
         progress_(course.progress),
         content_(order.deliveries.front().blob->content),
-        part_size_(common_part_size(order)),
+        part_size_(common_part_size(order.deliveries)),
         rules_(rules),
         stop_(std::move(stop)),
         listener_(listener) {}
@@ -139,10 +138,8 @@ class SourceLeg {
     auto verified = head.hashed
                         ? VerifyingSink(content_.strongest, content_.size, *head.hashed, into)
                         : VerifyingSink(content_.strongest, content_.size, into);
-    // Of what a target gave no source need be asked again.
-    const bool is_marked = part_size_ > 0 && !head.give;
     PartMarker marked(verified, part_size_, course_.trail);
-    CountingSink counted(is_marked ? static_cast<ByteSink&>(marked) : verified,
+    CountingSink counted(part_size_ > 0 ? static_cast<ByteSink&>(marked) : verified,
                          {head.from(), head.known(), head.from()}, listener_.on_bytes);
     if (head.give) begin(head.give, counted);
     try {
@@ -155,16 +152,18 @@ class SourceLeg {
     }
   }
 
-  /// As far as the item has come.
-  std::uint64_t fetched() const noexcept { return progress_.offset - begun_; }
-  std::uint64_t repeated() const noexcept { return progress_.repeated; }
+  /// All that a source gave in this attempt.
+  std::uint64_t fetched() const noexcept { return progress_.offset - begun_ + progress_.repeated; }
+  /// What sources gave of the item, in this attempt and in those it went on with.
+  std::uint64_t brought() const noexcept { return progress_.offset - course_.unfetched; }
   bool head_start_failed() const noexcept { return head_start_failed_; }
 
  private:
   void start_at(std::uint64_t from) {
     if (from == 0) progress_ = {};
     progress_.repeated = 0;
-    course_.from = begun_ = progress_.offset = from;
+    begun_ = progress_.offset = from;
+    course_.unfetched = std::min(course_.unfetched, from);
     course_.trail.cut(from);
   }
 
@@ -177,7 +176,7 @@ class SourceLeg {
       if (has_wrong_bytes(error)) throw;
       listener_.on_retry(error, std::chrono::milliseconds(0));
     }
-    begun_ = progress_.offset = counted.seen();
+    course_.unfetched = begun_ = progress_.offset = counted.seen();
     head_start_failed_ |= begun_ < content_.size;
   }
 
@@ -189,8 +188,7 @@ class SourceLeg {
         const bool may_another_do_better =
             error.origin() == Origin::Source && error.kind() != ErrorKind::Corrupt;
         if (!may_another_do_better || course_.place + 1 == places_.size()) throw;
-        course_.move_on();
-        error.add_context(fmt::format("asking {} instead", where()));
+        move_on(course_, places_, error);
         listener_.on_retry(error, std::chrono::milliseconds(0));
       }
     }
@@ -355,10 +353,13 @@ Head head_of(const TransferOrder& order, const HashTrail& trail) {
     head.give = order.head_start;
     return head;
   }
-  auto parts_of_all = order.deliveries.front().blob->content.size;
+  const auto parts = parts_of_all(order.deliveries);
+  if ((head.hashed = trail.at(parts))) {
+    head.begun.assign(order.deliveries.size(), parts);
+    return head;
+  }
   for (std::size_t at = 0; at < order.deliveries.size(); ++at) {
     auto begun = begun_of(order.deliveries[at]);
-    parts_of_all = std::min(parts_of_all, begun && !begun->bytes ? begun->size : 0);
     if (!begun || !begun->bytes || (head.item && head.item->size >= begun->size)) continue;
     head = no_head(order);
     head.begun[at] = begun->size;
@@ -366,19 +367,15 @@ Head head_of(const TransferOrder& order, const HashTrail& trail) {
   }
   if (head.item) {
     head.give = [item = head.item](ByteSink& sink) { give_whole(*item, sink); };
-  } else if (auto hashed = trail.at(parts_of_all)) {
-    head.begun.assign(order.deliveries.size(), parts_of_all);
-    head.hashed = std::move(hashed);
   }
   return head;
 }
 
-// What was fetched for nobody was not used; what came `from` an earlier attempt is now.
-FetchedBytes fetched_by(const SourceLeg& source, std::uint64_t from,
-                        const std::vector<Delivered>& delivered) {
+// What was fetched for nobody was not used.
+FetchedBytes fetched_by(const SourceLeg& source, const std::vector<Delivered>& delivered) {
   const bool is_used = std::any_of(delivered.begin(), delivered.end(),
                                    [](const Delivered& each) { return each.held.has_value(); });
-  return {source.fetched() + source.repeated(), is_used ? from + source.fetched() : 0};
+  return {source.fetched(), is_used ? source.brought() : 0};
 }
 
 TransferResult attempt(const TransferOrder& order, const Head& head, SourceCourse& course,
@@ -399,11 +396,28 @@ TransferResult attempt(const TransferOrder& order, const Head& head, SourceCours
     target_legs.source_failed(as_error(error), pipe);
   }
   auto delivered = target_legs.results();
-  const auto fetched = fetched_by(source, head.from(), delivered);
+  const auto fetched = fetched_by(source, delivered);
   return {std::move(delivered), fetched, source.head_start_failed()};
 }
 
 }  // namespace
+
+std::uint64_t parts_of_all(std::span<const Delivery> deliveries) {
+  if (common_part_size(deliveries) == 0) return 0;
+  auto least = deliveries.front().blob->content.size;
+  for (const auto& delivery : deliveries) {
+    const auto begun = begun_of(delivery);
+    least = std::min(least, begun ? begun->size : 0);
+  }
+  return least;
+}
+
+void move_on(SourceCourse& course, std::span<const ItemPlace> places, Error& error) {
+  const auto& next = places[++course.place];
+  course.progress.validator.clear();
+  course.progress.takes_parts = true;
+  error.add_context(fmt::format("asking {} instead", next.source->describe(next.path)));
+}
 
 bool has_wrong_bytes(const Error& error) {
   return error.kind() == ErrorKind::Corrupt && error.origin() == Origin::Source;
@@ -437,7 +451,8 @@ TransferResult transfer(const TransferOrder& order, SourceCourse& course,
   listener.on_retry(doubt, std::chrono::milliseconds(0));
   const TransferOrder rest{order.places, again, nullptr};
   auto second = attempt(rest, no_head(rest), course, rules, listener);
-  course.begin_anew();  // the others were given other bytes
+  // The others were given other bytes.
+  if (again.size() < order.deliveries.size()) course.trail.cut(0);
   for (std::size_t index = 0; index < at.size(); ++index) {
     result.delivered[at[index]] = std::move(second.delivered[index]);
   }

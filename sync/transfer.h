@@ -69,6 +69,13 @@ struct TransferResult {
   bool head_start_failed = false;  ///< what it gave was wrong, or not all
 };
 
+/// So many first bytes the targets have, all of them, in parts that they were given. 0, too, where
+/// these are not of one size.
+std::uint64_t parts_of_all(std::span<const Delivery> deliveries);
+
+/// The next place is asked from now on, which the error tells then.
+void move_on(SourceCourse& course, std::span<const ItemPlace> places, Error& error);
+
 /// Whether what a source gave is not what was promised.
 bool has_wrong_bytes(const Error& error);
 
@@ -81,9 +88,9 @@ Error as_error(const std::exception& failure);
 /// and digest match. A target that fails drops out, the others go on.
 ///
 /// The source leg begins with the head start, or else with the most that a target has from an
-/// earlier attempt, unless that turns out to be wrong. Where the targets have parts that they were
-/// given on the same `course`, it begins behind those that all of them have (docs/adr/0031). It
-/// goes on where it was cut: at the same place as long as `retries` allows, each MiB that came
+/// earlier attempt, unless that turns out to be wrong. Where all targets take parts of one size it
+/// begins behind those that all of them were given on the same `course` (docs/adr/0031). It goes on
+/// where it was cut: at the same place as long as `retries` allows, each MiB that came
 /// being a new beginning, then at the next one, to which `course` moves on.
 ///
 /// `Error{Corrupt, Source}` in a delivery: the bytes were wrong, the last of them from the place of

@@ -174,7 +174,7 @@ TEST_CASE("attempts are renewed by each MiB that came") {
     wanted = 2;
   }
   SECTION("and not by what is taken back") {
-    step = -kMiB / 2;
+    step = -(kMiB / 2);
     wanted = 2;
     come = 9 * kMiB;
   }

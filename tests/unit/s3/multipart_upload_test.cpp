@@ -99,6 +99,15 @@ TEST_CASE("a completion may be repeated when its answer was lost") {
   CHECK(service.s3.objects == std::map<std::string, std::string>{{"/images/a.img", "firstend"}});
 }
 
+TEST_CASE("what was there before is not taken for what could not be completed") {
+  Service service;
+  const auto upload = service.open();
+  const std::vector<StoredPart> parts{put(*upload, 1, "first"), put(*upload, 2, "end")};
+  service.s3.objects["/images/a.img"] = "FIRSTEND";
+  service.s3.has_upload = false;
+  CHECK_THROWS_AS(upload->complete(parts), Error);
+}
+
 TEST_CASE("an error that comes with 200 is one") {
   Service service;
   service.s3.completions = {FakeS3::refusal(200, "InternalError", "try again")};

@@ -433,26 +433,13 @@ TEST_CASE("what is gone on with is hashed with what came before") {
   CHECK(has_wrong_bytes(*delivered.front().failure));
 }
 
-TEST_CASE("parts that another attempt has given are begun anew") {
+TEST_CASE("parts that were given on another course are begun anew") {
   const auto blob = blob_of("0123456789");
   PartedTarget target({{1, 2}}, 4);
   Stage stage;
   BreakingSource source("0123456789", {});
   CHECK(stage.run({&source}, {{&target, &blob}}, nullptr).front().failure);
-  SECTION("on another course") { stage.course = {}; }
-  SECTION("than the latest") {
-    target.confirmed.clear();
-    CHECK(stage
-              .run_again({&source}, {{&target, &blob}},
-                         [](ByteSink& to) {
-                           to.write(as_bytes("0123456789"));
-                           throw Error(ErrorKind::Transient, Origin::Source, "broken");
-                         })
-              .front()
-              .held);
-    target.confirmed = "01234567";
-    target.begun_at.pop_back();
-  }
+  stage.course = {};
   CHECK(stage.run_again({&source}, {{&target, &blob}}).front().held);
   CHECK(target.begun_at == std::vector<std::uint64_t>{0, 0});
   CHECK(target.confirmed == "0123456789");
@@ -511,22 +498,46 @@ TEST_CASE("another base is asked behind the parts that a target has, and not for
 
 TEST_CASE("what only some targets were given is gone on with by none") {
   constexpr std::size_t kPart = 1'000'000;
-  const std::string content(4 * kPart, 'x'), wrong = "y" + content.substr(1);
+  // More than the pipe holds: it does not turn out to be wrong before one has failed.
+  const std::string content(12 * kPart, 'x'), wrong = "y" + content.substr(1);
   const auto blob = blob_of(content);
   BreakingSource source(content, {});
   PartedTarget one({{1, 1}}, kPart), other({{2, 2}}, kPart);
   const std::vector<Delivery> deliveries{{&one, &blob}, {&other, &blob}};
   Stage stage;
-  // One has failed before it turns out that the bytes are wrong, so only the other is given others.
-  stage.run({&source}, deliveries, [&](ByteSink& to) {
-    to.write(as_bytes(std::string_view(wrong).substr(0, 3 * kPart)));
-    one.failed.wait(0);
-    to.write(as_bytes(std::string_view(wrong).substr(3 * kPart)));
-  });
+  stage.run({&source}, deliveries, [&](ByteSink& to) { to.write(as_bytes(wrong)); });
   CHECK(one.confirmed.size() == kPart);
   CHECK(other.confirmed.size() == 2 * kPart);
   for (const auto& each : stage.run_again({&source}, deliveries)) CHECK(each.held);
   CHECK((one.confirmed == content && other.confirmed == content));
+}
+
+TEST_CASE("after a head start a source is gone on with as without one") {
+  constexpr std::size_t kPart = 1'000'000;
+  const std::string content(12 * kPart, 'x');
+  const auto blob = blob_of(content);
+  BreakingSource source(content, {});
+  Stage stage;
+  SECTION("that broke off") {
+    PartedTarget target({{1, 6}}, kPart);
+    stage.run({&source}, {{&target, &blob}}, [&](ByteSink& to) {
+      to.write(as_bytes(std::string_view(content).substr(0, 3 * kPart)));
+      throw Error(ErrorKind::NotFound, Origin::Target, "it is gone");
+    });
+    CHECK(stage.run_again({&source}, {{&target, &blob}}).front().held);
+    CHECK(source.asked_from == std::vector<std::uint64_t>{3 * kPart, 6 * kPart});
+    CHECK(stage.fetched.used == 9 * kPart);
+    CHECK((target.confirmed == content));
+  }
+  SECTION("that was wrong") {
+    PartedTarget target({{2, 6}}, kPart);
+    stage.run({&source}, {{&target, &blob}},
+              [&](ByteSink& to) { to.write(as_bytes("y" + content.substr(1))); });
+    CHECK(stage.run_again({&source}, {{&target, &blob}}).front().held);
+    CHECK(source.asked_from == std::vector<std::uint64_t>{0, 6 * kPart});
+    CHECK(stage.fetched.used == 12 * kPart);
+    CHECK((target.confirmed == content));
+  }
 }
 
 }  // namespace streamsync
