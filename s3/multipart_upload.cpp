@@ -115,11 +115,11 @@ void MultipartUpload::complete(const std::vector<StoredPart>& parts) {
   Request request = this->request("POST", begun_id());
   request.headers.add("Content-Type", "application/xml");
   request.body = manifest_of(parts);
-  const bool is_repeated = std::exchange(may_be_complete_, true);
+  const auto is_there = [this] { return store_.size_of(place_.name) == place_.size; };
+  if (!is_replacing_) is_replacing_ = is_there();
   Response response = client_.send(request);
-  // An earlier try may have been done, and its answer lost. Else what is there is what was there.
-  const bool is_done =
-      is_repeated && response.status == 404 && store_.size_of(place_.name) == place_.size;
+  // An earlier try may have been done, and its answer lost.
+  const bool is_done = response.status == 404 && !*is_replacing_ && is_there();
   if (!is_done) require_completed(request, std::move(response));
   store_.remove(place_.parts);
   id_.reset();

@@ -37,7 +37,7 @@ class MultipartUpload final : public LargeObject {
   LargeObjectPlace place_;
   bool is_looked_for_ = false;
   std::optional<std::string> id_;
-  bool may_be_complete_ = false;  ///< its completion was asked for
+  std::optional<bool> is_replacing_;  ///< another object of the same size
 };
 
 }  // namespace streamsync

@@ -27,8 +27,8 @@ struct BlobSpec {
 /// The beginning of an item that a target still has.
 struct BegunItem {
   std::uint64_t size = 0;
-  /// None where they can't be read. They are those that `stage` was given since it was last called
-  /// with nothing begun, of use to who has hashed these.
+  /// None where they can't be read. Then they are those that `stage` was given since it was last
+  /// called with nothing begun, of use to who has hashed these.
   std::unique_ptr<ByteSource> bytes;
   std::shared_ptr<const void> claim;  ///< nobody else changes it while this lives
 };
@@ -137,7 +137,7 @@ class ItemTarget {
   /// Puts the bytes there and compares what the target then holds with what was promised. Until
   /// `bytes` has given its end nothing may be visible, and a failure, especially at the end, must
   /// leave nothing that could be taken for the item. Idempotent: goes on with or replaces what an
-  /// earlier run began. With nothing `begun` it forgets what `begun` told, however it fails.
+  /// earlier run began. With nothing `begun` it forgets what it was given, however it fails.
   /// Returns the item as held, unrevealed.
   virtual Held stage(const BlobSpec& blob, ByteSource& bytes) = 0;
 

@@ -141,7 +141,7 @@ void ContentCopy::copy_from(const std::vector<ItemPlace>& places, SourceCourse& 
   };
   // What a source fails in has been retried where it stood.
   retrying_while_it_comes(
-      rules_.retries, rules_.stop, on_retry, [this] { return parts_of_all(deliveries()); },
+      rules_.retries, rules_.stop, on_retry, [&] { return parts_of_all(deliveries(), course); },
       [&] { copy_once(places, course); });
 }
 

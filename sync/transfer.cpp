@@ -347,15 +347,15 @@ std::optional<BegunItem> begun_of(const Delivery& delivery) {
 }
 
 // One target's beginning vouches for nobody else's: the others are given those bytes anew.
-Head head_of(const TransferOrder& order, const HashTrail& trail) {
+Head head_of(const TransferOrder& order, const SourceCourse& course) {
   Head head = no_head(order);
   if (order.head_start) {
     head.give = order.head_start;
     return head;
   }
-  const auto parts = parts_of_all(order.deliveries);
-  if ((head.hashed = trail.at(parts))) {
+  if (const auto parts = parts_of_all(order.deliveries, course)) {
     head.begun.assign(order.deliveries.size(), parts);
+    head.hashed = course.trail.at(parts);
     return head;
   }
   for (std::size_t at = 0; at < order.deliveries.size(); ++at) {
@@ -402,14 +402,14 @@ TransferResult attempt(const TransferOrder& order, const Head& head, SourceCours
 
 }  // namespace
 
-std::uint64_t parts_of_all(std::span<const Delivery> deliveries) {
+std::uint64_t parts_of_all(std::span<const Delivery> deliveries, const SourceCourse& course) {
   if (common_part_size(deliveries) == 0) return 0;
   auto least = deliveries.front().blob->content.size;
   for (const auto& delivery : deliveries) {
     const auto begun = begun_of(delivery);
     least = std::min(least, begun ? begun->size : 0);
   }
-  return least;
+  return course.trail.at(least) ? least : 0;
 }
 
 void move_on(SourceCourse& course, std::span<const ItemPlace> places, Error& error) {
@@ -432,7 +432,7 @@ TransferResult transfer(const TransferOrder& order, SourceCourse& course,
                         const TransferRules& rules, const TransferListener& listener) {
   TransferResult result;
   {
-    const Head head = head_of(order, course.trail);
+    const Head head = head_of(order, course);
     result = attempt(order, head, course, rules, listener);
     if (!head.give) return result;
   }

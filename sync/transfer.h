@@ -69,9 +69,9 @@ struct TransferResult {
   bool head_start_failed = false;  ///< what it gave was wrong, or not all
 };
 
-/// So many first bytes the targets have, all of them, in parts that they were given. 0, too, where
-/// these are not of one size.
-std::uint64_t parts_of_all(std::span<const Delivery> deliveries);
+/// So many first bytes the targets have, all of them, in parts that they were given on this course.
+/// 0, too, where these are not of one size.
+std::uint64_t parts_of_all(std::span<const Delivery> deliveries, const SourceCourse& course);
 
 /// The next place is asked from now on, which the error tells then.
 void move_on(SourceCourse& course, std::span<const ItemPlace> places, Error& error);

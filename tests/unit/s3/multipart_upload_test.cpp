@@ -104,6 +104,11 @@ TEST_CASE("what was there before is not taken for what could not be completed") 
   const auto upload = service.open();
   const std::vector<StoredPart> parts{put(*upload, 1, "first"), put(*upload, 2, "end")};
   service.s3.objects["/images/a.img"] = "FIRSTEND";
+  SECTION("at once") {}
+  SECTION("after it was refused") {
+    service.s3.completions = {FakeS3::refusal(200, "SlowDown")};
+    CHECK_THROWS_AS(upload->complete(parts), Error);
+  }
   service.s3.has_upload = false;
   CHECK_THROWS_AS(upload->complete(parts), Error);
 }

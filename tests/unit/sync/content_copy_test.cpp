@@ -17,6 +17,7 @@ struct Copy {
   ItemSources sources;
   Action action{};
   RetryPolicy policy{2, std::chrono::seconds(0), std::chrono::seconds(600)};
+  std::vector<ItemTarget*> others{};
   std::vector<PresentItem> present{};
   SilentTargets silent{};
   JobEvents events{};
@@ -29,7 +30,9 @@ struct Copy {
 
   bool is_staged() {
     const TransferRules rules{4, policy, {}};
-    ContentCopy({{{0, 0}, &action, &target, &sources}}, present, rules, silent, events).run();
+    std::vector<WantedItem> wanted{{{0, 0}, &action, &target, &sources}};
+    for (auto* other : others) wanted.push_back({{0, wanted.size()}, &action, other, &sources});
+    ContentCopy(wanted, present, rules, silent, events).run();
     const auto told = events.take();
     return std::holds_alternative<Staged>(told.back());
   }
@@ -96,6 +99,25 @@ TEST_CASE("a part that never comes is given up") {
   PartedTarget target({{1, 1}, {2, 2}, {3, 2}, {4, 2}, {5, 2}, {6, 2}, {7, 2}}, kPart);
   CHECK_FALSE(Copy(target, {&source}, content).is_staged());
   CHECK(target.begun_at == std::vector<std::uint64_t>{0, kPart, 2 * kPart, 2 * kPart});
+}
+
+TEST_CASE("what another copy has left is no part that came") {
+  const std::string content(5 * kPart, 'x');
+  BreakingSource source(content, {});
+  PartedTarget target({{1, 1}, {2, 2}, {3, 3}}, kPart);
+  target.confirmed = content.substr(kPart);
+  CHECK(Copy(target, {&source}, content).is_staged());
+}
+
+TEST_CASE("where one has failed and another was given wrong bytes they are asked for again") {
+  const std::string content(12 * kPart, 'x');
+  WrongAtFirst source(content);
+  PartedTarget one({{1, 1}}, kPart), other({}, kPart);
+  Copy copy(one, {&source}, content);
+  copy.policy.attempts = 1;
+  copy.others = {&other};
+  CHECK(copy.is_staged());
+  CHECK((one.confirmed == content && other.confirmed == content));
 }
 
 TEST_CASE("wrong bytes are gone on with by nobody, whatever a target keeps of them") {
