@@ -134,13 +134,21 @@ void retrying_while_it_comes(const RetryPolicy& policy, std::stop_token stop,
   for (;;) {
     const auto enough = come() + kWorthAnotherRound;
     std::optional<Milliseconds> wait;
+    std::optional<Error> last;  // as it was before it was called the end
     try {
-      return retrying(policy, stop, on_retry, action);
+      return retrying(policy, stop, on_retry, [&] {
+        try {
+          action();
+        } catch (const Error& error) {
+          last = error;
+          throw;
+        }
+      });
     } catch (const Error& error) {
       if (!error.is_given_up() || come() < enough) throw;
       wait = next_wait(policy.attempts, policy, error);
       if (!wait) throw;
-      tell(policy, on_retry, error, *wait);
+      tell(policy, on_retry, *last, *wait);
     }
     wait_for(*wait, stop);
   }

@@ -178,9 +178,12 @@ TEST_CASE("attempts are renewed by each MiB that came") {
     wanted = 2;
     come = 9 * kMiB;
   }
+  const RetryListener listener = [](const Error& error, auto) {
+    CHECK(error.what() == std::string("it failed"));  // and is not given up
+  };
   const auto run = [&] {
     retrying_while_it_comes(
-        without_waits(2), {}, {}, [&] { return come; },
+        without_waits(2), {}, listener, [&] { return come; },
         [&] {
           if (++calls == 10) return;
           come += step;
