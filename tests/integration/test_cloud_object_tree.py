@@ -17,6 +17,7 @@ import unittest
 import urllib.parse
 from pathlib import Path
 
+# What follows is found by this path, so it can be imported only behind it: E402 is silenced there.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 import anonymous_http  # noqa: E402
 import s3_api  # noqa: E402
