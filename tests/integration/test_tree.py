@@ -514,18 +514,20 @@ class Interruptions(TreeCase):
             print(f"kill seed {seed}")
             moments = random.Random(seed)
             killed = 0
-            for _ in range(10):
+            while killed < 10:
                 shutil.rmtree(self.target)
+                begin = time.monotonic()
                 process = self.program.start("sync", "-c", config)
                 try:
                     process.communicate(timeout=moments.uniform(0, duration))
+                    # With other work on the machine one run may last many times as long as the next.
+                    duration = time.monotonic() - begin
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.communicate()
-                    killed += 1
+                    killed += process.returncode == -signal.SIGKILL
                 self.assertEqual(self.program.run("sync", "-c", config).status, 0)
                 self.assertEqual(self.files(), undisturbed)
-            self.assertGreater(killed, 0)
 
 
 if __name__ == "__main__":
