@@ -512,7 +512,7 @@ TEST_CASE("credentials stay with the origin they are for") {
   }
 }
 
-TEST_CASE("~/.netrc is nothing to us") {
+TEST_CASE("what ~/.netrc has is nothing to us") {
   const TemporaryDirectory home;
   write_file(home / ".netrc", "machine 127.0.0.1 login me password s3cr3t\n");
   const char* before = std::getenv("HOME");
