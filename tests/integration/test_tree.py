@@ -522,6 +522,7 @@ class Interruptions(TreeCase):
                     process.communicate(timeout=moments.uniform(0, duration))
                     # With other work on the machine one run may last many times as long as the next.
                     duration = time.monotonic() - begin
+                    self.assertEqual(process.returncode, 0)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.communicate()
