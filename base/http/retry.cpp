@@ -35,12 +35,64 @@ void tell(const RetryPolicy& policy, const RetryListener& on_retry, const Error&
   if (listener) listener(error, wait);
 }
 
-// As long as others are served there is a queue, and this one's turn comes.
-bool is_queueing(const Error& error, const RetryPolicy& policy,
-                 ServedHosts::Clock::time_point since) {
-  return error.retry_after() > std::chrono::seconds(0) &&
-         policy.served->has_served(error.host(), since);
-}
+// Counts attempts, in rounds of as many as the policy says.
+class Attempts {
+ public:
+  Attempts(const RetryPolicy& policy, std::function<std::uint64_t()> come)
+      : policy_(policy), come_(std::move(come)) {
+    begin_round();
+  }
+
+  void begin() {
+    ++all_;
+    ++of_round_;
+    served_since_ = std::max(round_began_, std::exchange(began_, Clock::now()) - kTogether);
+  }
+
+  // None after the last one: then `error` says so.
+  std::optional<Milliseconds> wait_after(Error& error) {
+    if (is_last() && has_turn_yet(error)) --of_round_;
+    const auto attempt = of_round_;
+    if (is_last() && come_() >= enough_) begin_round();
+    if (!is_last()) {
+      if (const auto wait = next_wait(attempt, policy_, error)) return wait;
+      error.add_context(exhausted(error, policy_));
+    }
+    if (all_ > 1) error.add_context(fmt::format("given up after {} attempts", all_));
+    error.give_up();
+    return std::nullopt;
+  }
+
+ private:
+  using Clock = ServedHosts::Clock;
+  // Those who were told the same come back together, and any of them may be the first.
+  static constexpr Milliseconds kTogether{100};
+  // One that is refused for ever must leave something of the budget to the others.
+  static constexpr int kShareOfQueueing = 4;
+  static constexpr std::uint64_t kWorthAnotherRound = 1024 * 1024;
+
+  void begin_round() {
+    of_round_ = 0;
+    round_began_ = began_ = Clock::now();
+    enough_ = come_() + kWorthAnotherRound;
+  }
+  bool is_last() const { return of_round_ >= policy_.attempts; }
+  // As long as others are served there is a queue, and this one's turn comes.
+  bool has_turn_yet(const Error& error) const {
+    return of_round_ > 1 && error.retry_after() > std::chrono::seconds(0) &&
+           Clock::now() - round_began_ < policy_.budget / kShareOfQueueing &&
+           policy_.served->has_served(error.host(), served_since_);
+  }
+
+  const RetryPolicy& policy_;
+  const std::function<std::uint64_t()> come_;
+  unsigned all_ = 0;
+  unsigned of_round_ = 0;
+  Clock::time_point round_began_{};
+  Clock::time_point began_{};  // the attempt
+  Clock::time_point served_since_{};
+  std::uint64_t enough_ = 0;
+};
 
 }  // namespace
 
@@ -93,62 +145,24 @@ void wait_for(Milliseconds wait, std::stop_token stop) {
 
 void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListener& on_retry,
               const std::function<void()>& action) {
-  // Those who were told the same come back together, and any of them may be the first.
-  constexpr Milliseconds kTogether{100};
-  // One that is refused for ever must leave something of the budget to the others.
-  constexpr int kShareOfQueueing = 4;
-  const auto start = ServedHosts::Clock::now();
-  auto begin = start;
-  unsigned calls = 0;
-  for (unsigned attempt = 1;; ++attempt) {
-    ++calls;
-    std::optional<Milliseconds> wait;
-    const auto since = std::max(start, std::exchange(begin, ServedHosts::Clock::now()) - kTogether);
-    try {
-      return action();
-    } catch (Error& error) {
-      if (!is_retryable(error)) throw;
-      const bool has_time = ServedHosts::Clock::now() - start < policy.budget / kShareOfQueueing;
-      if (attempt > 1 && attempt == policy.attempts && has_time &&
-          is_queueing(error, policy, since)) {
-        --attempt;
-      }
-      if (attempt < policy.attempts) wait = next_wait(attempt, policy, error);
-      if (!wait) {
-        if (attempt < policy.attempts) error.add_context(exhausted(error, policy));
-        if (calls > 1) error.add_context(fmt::format("given up after {} attempts", calls));
-        error.give_up();
-        throw;
-      }
-      tell(policy, on_retry, error, *wait);
-    }
-    wait_for(*wait, stop);
-  }
+  const auto nothing_comes = [] { return std::uint64_t{0}; };
+  retrying_while_it_comes(policy, std::move(stop), on_retry, nothing_comes, action);
 }
 
 void retrying_while_it_comes(const RetryPolicy& policy, std::stop_token stop,
                              const RetryListener& on_retry,
                              const std::function<std::uint64_t()>& come,
                              const std::function<void()>& action) {
-  constexpr std::uint64_t kWorthAnotherRound = 1024 * 1024;
-  for (;;) {
-    const auto enough = come() + kWorthAnotherRound;
+  for (Attempts attempts(policy, come);;) {
     std::optional<Milliseconds> wait;
-    std::optional<Error> last;  // as it was before it was called the end
     try {
-      return retrying(policy, stop, on_retry, [&] {
-        try {
-          action();
-        } catch (const Error& error) {
-          last = error;
-          throw;
-        }
-      });
-    } catch (const Error& error) {
-      if (!error.is_given_up() || come() < enough) throw;
-      wait = next_wait(policy.attempts, policy, error);
+      attempts.begin();
+      return action();
+    } catch (Error& error) {
+      if (!is_retryable(error)) throw;
+      wait = attempts.wait_after(error);
       if (!wait) throw;
-      tell(policy, on_retry, *last, *wait);
+      tell(policy, on_retry, error, *wait);
     }
     wait_for(*wait, stop);
   }

@@ -71,7 +71,8 @@ std::optional<std::chrono::milliseconds> next_wait(unsigned attempt, const Retry
 
 /// With the one below the only place that retries. `action` must be safe to repeat as a whole.
 /// Where `on_retry` is empty the policy's listens. The last attempt of who is told to come back
-/// later is not the last while that host serves others, for a quarter of the budget.
+/// later is not the last while that host serves others, for a quarter of the budget. What another
+/// layer has given up is not tried again.
 void retrying(const RetryPolicy& policy, std::stop_token stop, const RetryListener& on_retry,
               const std::function<void()>& action);
 

@@ -198,6 +198,36 @@ TEST_CASE("attempts are renewed by each MiB that came") {
   CHECK(calls == wanted);
 }
 
+TEST_CASE("the attempts of all rounds are told") {
+  constexpr std::uint64_t kEnough = 3 * 1024 * 1024;
+  std::uint64_t come = 0;
+  const Error error = failure_of([&] {
+    retrying_while_it_comes(
+        without_waits(2), {}, {}, [&] { return come; },
+        [&] {
+          if (come < kEnough) come += kEnough / 3;
+          throw error_of(ErrorKind::Transient);
+        });
+  });
+  CHECK(error.what() == std::string("given up after 6 attempts: it failed"));
+}
+
+TEST_CASE("who has given up is not asked again, though something came") {
+  std::uint64_t come = 0;
+  unsigned calls = 0;
+  CHECK_THROWS_AS(retrying_while_it_comes(
+                      without_waits(2), {}, {}, [&] { return come; },
+                      [&] {
+                        ++calls;
+                        come += 4 * 1024 * 1024;
+                        auto error = error_of(ErrorKind::Transient);
+                        error.give_up();
+                        throw error;
+                      }),
+                  Error);
+  CHECK(calls == 1);
+}
+
 TEST_CASE("retrying tells its listener each error and wait") {
   std::vector<Wait> waits;
   unsigned calls = 0;
