@@ -65,8 +65,9 @@ class Attempts {
 
  private:
   using Clock = ServedHosts::Clock;
-  // Those who were told the same come back together, and any of them may be the first.
-  static constexpr Milliseconds kTogether{100};
+  // Those who were told the same come back together. Any of them may be the first, and what the
+  // others are told may be here before its answer.
+  static constexpr Milliseconds kTogether{1000};
   // One that is refused for ever must leave something of the budget to the others.
   static constexpr int kShareOfQueueing = 4;
   static constexpr std::uint64_t kWorthAnotherRound = 1024 * 1024;
