@@ -232,6 +232,11 @@ class Cut(FaultCase):
         self.assert_done(self.sync_from(server, retries={"attempts": 2, **ONE_AFTER_THE_OTHER}))
         self.assertEqual([None, *range(MEBIBYTE, SIZE, MEBIBYTE)], starts(server))
 
+    def test_who_sends_a_mebibyte_each_time_is_not_left_for_a_base_that_may_have_nothing(self):
+        first, second = self.serve(image(close_after=MEBIBYTE)), self.serve(image(status=404))
+        self.assert_done(self.sync_from(first, second, retries={"attempts": 2, **ONE_AFTER_THE_OTHER}))
+        self.assertEqual([], exchanges(second))
+
     def test_who_sends_less_each_time_is_given_up(self):
         server = self.serve(image(close_after=1000))
         run = self.sync_from(server, retries={"attempts": 3, **ONE_AFTER_THE_OTHER})
