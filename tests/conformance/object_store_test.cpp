@@ -32,9 +32,10 @@ struct Scene {
   std::vector<ListedObject> listed(const std::string& prefix, const std::string& after,
                                    std::size_t count) {
     std::vector<ListedObject> page;
-    for (int tries = 1000; tries > 0 && page.size() != count; --tries) {
+    int tries = 1000;
+    do {
       store->with_retries([&] { page = store->list(prefix, after); });
-    }
+    } while (page.size() != count && --tries > 0);
     return page;
   }
 };
@@ -69,7 +70,7 @@ TEST_CASE("a listing begins behind any name") {
     const Names rest(kTree.begin() + static_cast<std::ptrdiff_t>(count) + 1, kTree.end());
     CHECK(names_of(scene.listed("tree/", kTree[count], rest.size())) == rest);
   }
-  CHECK(names_of(scene.listed("tree/", "tree/a+", 9)) == Names(kTree.begin() + 5, kTree.end()));
+  CHECK(names_of(scene.listed("tree/", "tree/a+", 8)) == Names(kTree.begin() + 5, kTree.end()));
   CHECK(names_of(scene.listed("tree/", "tree/zz", 2)) == Names(kTree.end() - 2, kTree.end()));
 }
 

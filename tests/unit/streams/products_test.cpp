@@ -379,7 +379,9 @@ TEST_CASE("Versions of any size can follow each other") {
   }
   const std::string text = document("{\"p\":{\"versions\":{" + versions + "}}}");
   const auto all_of_them = [](const ProductsHead&, const ItemView&) { return true; };
-  for (const auto& version : read_wanted(text, {all_of_them, 3}).versions) {
+  const auto versions_read = read_wanted(text, {all_of_them, 3}).versions;
+  REQUIRE(versions_read.size() == 3);
+  for (const auto& version : versions_read) {
     CAPTURE(version.version);
     REQUIRE(tag(version.items[0].tags, "t") == std::string(std::stoul(version.version), 'x'));
   }
