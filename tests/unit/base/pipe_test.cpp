@@ -172,17 +172,17 @@ TEST_CASE("the first failure is the one to report") {
 TEST_CASE("a failure wakes a waiting reader") {
   Pipe pipe(1, 1, {});
   std::string message;
-  {
-    std::jthread reader([&] {
-      std::array<std::byte, 1> one{};
-      try {
-        pipe.out(0).read(one);
-      } catch (const Error& error) {
-        message = error.what();
-      }
-    });
-    pipe.fail(Error(ErrorKind::Transient, Origin::Source, "cut"));
-  }
+  const auto reader = std::async(std::launch::async, [&] {
+    std::array<std::byte, 1> one{};
+    try {
+      pipe.out(0).read(one);
+    } catch (const Error& error) {
+      message = error.what();
+    }
+  });
+  reader.wait_for(kPatience);
+  pipe.fail(Error(ErrorKind::Transient, Origin::Source, "cut"));
+  reader.wait();
   CHECK(message == "cut");
 }
 
@@ -285,31 +285,31 @@ TEST_CASE("a stop ends every wait") {
   Pipe pipe(1, 1, stop.get_token());
   bool cancelled = false;
   SECTION("of the reader") {
-    {
-      std::jthread reader([&] {
-        std::array<std::byte, 1> one{};
-        try {
-          pipe.out(0).read(one);
-        } catch (const Cancelled&) {
-          cancelled = true;
-        }
-      });
-      stop.request_stop();
-    }
+    const auto reader = std::async(std::launch::async, [&] {
+      std::array<std::byte, 1> one{};
+      try {
+        pipe.out(0).read(one);
+      } catch (const Cancelled&) {
+        cancelled = true;
+      }
+    });
+    reader.wait_for(kPatience);
+    stop.request_stop();
+    reader.wait();
     CHECK(cancelled);
   }
   SECTION("of the writer") {
     const std::string text = pattern(5 * kChunk);
-    {
-      std::jthread writer([&] {
-        try {
-          pipe.in().write(as_bytes(text));
-        } catch (const Cancelled&) {
-          cancelled = true;
-        }
-      });
-      stop.request_stop();
-    }
+    const auto writer = std::async(std::launch::async, [&] {
+      try {
+        pipe.in().write(as_bytes(text));
+      } catch (const Cancelled&) {
+        cancelled = true;
+      }
+    });
+    writer.wait_for(kPatience);
+    stop.request_stop();
+    writer.wait();
     CHECK(cancelled);
   }
   SECTION("and every later call") {
