@@ -610,10 +610,11 @@ TEST_CASE("what one target gives another takes its share of the rate") {
   Scene scene(Files{});
   scene.rate = std::make_shared<RateLimit>(1, scene.stop.get_token());
   MemoryTarget other;
-  other.staged["p/1/a"] = "aaa";
+  const std::string content(1000, 'a');
+  other.staged["p/1/a"] = content;
   Plan there, here;
-  there.actions = {action(ActionKind::Keep, "p", "1", "a", "aaa")};
-  here.actions = {action(ActionKind::Create, "q", "1", "b", "aaa")};
+  there.actions = {action(ActionKind::Keep, "p", "1", "a", content)};
+  here.actions = {action(ActionKind::Create, "q", "1", "b", content)};
   scene.assignments = {scene.assignment(other, there), scene.assignment(scene.target, here)};
   CHECK(scene.executor().copy()[1][0].status == ActionStatus::Done);
   const auto now = RateLimit::Clock::now();
