@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAM = Path(__file__).resolve().parent / "scripted_server.py"
-PATIENCE = 10
+PATIENCE = 60
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,10 @@ class TreeServer:
 
     def requests(self):
         """All that came since the last `take_requests`, in the order of their coming."""
-        return self._read()[self._taken :]
+        entries = self._read()
+        statuses = {entry["id"]: entry["status"] for entry in entries if entry["event"] == "answer"}
+        asked = [entry for entry in entries if entry["event"] == "request"][self._taken :]
+        return [Request(entry["method"], entry["path"], statuses[entry["id"]]) for entry in asked]
 
     def take_requests(self):
         """The same, and the next ones are counted from here."""
@@ -72,8 +75,7 @@ class TreeServer:
 
     def bytes_sent(self):
         """path -> bytes of bodies that were sent for it since the last `take_requests`."""
-        self._read()
-        entries = self._entries()
+        entries = self._read()
         asked = [entry for entry in entries if entry["event"] == "request"][self._taken :]
         sent = {entry["id"]: entry["bytes"] for entry in entries if entry["event"] == "answer"}
         total = {}
@@ -92,13 +94,19 @@ class TreeServer:
     def answers(self, path):
         """(bytes of the body that were sent, whether all were) of each answer to a request for `path`, in the
         order of the requests."""
-        self._read()
-        entries = self._entries()
+        entries = self._read()
         ids = {entry["id"] for entry in entries if entry["event"] == "request" and entry["path"] == path}
         ended = [entry for entry in entries if entry["event"] == "answer" and entry["id"] in ids]
         # One that was cut off may end after the one that came next.
         ended.sort(key=lambda entry: entry["id"])
         return [(entry["bytes"], entry["complete"]) for entry in ended]
+
+    def exchanges(self, path):
+        """(headers as above, status, bytes of the body that were sent) of each request for `path`, of one moment."""
+        entries = self._read()
+        answers = {entry["id"]: entry for entry in entries if entry["event"] == "answer"}
+        asked = [entry for entry in entries if entry["event"] == "request" and entry["path"] == path]
+        return [(each["headers"], answers[each["id"]]["status"], answers[each["id"]]["bytes"]) for each in asked]
 
     def wait_for(self, part):
         """Until a path with `part` in it was asked for, answered or not."""
@@ -113,14 +121,14 @@ class TreeServer:
         return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
 
     def _read(self):
-        """The client may have its answer a moment before the log has."""
+        """All entries, once each request has its answer: the client may have it a moment before the log has."""
         deadline = time.monotonic() + PATIENCE
         while True:
             entries = self._entries()
-            asked = [entry for entry in entries if entry["event"] == "request"]
-            statuses = {entry["id"]: entry["status"] for entry in entries if entry["event"] == "answer"}
-            if all(entry["id"] in statuses for entry in asked):
-                return [Request(entry["method"], entry["path"], statuses[entry["id"]]) for entry in asked]
+            answered = {entry["id"] for entry in entries if entry["event"] == "answer"}
+            waiting = [each for each in entries if each["event"] == "request" and each["id"] not in answered]
+            if not waiting:
+                return entries
             if time.monotonic() > deadline:
-                raise AssertionError(f"no answer to {[e for e in asked if e['id'] not in statuses]}")
+                raise AssertionError(f"no answer to {waiting}")
             time.sleep(0.01)
