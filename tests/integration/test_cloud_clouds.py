@@ -172,7 +172,7 @@ class Regions(SeveralCase):
         self.assert_whole_in(SECOND)
 
     def test_a_glance_that_dies_on_the_way_stops_no_other(self):
-        rate = str(self.sizes[0] // 3)
+        rate = str(self.sizes[0] // 8)
         slow = self.scene.program.start("sync", "-c", self.scene.config, "--limit-rate", rate)
         try:
             self.wait_for_an_upload_into_the_second()

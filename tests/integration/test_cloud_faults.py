@@ -33,6 +33,8 @@ takes_long = unittest.skipUnless(
 class FaultCase(unittest.TestCase):
     """One image is larger than the other, so that it comes first and alone."""
 
+    TIMEOUT = "3s"
+
     @classmethod
     def setUpClass(cls):
         cls.work = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
@@ -54,7 +56,7 @@ class FaultCase(unittest.TestCase):
         self.scene.clean_up()
 
     def configure(self, **settings):
-        timeouts = {"connect": "3s", "first_byte": "3s", "stall": "3s"}
+        timeouts = dict.fromkeys(("connect", "first_byte", "stall"), self.TIMEOUT)
         self.scene.write_config(**{"retries": PATIENCE, "timeouts": timeouts, "jobs": 1, **settings})
 
     def renew(self):
@@ -70,7 +72,7 @@ class FaultCase(unittest.TestCase):
 
     @contextlib.contextmanager
     def slow_sync(self, seconds):
-        """A run whose large image takes so long; the body begins with its upload."""
+        """A run whose large image takes so long; the body begins with its upload, and has that image."""
         rate = self.large // seconds
         self.source.server.take_requests()
         process = self.scene.program.start(
@@ -78,18 +80,19 @@ class FaultCase(unittest.TestCase):
         )
         self.process = process
         try:
-            self.wait_for_status("saving")
-            yield process
+            yield self.wait_for_status("saving")[0]
         finally:
             out, err = process.communicate(timeout=PATIENCE_OF_TESTS)
             self.out, self.err = out.decode(), err.decode()
 
     def wait_for_status(self, status):
+        """The images that have it by then."""
         deadline = time.monotonic() + PATIENCE_OF_TESTS
-        while status not in {image["status"] for image in self.scene.images_by_name()}:
+        while not (found := [image for image in self.scene.images_by_name() if image["status"] == status]):
             self.assertLess(time.monotonic(), deadline, f"no image is {status}")
             self.assertIsNone(self.process.poll(), "the run has ended")
             time.sleep(0.05)
+        return found
 
     def assert_slow_sync(self, status):
         self.assertEqual(status, self.process.returncode, f"{self.out}\n{self.err}")
@@ -176,15 +179,16 @@ class Services(FaultCase):
         self.assert_converges()
 
     def test_an_image_that_is_deleted_on_the_way(self):
-        with self.slow_sync(3):
-            saving = [image for image in self.scene.images_by_name() if image["status"] == "saving"]
-            self.scene.cloud.delete_image(saving[0]["id"])
+        with self.slow_sync(3) as image:
+            self.scene.cloud.delete_image(image["id"])
         self.assert_slow_sync(DONE)
         self.assert_each_once()
 
 
 class Answers(FaultCase):
-    """Of Glance, on their way."""
+    """Of Glance, on their way. None is late, so that each try has its reason."""
+
+    TIMEOUT = "60s"
 
     def setUp(self):
         super().setUp()

@@ -38,7 +38,8 @@ class Cloud:
             urllib.request.ProxyHandler({}),
             urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_file)),
         )
-        self._authenticate(user, password, project, user_domain, project_domain)
+        self._credentials = (user, password, project, user_domain, project_domain)
+        self._authenticate(*self._credentials)
 
     @classmethod
     def from_environment(cls, project=None, region=None):
@@ -178,7 +179,17 @@ class Cloud:
         body = None if request is None else json.dumps(request).encode()
         return json.loads(self._send(method, self.auth_url + path, body)[1] or b"null")
 
-    def _send(self, method, url, body=None, content_type="application/json"):
+    def _send(self, *request):
+        """A token that is over is renewed."""
+        try:
+            return self._send_once(*request)
+        except ApiError as error:
+            if error.status != 401 or not self.token:
+                raise
+        self._authenticate(*self._credentials)
+        return self._send_once(*request)
+
+    def _send_once(self, method, url, body=None, content_type="application/json"):
         headers = {"Content-Type": content_type} if body is not None else {}
         if self.token:
             headers["X-Auth-Token"] = self.token
