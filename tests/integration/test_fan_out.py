@@ -119,7 +119,7 @@ class SilentTarget(FanOutCase):
                 entry(server.url, max=len(self.SERIALS)),
                 images=[*targets, "s3:images/ubuntu"],
                 jobs=self.JOBS,
-                timeouts={"connect": "1s", "first_byte": "1s"},
+                timeouts={"connect": "1s", "first_byte": "3s"},
                 retries={"attempts": self.ATTEMPTS, "max_wait": "0s"},
             )
             return run, self.items_asked_for(server)

@@ -54,7 +54,8 @@ class AtAnyCall(DiskFaultCase):
                 else:
                     self.assertEqual(STATUSES[told], run.status, run.err)
                 self.assert_converges()
-        self.assertGreater(len(points), 2 * statuses.count(DONE))
+        self.assertGreater(len(statuses), len(points) // 2)
+        self.assertGreater(len(statuses), 2 * statuses.count(DONE))
 
     def test_of_the_first_run(self):
         self.assert_ends_wherever_it_is_told()
@@ -121,7 +122,7 @@ class WhileItWaits(ToldCase):
 
         def one_more_connects():
             deadline = time.monotonic() + PATIENCE
-            while connecting_to(port) == before:
+            while connecting_to(port) <= before:
                 self.assertLess(time.monotonic(), deadline)
                 time.sleep(0.01)
 
@@ -189,6 +190,7 @@ class WhereItDoesNotHear(ToldCase):
             except OSError as error:
                 if error.errno != errno.ENXIO or time.monotonic() > deadline:
                     raise
+                time.sleep(0.01)
 
     def full_pipe(self):
         """Who writes there waits for who reads."""
@@ -206,6 +208,7 @@ class WhereItDoesNotHear(ToldCase):
         deadline = time.monotonic() + PATIENCE
         while not any(self.target.rglob("*.img")):
             self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
 
     def test_it_ends_all_the_same_and_says_so(self):
         err = self.assert_ends_when(self.it_reads, "TERM", self.config_of_silence)
@@ -247,9 +250,9 @@ class WhereItDoesNotHear(ToldCase):
         config = self.configure(
             entry(self.server.url), keyring_path=str(self.silent), timeouts={"run": "1s"}
         )
-        begin = time.monotonic()
         process = self.program.start("sync", "-c", config)
         self.it_reads()
+        begin = time.monotonic()  # of what is left of its second
         _, err = process.communicate(timeout=PATIENCE)
         self.assertLess(time.monotonic() - begin, 1 + SECONDS)
         said = b"error: timeouts.run is over (1 s); the next run goes on from here\n"

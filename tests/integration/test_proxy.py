@@ -15,7 +15,7 @@ DONE, USAGE, NO_SOURCE, NO_CLOUD = 0, 2, 4, 5
 ATTEMPTS = 3
 # No name server knows them: only a proxy leads there.
 HOST, OTHER_HOST = "images.example", "other.example"
-TIMEOUTS = {"connect": "1s", "first_byte": "1s"}
+TIMEOUTS = {"connect": "1s", "first_byte": "3s"}
 # What a proxy may say in place of an answer, and how often it is asked: only what passes is worth another try.
 ANSWERS = {
     "refused": ({"status": 403}, 1),
