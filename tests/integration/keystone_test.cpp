@@ -149,11 +149,7 @@ TEST_CASE("a session outlives its tokens", "[cloud]") {
   const auto login = json_of(plain_login(*credentials));
   const auto life = parse_date(text_at(login, "/token/expires_at")).value() -
                     parse_date(text_at(login, "/token/issued_at")).value();
-  if (life > std::chrono::seconds(10)) {
-    WARN("skipped: tokens live " << life.count()
-                                 << " s; start the cloud with CLOUD_TOKEN_SECONDS=5");
-    return;
-  }
+  REQUIRE(life <= std::chrono::seconds(10));  // as with-short-tokens makes it
   auto session = session_with(*credentials);
   const Url images = session.endpoint("image", credentials->region.value()).append("v2/images");
   const auto end = std::chrono::steady_clock::now() + 2 * life;
