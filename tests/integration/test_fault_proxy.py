@@ -14,7 +14,7 @@ import fault_proxy  # noqa: E402
 from fault_proxy import FaultProxy  # noqa: E402
 
 SENT, ANSWERED = b"what was sent", b"what was answered"
-PATIENCE = 1
+PATIENCE = 5
 
 
 class Service(http.server.BaseHTTPRequestHandler):

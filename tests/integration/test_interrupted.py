@@ -66,23 +66,28 @@ class AtAnyCall(DiskFaultCase):
 
 
 class ToldCase(DiskFaultCase):
+    TRIES = 1
+
     def setUp(self):
         super().setUp()
         self.begin()
 
     def assert_ends_when(self, it_is_time, told, config, *arguments, **options):
         """Told when `it_is_time` has come back. Gives what it said."""
-        self.restore()
-        process = self.program.start("sync", "-c", config, *arguments, **options)
-        try:
-            it_is_time()
-            begin = time.monotonic()
-            process.send_signal(signal.Signals[f"SIG{told}"])
-            _, err = process.communicate(timeout=PATIENCE)
-            self.assertLess(time.monotonic() - begin, SECONDS)
-        finally:
-            process.kill()
-        self.assertEqual(STATUSES[told], process.returncode, err)
+        took = []
+        while not took or (took[-1] >= SECONDS and len(took) < self.TRIES):
+            self.restore()
+            process = self.program.start("sync", "-c", config, *arguments, **options)
+            try:
+                it_is_time()
+                begin = time.monotonic()
+                process.send_signal(signal.Signals[f"SIG{told}"])
+                _, err = process.communicate(timeout=PATIENCE)
+                took.append(time.monotonic() - begin)
+            finally:
+                process.kill()
+            self.assertEqual(STATUSES[told], process.returncode, err)
+        self.assertLess(took[-1], SECONDS)
         self.assert_converges()
         return (err or b"").decode()
 
@@ -170,6 +175,7 @@ class WhereItDoesNotHear(ToldCase):
     """Something that no signal ends, as a system call or long work is: docs/adr/0024."""
 
     INTERRUPTED = "interrupted; the next run goes on from here"
+    TRIES = 3  # it waits for most of its two seconds, and a busy machine may need the rest
 
     def setUp(self):
         super().setUp()
@@ -232,6 +238,7 @@ class WhereItDoesNotHear(ToldCase):
         gpg.chmod(0o755)
         places = os.pathsep.join([str(gpg.parent), os.environ["PATH"]])
         self.program = Program(self.work, TMPDIR=self.scratch_files, PATH=places)
+        self.TRIES = 1  # a second one would meet the gpg of the first
         let_go = contextlib.ExitStack()
         self.addCleanup(let_go.close)
 
