@@ -30,5 +30,16 @@ def packets(message):
 def signed_by_all(*messages):
     """The first message with the signatures of all of them."""
     head, text, _ = parts(messages[0])
-    armor = base64.encodebytes(b"".join(map(packets, messages)))
+    joined = b"".join(map(packets, messages))
+    armor = base64.encodebytes(joined) + checksum(joined)
     return head + text + SIGNATURE + b"\n\n" + armor + FOOTER + b"\n"
+
+
+def checksum(data):
+    """The last line of an armour (RFC 4880 §6.1). Without it gpg 2.2 misses the end of data that needs no padding."""
+    crc = 0xB704CE
+    for byte in data:
+        crc ^= byte << 16
+        for _ in range(8):
+            crc = crc << 1 ^ (0x1864CFB if crc & 0x800000 else 0)
+    return b"=" + base64.b64encode(crc.to_bytes(3, "big")) + b"\n"
