@@ -13,8 +13,9 @@ import test_juju_lookup  # noqa: E402
 from juju_package import JujuPackage, Unavailable  # noqa: E402
 from test_juju_lookup import FOCAL, JAMMY, NEWER, item  # noqa: E402
 
-# Of two equal chances one does not come in that many tries: once in 2^39 runs.
-TRIES = 40
+# Go begins to read a map of two entries at one of eight places, of which one leads to the second first. That this
+# does not come in that many tries: once in 10^11 runs.
+TRIES = 200
 
 
 class JujuItself:
