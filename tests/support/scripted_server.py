@@ -69,14 +69,15 @@ Log
 ---
 JSON lines, each written by one write(2), in this order for one request:
 
-    {"id": 1, "event": "request", "method": "PUT", "path": "/a", "target": "/a?status=413",
+    {"id": 1, "event": "request", "moment": 12.5, "method": "PUT", "path": "/a", "target": "/a?status=413",
      "peer": 40000, "headers": {"host": "…", "authorization": "<secret>"}}
     {"id": 1, "event": "body", "bytes": 42, "sha256": "…", "complete": true}     uploads only
     {"id": 1, "event": "answer", "status": 413, "bytes": 0, "complete": true}
     {"event": "closed", "peer": 40000}                                     end of a connection
 
 "request" is written before anything is answered, "body" when all that will be read was read,
-"answer" when the body's last byte was handed to the kernel. "bytes" counts bodies, "peer" is the
+"answer" when the body's last byte was handed to the kernel. "moment" is in seconds, by a clock that
+nobody sets. "bytes" counts bodies, "peer" is the
 client's port. Names of headers are in lower case; values of headers that hold secrets are never
 written.
 """
@@ -305,6 +306,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.decoded_path = self.path if self.command == "CONNECT" else urllib.parse.unquote(target.path)
         self.note(
             "request",
+            moment=time.monotonic(),
             method=self.command,
             path=self.decoded_path,
             target=self.path,

@@ -91,6 +91,10 @@ class TreeServer:
         """Of each request for `path`, names in lower case; the values of those with secrets are not told."""
         return [entry["headers"] for entry in self._entries() if entry["event"] == "request" and entry["path"] == path]
 
+    def moments(self, path):
+        """When each request for `path` came, in seconds by a clock that nobody sets."""
+        return [entry["moment"] for entry in self._read() if entry["event"] == "request" and entry["path"] == path]
+
     def answers(self, path):
         """(bytes of the body that were sent, whether all were) of each answer to a request for `path`, in the
         order of the requests."""
@@ -102,7 +106,7 @@ class TreeServer:
         return [(entry["bytes"], entry["complete"]) for entry in ended]
 
     def exchanges(self, path):
-        """(headers as above, status, bytes of the body that were sent) of each request for `path`, of one moment."""
+        """(headers, status, bytes of the body that were sent) of each request for `path` ever, by one look at the log."""
         entries = self._read()
         answers = {entry["id"]: entry for entry in entries if entry["event"] == "answer"}
         asked = [entry for entry in entries if entry["event"] == "request" and entry["path"] == path]
