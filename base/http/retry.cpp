@@ -65,8 +65,8 @@ class Attempts {
 
  private:
   using Clock = ServedHosts::Clock;
-  // Those who were told the same come back together. Any of them may be the first, and what the
-  // others are told may be here before its answer.
+  // Those who were told the same come back together. Any of them may be the first, and a refusal
+  // may be here before the answer of who is served.
   static constexpr Milliseconds kTogether{1000};
   // One that is refused for ever must leave something of the budget to the others.
   static constexpr int kShareOfQueueing = 4;
