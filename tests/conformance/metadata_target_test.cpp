@@ -163,13 +163,13 @@ TEST_CASE("nobody reads a part of a document while it is written") {
     ~AtEnd() { flag = true; }
     std::atomic<bool>& flag;
   } at_end{is_over};
-  const auto has_failed = [&] {
+  const auto has_ended = [&] {
     return reader.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   };
-  for (std::size_t number = 1; number <= 20 && !has_failed(); ++number) {
+  for (std::size_t number = 1; number <= 20 && !has_ended(); ++number) {
     const int before = reads;
     target->write(kIndex, spool_of(edition(number)));
-    while (reads == before && !has_failed()) std::this_thread::yield();
+    while (reads == before && !has_ended()) std::this_thread::yield();
   }
   is_over = true;
   const Count count = reader.get();
@@ -203,6 +203,7 @@ TEST_CASE("a run that is killed while it writes leaves the old document or the n
   } catch (const Error& error) {
     // What was sent as a whole may be stored after its sender's end, and so between those two.
     CHECK((error.kind() == ErrorKind::Conflict || error.kind() == ErrorKind::Corrupt));
+    CHECK(store->consumed(kIndex) != left);
     replace();
   }
   CHECK(store->consumed(kIndex) == "next");

@@ -60,7 +60,7 @@ class FaultCase(unittest.TestCase):
         self.scene.write_config(**{"retries": PATIENCE, "timeouts": timeouts, "jobs": 1, **settings})
 
     def renew(self):
-        """Our own token may be over, too."""
+        """With the endpoints of now: those of a test may be gone."""
         self.scene.cloud = Cloud.from_environment()
 
     def sync(self, status=DONE, *arguments):

@@ -33,7 +33,7 @@ class FailingDisk(DiskFaultCase):
                 failed += 1
                 with self.subTest(f"{error} {nth}: {struck.name} {struck.path}"):
                     judge(error, run, made, struck)
-        self.assertGreaterEqual(2 * failed, len(points))
+        self.assertGreaterEqual(2 * failed, len(points), "most faults did not come")
 
     def assert_told_and_mended(self, error, run, _, struck):
         if run.status == DONE:

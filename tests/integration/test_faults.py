@@ -506,7 +506,7 @@ class Interrupted(FaultCase):
 
     def test_its_time_is_over(self):
         server = self.serve({"path": f"/{IMAGE}", "stall_after": HALF})
-        for seconds in (3, 30):  # enough for what comes before the image
+        for seconds in (3, 30):  # 3 may be over before the image begins
             run = self.sync_from(server, timeouts={"run": f"{seconds}s"})
             self.assertEqual(GUARD, run.status, run.err)
             said = f"error: timeouts.run is over ({seconds} s); the next run goes on from here"

@@ -132,7 +132,7 @@ TEST_CASE("who queues at a host that serves others has not used up an attempt") 
   }
 }
 
-TEST_CASE("what a host gave before an attempt is nothing it gives meanwhile") {
+TEST_CASE("what a host gave before the first attempt is nothing it gives meanwhile") {
   auto policy = without_waits(3);
   { const ServedHosts::Answer before(policy.served, "h"); }
   unsigned calls = 0;

@@ -610,7 +610,7 @@ TEST_CASE("what one target gives another takes its share of the rate") {
   Scene scene(Files{});
   scene.rate = std::make_shared<RateLimit>(1, scene.stop.get_token());
   MemoryTarget other;
-  const std::string content(1000, 'a');
+  const std::string content(100, 'a');
   other.staged["p/1/a"] = content;
   Plan there, here;
   there.actions = {action(ActionKind::Keep, "p", "1", "a", content)};

@@ -278,6 +278,7 @@ TEST_CASE("of two images with one address an active one stays, whatever they hol
   input.inventory = {other, active};
   // Its digest is an alarm, as ever.
   const auto lines = told(plan(input));
+  REQUIRE(lines.size() >= 2);
   CHECK(lines[0] == "keep p/1/disk1.img");
   CHECK(lines[1] == "skip p/1/disk1.img");
 }
@@ -299,6 +300,7 @@ TEST_CASE("which of two images with one address stays does not depend on who lis
   }
   SECTION("also when it is hidden") {
     take_other_bytes(worse);
+    worse.created = created("2020-11-21T12:00:00Z");
     better.state = HeldState::Hidden;
   }
   SECTION("or whose size is right") {
