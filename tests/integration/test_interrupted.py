@@ -196,7 +196,6 @@ class WhereItDoesNotHear(ToldCase):
             except OSError as error:
                 if error.errno != errno.ENXIO or time.monotonic() > deadline:
                     raise
-                time.sleep(0.01)
 
     def full_pipe(self):
         """Who writes there waits for who reads."""
@@ -214,7 +213,6 @@ class WhereItDoesNotHear(ToldCase):
         deadline = time.monotonic() + PATIENCE
         while not any(self.target.rglob("*.img")):
             self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.01)
 
     def test_it_ends_all_the_same_and_says_so(self):
         err = self.assert_ends_when(self.it_reads, "TERM", self.config_of_silence)
